@@ -1,0 +1,52 @@
+# Every target sets up what it needs. PYTHON=... picks the interpreter; ARGS=... is handed to test, demo and bench.
+
+BIN := .venv/bin
+READY := .venv/.ready
+BENCH_READY := .venv/.ready-bench
+
+.PHONY: help setup test demo lint types imports check format bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY) ## Make .venv with everything for tests, demo and lint
+	@:
+
+test: $(READY) ## Run the tests, for example make test ARGS="-k timer -n 0"
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+demo: $(READY) ## Run the guided demo, then the flights example
+	@$(BIN)/perdure demo $(ARGS)
+	@$(BIN)/python examples/flights.py
+
+lint: $(READY) ## Check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY) ## Check types
+	@$(BIN)/mypy
+
+imports: $(READY) ## Check that imports go one way down
+	@$(BIN)/lint-imports --no-logo
+
+check: lint types imports test ## Check everything
+
+format: $(READY) ## Mend what lint can mend by itself
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(BENCH_READY) ## Measure, against peers in the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## Remove .venv, caches and builds
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps lie in .venv, so that they vanish with it.
+$(READY): pyproject.toml scripts/setup
+	@scripts/setup dev,flights
+	@touch $@
+
+$(BENCH_READY): $(READY)
+	@scripts/setup bench
+	@touch $@

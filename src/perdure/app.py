@@ -1,0 +1,148 @@
+"""Where the rooms are chosen: the only module that names concrete stores.
+
+``open`` puts an engine, a worker and a client together in this process.
+"""
+
+import gc
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncio
+
+from perdure.engine.clock import SystemClock
+from perdure.engine.ports import Clock, Store
+from perdure.engine.service import EngineService
+from perdure.engine.settings import Settings
+from perdure.model.errors import InvalidArgumentError
+from perdure.model.options import DEFAULT_NAMESPACE
+from perdure.sdk.app import App
+from perdure.sdk.callables import Activity
+from perdure.sdk.client import Client
+from perdure.sdk.worker import LocalWorker
+from perdure.stores.memory import MemoryStore
+from perdure.stores.sqlite import SqliteReader, SqliteStore, backup
+
+DEFAULT_STORE = "sqlite:///perdure.db"
+
+# A run that waits is a few dozen objects that live long; the collector's default looks at them far too often.
+GC_THRESHOLD = (50_000, 20, 50)
+
+
+def store_of(url: str) -> Store:
+    """The store that a URL names: ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``memory://``.
+
+    Raises ``InvalidArgumentError`` for any other.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
+        return SqliteStore(parts.path[1:])
+    if parts.scheme == "memory" and not parts.netloc and not parts.path:
+        return MemoryStore()
+    raise InvalidArgumentError(
+        f"The store {url!r} can't be opened. Use 'sqlite:///work.db' for a file in the working folder, "
+        "'sqlite:////var/lib/work.db' for an absolute path, or 'memory://'."
+    )
+
+
+def memory_store() -> Store:
+    """A store that is gone with the process."""
+    return MemoryStore()
+
+
+def open_reader(path: str | os.PathLike[str]) -> SqliteReader:
+    """Look into a store file without owning it, also while an engine does. Raises ``StoreError``."""
+    return SqliteReader(path)
+
+
+class Embedded:
+    """An engine, a worker and a client in this process, over one store."""
+
+    def __init__(
+        self,
+        apps: Sequence[App],
+        store: Store,
+        clock: Clock,
+        *,
+        settings: Settings | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        task_queues: Iterable[str] | None = None,
+        mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
+        **worker_options: Any,
+    ) -> None:
+        self._worker = LocalWorker(apps, task_queues=task_queues, mocks=mocks, **worker_options)
+        self._service = EngineService(store, clock, self._worker, settings)
+        self.client = Client(self._service, namespace=namespace, apps=apps)
+
+    async def open(self) -> None:
+        """Take the store and go on with what is in it."""
+        self._worker.open(self._service.engine.report)
+        await self._service.open()
+
+    async def close(self) -> None:
+        """Stop, leaving everything in the store."""
+        await self._worker.close()
+        await self._service.close()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is under way here: a transaction, a message between runs, an activity."""
+        return not self._service.engine.is_idle or self._worker.running_count > 0
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a client waits for a run."""
+        return bool(self._service.engine.waiting)
+
+
+@asynccontextmanager
+async def open(
+    *apps: App,
+    store: str | Store = DEFAULT_STORE,
+    namespace: str = DEFAULT_NAMESPACE,
+    task_queues: Iterable[str] | None = None,
+    settings: Settings | None = None,
+    tune_gc: bool = True,
+    **worker_options: Any,
+) -> AsyncIterator[Client]:
+    """Engine, worker and client in this process, over one store. Nothing else to run.
+
+    Args:
+        apps: whose workflows and activities run here. None is fine for a client that only looks and signals.
+        store: a URL, see ``store_of``; a file is created if it is not there.
+        namespace: that the client works in.
+        task_queues: the queues served here; all of them without this.
+        settings: of the engine.
+        tune_gc: let Python's garbage collector look at long-lived objects less often, while this is open.
+        worker_options: as for ``LocalWorker``: ``max_async``, ``max_threads``, ``max_processes``, ``identity``.
+
+    Raises:
+        StoreError: the store can't be opened: another engine owns it, it is damaged, it was written by a newer Perdure ...
+        InvalidArgumentError: the URL, or an app, can't be used.
+    """
+    clock = SystemClock(asyncio.get_running_loop())
+    embedded = Embedded(
+        apps,
+        store_of(store) if isinstance(store, str) else store,
+        clock,
+        settings=settings,
+        namespace=namespace,
+        task_queues=task_queues,
+        **worker_options,
+    )
+    threshold = gc.get_threshold()
+    if tune_gc:
+        gc.set_threshold(*GC_THRESHOLD)
+    try:
+        await embedded.open()
+        try:
+            yield embedded.client
+        finally:
+            await embedded.close()
+    finally:
+        gc.set_threshold(*threshold)
+
+
+__all__ = ["DEFAULT_STORE", "Embedded", "backup", "memory_store", "open", "open_reader", "store_of"]

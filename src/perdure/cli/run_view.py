@@ -1,0 +1,188 @@
+"""One run, whole: for people, and as JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from perdure.cli.output import BAD, STATUS_STYLES, STRONG, Cell, Output
+from perdure.cli.progress import MEMO_KEY, progress_of
+from perdure.cli.times import TimeStyle, duration
+from perdure.cli.values import (
+    UNLIMITED,
+    address_text,
+    byte_count,
+    enum_text,
+    failure_chain,
+    failure_text,
+    jsonable,
+    payload_text,
+    payloads_text,
+    status_text,
+    visible,
+)
+from perdure.cli.waiting import waits_of
+from perdure.engine.service import describe
+from perdure.kernel.run import Run
+from perdure.model import events as e
+from perdure.model.failures import Failure, RetryState, TimeoutType
+from perdure.model.payloads import Payload, Payloads
+
+_LIMIT = 300
+_WAITS = 20
+
+Fields = list[tuple[str, Cell]]
+
+
+def run_json(run: Run, size_bytes: int) -> dict[str, Any]:
+    """A run as a program sees it: ``RunDescription`` with its summary on the same level, and how it began and ended."""
+    description: dict[str, Any] = jsonable(describe(run, size_bytes))
+    shown: dict[str, Any] = description.pop("summary")
+    shown["duration_ns"] = run.close.time - run.started.time if run.close is not None else None
+    shown |= description
+    shown["external_signals"] = [jsonable(event) for event in run.external_signals.values()]
+    shown["external_cancels"] = [jsonable(event) for event in run.external_cancels.values()]
+    shown["progress"] = jsonable(progress_of(run.memo))
+    shown["input"] = jsonable(run.started.input)
+    result, failure = _outcome(run)
+    shown["result"] = jsonable(result)
+    shown["failure"] = jsonable(failure)
+    shown["new_run_id"] = getattr(run.close, "new_execution_run_id", "")
+    return shown
+
+
+def print_run(output: Output, style: TimeStyle, run: Run, size_bytes: int, *, full: bool) -> None:
+    """All about a run, whose history takes ``size_bytes``.
+
+    Without ``full``, long values are cut and of many waits only the first are shown.
+    """
+    limit = UNLIMITED if full else _LIMIT
+    output.line((visible(run.workflow_id), STRONG), "  ", (status_text(run.status), STATUS_STYLES[run.status]))
+    output.fields(_facts(run, size_bytes, style))
+    _print_waits(output, style, run, full)
+    result, failure = _outcome(run)
+    _print_values(output, "Input", _numbered(run.started.input), limit)
+    if result is not None:
+        _print_values(output, "Result", _numbered(result), limit)
+    if failure is not None:
+        _print_failure(output, failure, limit, full)
+    _print_values(output, "Memo", {name: value for name, value in run.memo.items() if name != MEMO_KEY}, limit)
+    _print_values(output, "Search attributes", run.search_attributes, limit)
+
+
+def _outcome(run: Run) -> tuple[Payloads | None, Failure | None]:
+    """The result of a completed run, the failure of a failed one."""
+    match run.close:
+        case e.WorkflowExecutionCompleted(result=result):
+            return result, None
+        case e.WorkflowExecutionFailed(failure=failure):
+            return None, failure
+        case _:
+            return None, None
+
+
+def _facts(run: Run, size_bytes: int, style: TimeStyle) -> Fields:
+    started = run.started
+    progress = progress_of(run.memo)
+    closed = ""
+    if run.close is not None:
+        closed = f"{style.moment(run.close.time, milliseconds=True)}, after {duration(run.close.time - started.time)}"
+    return [
+        ("type", visible(started.workflow_type)),
+        ("run", visible(run.run_id)),
+        ("namespace", visible(run.namespace)),
+        ("task queue", visible(started.task_queue)),
+        (
+            "started",
+            f"{style.moment(started.time, milliseconds=True)}, {duration(max(0, style.now - started.time))} ago",
+        ),
+        ("closed", closed),
+        ("outcome", _closing(run)),
+        ("progress", "" if progress is None else progress.text()),
+        ("cancellation", ("requested", BAD) if run.cancel_requested else ""),
+        ("must end", _deadlines(run, style)),
+        ("parent", "" if started.parent is None else address_text(started.parent)),
+        ("continues", _earlier_runs(run)),
+        ("build", visible(run.build_id)),
+        ("history", f"{run.history_length:,} events, {byte_count(size_bytes)}"),
+    ]
+
+
+def _deadlines(run: Run, style: TimeStyle) -> str:
+    started = run.started
+    named = (
+        ("this run", started.workflow_run_expiration_time),
+        ("with all its retries", started.workflow_execution_expiration_time),
+    )
+    return "; ".join(f"{name} {style.until(due)}" for name, due in named if due and run.close is None)
+
+
+def _earlier_runs(run: Run) -> str:
+    started = run.started
+    if not started.continued_execution_run_id:
+        return ""
+    attempt = f"attempt {started.attempt}; " if started.attempt > 1 else ""
+    first = visible(started.first_execution_run_id)
+    return f"{attempt}run {visible(started.continued_execution_run_id)}, the first was {first}"
+
+
+def _closing(run: Run) -> str:
+    """What the closing event says besides a result or a failure."""
+    close = run.close
+    parts: list[str] = []
+    match close:
+        case e.WorkflowExecutionTerminated():
+            parts = [visible(close.reason), f"by {visible(close.identity)}" if close.identity else ""]
+            parts.append(payloads_text(close.details, _LIMIT) if close.details else "")
+        case e.WorkflowExecutionCanceled():
+            parts = [payloads_text(close.details, _LIMIT) if close.details else ""]
+        case e.WorkflowExecutionFailed() | e.WorkflowExecutionTimedOut():
+            parts = [_no_retry(close.retry_state)]
+        case _:
+            pass
+    successor = getattr(close, "new_execution_run_id", "")
+    parts.append(f"goes on as run {visible(successor)}" if successor else "")
+    return ", ".join(part for part in parts if part)
+
+
+def _no_retry(state: RetryState) -> str:
+    """Why there is no further attempt, where that needs saying."""
+    if state in (RetryState.UNSPECIFIED, RetryState.IN_PROGRESS, RetryState.RETRY_POLICY_NOT_SET):
+        return ""
+    return f"not retried: {enum_text(state)}"
+
+
+def _print_waits(output: Output, style: TimeStyle, run: Run, full: bool) -> None:
+    waits = waits_of(run, style)
+    if not waits:
+        return
+    output.heading("Waits for")
+    output.fields([(wait.what, wait.state) for wait in (waits if full else waits[:_WAITS])])
+    if len(waits) > _WAITS and not full:
+        output.line(f"  and {len(waits) - _WAITS:,} more; see them with --full")
+
+
+def _print_failure(output: Output, failure: Failure, limit: int, full: bool) -> None:
+    output.heading("Failure")
+    for link in failure_chain(failure):
+        text: Cell = (failure_text(link, limit), BAD) if link is failure else f"caused by {failure_text(link, limit)}"
+        output.line("  ", text)
+        facts: Fields = [
+            ("  activity", visible(link.activity_type)),
+            ("  child", visible(link.workflow_id)),
+            ("  timeout", enum_text(link.timeout_type) if link.timeout_type is not TimeoutType.UNSPECIFIED else ""),
+            ("  retry", _no_retry(link.retry_state)),
+            ("  details", payloads_text(link.details, limit) if link.details else ""),
+        ]
+        output.fields(facts)
+        if full:
+            for line in link.stack_trace.splitlines():
+                output.line("    ", visible(line))
+
+
+def _numbered(values: Payloads) -> dict[str, Payload]:
+    return {str(number): value for number, value in enumerate(values, 1)}
+
+
+def _print_values(output: Output, title: str, values: Mapping[str, Payload], limit: int) -> None:
+    if values:
+        output.heading(title)
+        output.fields([(visible(name), payload_text(value, limit)) for name, value in values.items()])

@@ -1,0 +1,227 @@
+"""Opening a store file, and finding a run in it; or saying what is wrong in words that help.
+
+A store is only read here, beside an engine that may be using it.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from perdure.app import open_reader
+from perdure.engine import encoding
+from perdure.engine.ports import RunRow, StoredRun
+from perdure.engine.service import summary_of
+from perdure.engine.verify import HoldingsReader
+from perdure.kernel.apply import fold
+from perdure.kernel.run import Run
+from perdure.model.errors import InvalidArgumentError, NotFoundError, StoreCorruptError, StoreError
+from perdure.model.events import AnyRecord, Event
+from perdure.model.options import RunStatus
+from perdure.model.program import numbered
+from perdure.model.service import Namespace, RunSummary
+
+_PAGE = 500
+_RECENT = 5_000
+_SUGGESTIONS = 3
+# Files beside a store that belong to it.
+_COMPANIONS = ("-wal", "-shm", "-journal", ".lock")
+
+
+class Reader(HoldingsReader, Protocol):
+    """What the commands need of a store's reader."""
+
+    def find(self, namespace: str, workflow_id: str, run_id: str) -> RunRow | None:
+        """A run's row, or None; with an empty ``run_id`` that of the last started run of the workflow id."""
+        ...
+
+    def read(self, key: int) -> StoredRun | None:
+        """A run with its whole history."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Everything read within is of one moment."""
+        ...
+
+    def runs(
+        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, before: int, limit: int
+    ) -> Sequence[RunRow]:
+        """Rows with keys below ``before`` (0: any), newest first."""
+        ...
+
+    def namespaces(self) -> Sequence[Namespace]:
+        """All of them, by name."""
+        ...
+
+
+class History(msgspec.Struct, frozen=True):
+    """A run's row and its whole history. ``size_bytes`` is what that takes in the store, without large payloads."""
+
+    row: RunRow
+    records: list[AnyRecord]
+    size_bytes: int
+
+    def events(self) -> list[Event]:
+        """What happened, without the facts that only the engine needs."""
+        return numbered(self.records)
+
+    def run(self) -> Run:
+        """Where the run stands. Raises ``StoreCorruptError`` if the history makes no sense."""
+        row = self.row
+        try:
+            return fold(row.namespace, row.run_id, self.records)
+        except Exception as error:  # appliers trust what they are given, so a wrong history may raise anything
+            raise StoreCorruptError(
+                f"The history of run {row.run_id} of workflow {row.workflow_id!r} tells no state "
+                f"({error.__class__.__name__}: {error}). Look at its events with perdure history, and at all that is "
+                "wrong with perdure verify; restore a backup."
+            ) from error
+
+
+@contextmanager
+def opened(file: str) -> Iterator[Reader]:
+    """A store file, for reading.
+
+    Args:
+        file: its path, or the URL that ``perdure.open`` was given.
+
+    Raises:
+        StoreError: it can't be used; the message says what to do.
+        NotFoundError: there is none; the message names what comes close.
+        InvalidArgumentError: it is no file.
+    """
+    path = path_of(file)
+    if not path.exists():
+        raise NotFoundError(f"There is no file {path}.{_similar_files(path)}")
+    if path.is_dir():
+        raise InvalidArgumentError(f"{path} is a folder. Name the store file in it.")
+    if not os.access(path, os.R_OK):
+        raise StoreError(f"{path} may not be read by this user. Change its permissions, or ask as its owner.")
+    if not path.stat().st_size:
+        raise StoreError(f"{path} is empty: no store has been written to it yet. Check the path.")
+    with open_reader(path) as reader:
+        yield reader
+
+
+def path_of(file: str) -> Path:
+    """Where a store is that was named by a path or by a URL, ``sqlite:///work.db``."""
+    return Path(file.removeprefix("sqlite:///"))
+
+
+def _similar_files(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f" There is no folder {folder} either."
+    names = [entry.name for entry in folder.iterdir() if entry.is_file() and not entry.name.endswith(_COMPANIONS)]
+    close = (
+        get_close_matches(path.name, names, _SUGGESTIONS)
+        or [name for name in names if name.endswith(".db")][:_SUGGESTIONS]
+    )
+    return f" Did you mean {_alternatives([str(folder / name) for name in close])}?" if close else ""
+
+
+def _alternatives(names: Sequence[str]) -> str:
+    return " or ".join(names)
+
+
+# --- runs
+
+
+def run_count(reader: Reader) -> int:
+    """How many runs there are, as far as a damaged file can tell: 0 if it can't."""
+    try:
+        return reader.run_count()
+    except StoreCorruptError:
+        return 0
+
+
+def summaries(
+    reader: Reader, namespace: str, statuses: Sequence[RunStatus], workflow_type: str
+) -> Iterator[RunSummary]:
+    """All runs that match, the newest first, read page by page."""
+    return map(summary_of, _all_runs(reader, namespace, statuses, workflow_type))
+
+
+def _all_runs(
+    reader: Reader, namespace: str, statuses: Sequence[RunStatus] = (), workflow_type: str = ""
+) -> Iterator[RunRow]:
+    before = 0
+    while True:
+        rows = reader.runs(namespace, statuses=statuses, workflow_type=workflow_type, before=before, limit=_PAGE)
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        before = rows[-1].key
+
+
+def recent_runs(reader: Reader, namespace: str) -> list[RunRow]:
+    """The newest runs, for suggestions."""
+    return list(reader.runs(namespace, statuses=(), workflow_type="", before=0, limit=_RECENT))
+
+
+def find(reader: Reader, namespace: str, workflow_id: str, run_id: str) -> RunRow:
+    """The run that the arguments mean; ``run_id`` may be a beginning or an end, or empty for the last one started.
+
+    Raises:
+        NotFoundError: there is none; the message names what comes close.
+        InvalidArgumentError: several runs' ids begin or end so.
+    """
+    row = reader.find(namespace, workflow_id, run_id)
+    if row is not None:
+        return row
+    if not run_id or reader.find(namespace, workflow_id, "") is None:
+        hint = _hint(reader, namespace, workflow_id)
+        raise NotFoundError(f"There is no workflow {workflow_id!r} in namespace {namespace!r}.{hint}")
+    runs = [row for row in _all_runs(reader, namespace) if row.workflow_id == workflow_id]
+    matching = [row for row in runs if row.run_id.startswith(run_id) or row.run_id.endswith(run_id)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise InvalidArgumentError(
+            f"Several runs of {workflow_id!r} match {run_id!r}: {_run_ids(matching)}. Give more of the run id."
+        )
+    raise NotFoundError(f"Workflow {workflow_id!r} has no run {run_id!r}. Its runs: {_run_ids(runs)}.")
+
+
+def _run_ids(rows: Sequence[RunRow]) -> str:
+    shown = ", ".join(row.run_id for row in rows[:10])
+    return f"{shown} and {len(rows) - 10} more" if len(rows) > 10 else shown
+
+
+def _hint(reader: Reader, namespace: str, workflow_id: str) -> str:
+    """What somebody may have meant who asked for a workflow that is not there."""
+    recent = recent_runs(reader, namespace)
+    for row in recent:
+        if row.run_id == workflow_id:
+            return f" It is the id of a run: use {row.workflow_id} --run-id {row.run_id}."
+    others = [known.name for known in reader.namespaces() if known.name != namespace]
+    elsewhere = [name for name in others if reader.find(name, workflow_id, "") is not None]
+    if elsewhere:
+        return f" There is one in another namespace: add --namespace {elsewhere[0]}."
+    ids = list(dict.fromkeys(row.workflow_id for row in recent))
+    near = get_close_matches(workflow_id, ids, _SUGGESTIONS)
+    near += [name for name in ids if workflow_id in name and name not in near][: _SUGGESTIONS - len(near)]
+    if near:
+        return f" Did you mean {_alternatives(near)}?"
+    return " See what there is with perdure list." if ids else " It has no runs at all."
+
+
+def read(reader: Reader, row: RunRow) -> History:
+    """A run's history, large payloads included.
+
+    Raises:
+        StoreCorruptError: it can't be read.
+        NotFoundError: the run was deleted since ``row`` was read.
+    """
+    with reader.snapshot():
+        stored = reader.read(row.key)
+        if stored is None:
+            raise NotFoundError(f"Run {row.run_id} of workflow {row.workflow_id!r} was deleted just now.")
+        records = encoding.decode(stored.commits)
+        digests = encoding.named_blobs(stored.commits)
+        blobs = {digest: data for digest in digests if (data := reader.blob(digest)) is not None}
+    return History(stored.row, encoding.with_blobs(records, blobs), sum(map(len, stored.commits)))

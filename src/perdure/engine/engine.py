@@ -1,0 +1,494 @@
+"""The engine: one writer for the runs of a store.
+
+Every request takes the same way, and ``Engine`` is that way:
+
+1. ``submit`` or ``start`` finds the run, in memory or in the store (``loading``);
+2. the kernel decides (``transition``), which advances the state in memory;
+3. ``_go_on`` lets a program of this process take its turn at once (``turns``), and reserves slots for activities, so that all of it is one commit;
+4. the commit joins the next batch, which the store writes in one transaction (``pipeline``);
+5. ``_act`` does what was decided: activities start, callers are answered, timers are armed, messages leave.
+
+Steps 1 to 4 happen in one go on the engine's thread, so decisions on a run follow each other without locks. Nothing that can be seen from
+outside happens before step 5. When a batch can't be written, everything in it is forgotten, as after a crash: callers are told, and
+whatever the engine itself had asked for (a completion, a timer) is asked again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from perdure.engine import turns
+from perdure.engine.backlog import Backlog
+from perdure.engine.ids import new_run_id
+from perdure.engine.loading import Loader
+from perdure.engine.outbox import Outbox
+from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline
+from perdure.engine.ports import Clock, Store
+from perdure.engine.resident import Resident, Residents
+from perdure.engine.settings import Settings
+from perdure.engine.timers import Alarms
+from perdure.engine.waiting import Waiting
+from perdure.kernel import activity, derive, start_policy
+from perdure.kernel.commit import Commit, Reason, Rejection
+from perdure.kernel.run import Activity
+from perdure.kernel.timer import deadline
+from perdure.kernel.transition import start, start_fork, transition
+from perdure.kernel.workflow_task import retry_now
+from perdure.model.errors import InvariantError, PerdureError, StoreError
+from perdure.model.failures import Failure
+from perdure.model.ids import RunAddress
+from perdure.model.payloads import Payloads
+from perdure.model.program import ActivityTask, Worker
+from perdure.model.requests import (
+    FireTimer,
+    ForkWorkflow,
+    Request,
+    StartWorkflow,
+    TerminateWorkflow,
+)
+from perdure.model.service import StartResult
+
+log = logging.getLogger("perdure.engine")
+
+Started = Callable[[StartResult | Rejection | PerdureError], None]
+
+
+class Engine:
+    """Owns a store, the runs in it, and the way from a request to its effects. All methods belong to one event loop's thread."""
+
+    def __init__(self, store: Store, clock: Clock, worker: Worker | None = None, settings: Settings | None = None) -> None:
+        self.store = store
+        self.clock = clock
+        self.worker = worker
+        self.settings = settings or Settings()
+        self.limits = self.settings.limits
+        self.residents = Residents(self.settings.resident_runs)
+        self.loader = Loader(store, self.residents)
+        self.pipeline = Pipeline(store, self.limits.blob_threshold_bytes, self._act, self._undone)
+        self.waiting = Waiting()
+        self.backlog = Backlog()
+        self.outbox = Outbox(self)
+        self.alarms = Alarms(clock, self._fire)
+        self.horizon_ns = 0
+        """Durable timers due up to here are in ``alarms``; those after it sleep in the store."""
+        self.closing = False
+        self._next_key = 0
+
+    def begin(self, next_key: int) -> None:
+        """Take over at the first free run key."""
+        self._next_key = next_key
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way but waiting: no batch, no loading, no message."""
+        return self.pipeline.is_idle and not self.loader.is_loading and not self.outbox.is_sending
+
+    # --- 1. the run
+
+    def submit(self, address: RunAddress, request: Request, done: Done | None = None) -> None:
+        """Do something to a run; ``done`` is called when it is recorded, or can't be."""
+        resident = self.residents.find(address.namespace, address.workflow_id, address.run_id)
+        if resident is not None:
+            self.decide(resident, request, done)
+            return
+
+        def found(resident: Resident | PerdureError | None) -> None:
+            if isinstance(resident, Resident):
+                self.decide(resident, request, done)
+            elif done is not None:
+                done(resident or Rejection(Reason.NOT_FOUND, not_found(address)))
+
+        self.loader.find(address, found)
+
+    def start(self, namespace: str, request: StartWorkflow, done: Started) -> None:
+        """Start a run, or find the one that the request's policies say is the answer."""
+
+        def found(resident: Resident | PerdureError | None) -> None:
+            # Another start of the same id may have begun while the store was asked.
+            resident = resident or self.residents.find(namespace, request.workflow_id, "")
+            if resident is None:
+                self._begin(namespace, request, done)
+            elif isinstance(resident, Resident):
+                self._start_beside(resident, request, done)
+            else:
+                done(resident)
+
+        self.loader.find(RunAddress(namespace, request.workflow_id), found)
+
+    # --- 2. the decision
+
+    def decide(self, resident: Resident, request: Request, done: Done | None) -> None:
+        """Decide a request to a run in memory, and commit what follows from it."""
+        run = resident.run
+        parked = self.loader.parked
+        if parked and run.run_id in parked:
+            if done is not None:
+                done(InvariantError(f"Run {run.run_id} is parked: {parked[run.run_id]}"))
+            return
+        try:
+            commit = transition(run, request, self.clock.now_ns(), self.limits)
+            if commit.__class__ is Commit:
+                self._go_on_and_commit(resident, commit, done)
+        except PerdureError as error:
+            self._lose(resident)
+            self.loader.park(run.run_id, error)
+            if done is not None:
+                done(error)
+            return
+        if isinstance(commit, Rejection) and done is not None:
+            rejection, answer = commit, done
+            self.pipeline.when_durable(resident, lambda error: answer(error or rejection))
+
+    def _start_beside(self, resident: Resident, request: StartWorkflow, done: Started) -> None:
+        """The workflow id has a run: what now is a matter of policy."""
+        run = resident.run
+        is_repeat = bool(request.request_id) and request.request_id == run.started.request_id
+        match start_policy.decide(request, run.status, run.run_id, is_repeat):
+            case start_policy.StartNew():
+                self._begin(run.namespace, request, done)
+            case start_policy.TerminateFirst():
+                reason = "a new run of the workflow id was started"
+                self.decide(resident, TerminateWorkflow(reason, identity=request.identity), None)
+                self._begin(run.namespace, request, done)
+            case start_policy.UseExisting():
+                self._use_existing(resident, request, done)
+            case Rejection() as rejection:
+                self.pipeline.when_durable(resident, lambda error: done(error or rejection))
+
+    def _use_existing(self, resident: Resident, request: StartWorkflow, done: Started) -> None:
+        result = StartResult(resident.run.run_id, is_new=False)
+
+        def answered(outcome: Outcome) -> None:
+            done(result if outcome is None else outcome)
+
+        also = [extra for extra in (request.signal, request.update) if extra is not None]
+        for extra in also[:-1]:
+            self.decide(resident, extra, None)
+        if also:
+            self.decide(resident, also[-1], answered)
+        else:
+            self.pipeline.when_durable(resident, answered)
+
+    def _begin(self, namespace: str, request: StartWorkflow, done: Started | None, run_id: str = "") -> None:
+        now = self.clock.now_ns()
+        run_id = run_id or new_run_id(now)
+        commit = start(namespace, run_id, request, now, self.limits)
+        if request.signal is not None:
+            transition(commit.run, request.signal, now, self.limits, commit)
+        if request.update is not None:
+            transition(commit.run, request.update, now, self.limits, commit)
+        self._hold(commit, _answer_start(done, StartResult(run_id, is_new=True)) if done is not None else None)
+
+    def fork(self, namespace: str, request: ForkWorkflow, done: Callable[[str | Rejection | PerdureError], None]) -> None:
+        """Start a run from a copy of another one's history."""
+        now = self.clock.now_ns()
+        run_id = new_run_id(now)
+        commit = start_fork(namespace, run_id, request, now, self.limits)
+        if isinstance(commit, Rejection):
+            done(commit)
+        else:
+            self._hold(commit, lambda outcome: done(run_id if outcome is None else outcome))
+
+    def refuse_fork(self, namespace: str, request: ForkWorkflow) -> Rejection | None:
+        """Why a fork could not be started, without starting it."""
+        commit = start_fork(namespace, "", request, self.clock.now_ns(), self.limits)
+        return commit if isinstance(commit, Rejection) else None
+
+    def _hold(self, commit: Commit, done: Done | None) -> None:
+        """A run begins."""
+        resident = Resident(self._next_key, commit.run)
+        self._next_key += 1
+        self.residents.add(resident, is_current=True)
+        self._go_on_and_commit(resident, commit, done)
+
+    # --- 3. the turn, and slots for activities
+
+    def wake(self, resident: Resident) -> None:
+        """See whether the run can go on: its turn may be due by now, or its program may be here now."""
+        self._go_on_and_commit(resident, Commit(resident.run, self.clock.now_ns(), self.limits), None)
+
+    def try_turn_now(self, resident: Resident) -> None:
+        """Take a failed turn again without waiting out its back-off: the code may be another one now."""
+        commit = Commit(resident.run, self.clock.now_ns(), self.limits)
+        retry_now(commit)
+        self._go_on_and_commit(resident, commit, None)
+
+    def _go_on_and_commit(self, resident: Resident, commit: Commit, done: Done | None) -> None:
+        """Let what can follow at once join the commit, and put it into the next batch (step 4)."""
+        worker = self.worker
+        starts: list[ActivityTask] | None = None
+        if worker is not None and not self.closing:
+            while (
+                (turn := commit.run.workflow_task) is not None
+                and turns.is_due(commit, turn, worker)
+                and (resident.program is not None or self._make_program(resident, worker))
+            ):
+                turns.take(resident, commit, turn, worker)
+            if commit.ready:
+                starts = self._start_ready(resident, commit, worker)
+        if commit.records:
+            limit = self.limits.history_events
+            if limit and commit.run.history_length > limit and commit.run.close is None:
+                transition(commit.run, TerminateWorkflow(too_long(limit)), commit.now, self.limits, commit)
+            turns.note_events(resident, commit)
+            self.pipeline.add(resident, commit, starts, done)
+            successor = commit.successor
+            if successor is not None:
+                self._begin(commit.run.namespace, successor.request, None, successor.run_id)
+        elif done is not None:
+            self.pipeline.when_durable(resident, done)
+
+    def _make_program(self, resident: Resident, worker: Worker) -> bool:
+        """See that the run's program is here. If its history has to be read first the turn waits, and ``wake`` follows."""
+        if not turns.prepare(resident, self.loader, self.pipeline, partial(self.wake, resident)):
+            return False
+        resident.program = worker.create_program(resident.address, resident.run.started)
+        return True
+
+    def _start_ready(self, resident: Resident, commit: Commit, worker: Worker) -> list[ActivityTask] | None:
+        """Record the starts of attempts that slots are free for; the others wait their turn in the backlog."""
+        starts = []
+        for ref in commit.ready:
+            pending = commit.run.activities.get(ref)
+            if pending is None:
+                continue
+            queue, activity_type = pending.scheduled.task_queue, pending.scheduled.activity_type
+            if (self.backlog and self.backlog.has(queue, activity_type)) or not worker.reserve(queue, activity_type):
+                self.backlog.add(queue, activity_type, resident.key, ref)
+            elif (started := self._start_reserved(resident, commit, pending, worker)) is not None:
+                starts.append(started)
+        return starts or None
+
+    def _start_reserved(
+        self, resident: Resident, commit: Commit, pending: Activity, worker: Worker
+    ) -> ActivityTask | None:
+        """Record the start of an attempt in the slot reserved for it, or give the slot back."""
+        scheduled = pending.scheduled
+        if not activity.is_ready(commit.run, pending, commit.now):
+            worker.release(scheduled.task_queue, scheduled.activity_type)
+            return None
+        activity.begin(commit, pending, worker.identity)
+        return ActivityTask(
+            resident.address,
+            commit.run.started.workflow_type,
+            scheduled,
+            pending.attempt,
+            commit.now,
+            pending.heartbeat_details,
+            pending.last_failure,
+        )
+
+    def drain_backlog(self) -> None:
+        """A slot may be free: start what has waited longest."""
+        worker = self.worker
+        if worker is None or self.closing:
+            return
+        for kind in self.backlog.kinds():
+            while self.backlog.has(*kind) and worker.reserve(*kind):
+                key, ref = self.backlog.pop(*kind)
+                self.loader.load(key, partial(self._start_waiting, worker, kind, ref))
+
+    def _start_waiting(
+        self, worker: Worker, kind: tuple[str, str], ref: int, resident: Resident | PerdureError | None
+    ) -> None:
+        """An activity of the backlog has a slot; its run may have changed its mind meanwhile."""
+        pending = resident.run.activities.get(ref) if isinstance(resident, Resident) else None
+        if pending is None or not isinstance(resident, Resident):
+            worker.release(*kind)
+            return
+        commit = Commit(resident.run, self.clock.now_ns(), self.limits)
+        started = self._start_reserved(resident, commit, pending, worker)
+        if started is not None:
+            self.pipeline.add(resident, commit, [started], None)
+
+    # --- 5. the effects
+
+    def _act(self, effects: Sequence[Effect]) -> None:
+        """A batch is durable: do what it says."""
+        for effect in effects:
+            resident, commit = effect.resident, effect.commit
+            resident.in_flight -= 1
+            if effect.starts is not None:
+                assert self.worker is not None
+                for task in effect.starts:
+                    self.worker.start_activity(task)
+            if commit.tasks or commit.timers:
+                self._set_alarms(resident.key, commit)
+            if commit.cancelled and self.worker is not None:
+                for ref in commit.cancelled:
+                    self.worker.cancel_activity(resident.address, ref)
+            if commit.messages:
+                for message in commit.messages.values():
+                    if message is not None:
+                        self.outbox.send(resident.key, resident.address, message)
+            if commit.answers:
+                self.waiting.answer_updates(resident.key, commit.answers)
+            if commit.run.close is not None:
+                if not resident.in_flight:
+                    self.waiting.run_closed(resident.key, commit.run)
+                    self.residents.remove(resident)
+            elif self.waiting.followers:
+                self.waiting.grown(resident.key)
+            if effect.done is not None:
+                effect.done(None)
+        self.residents.shrink()
+        if self.backlog:
+            self.drain_backlog()
+
+    def _set_alarms(self, key: int, commit: Commit) -> None:
+        for ref, task in commit.tasks.items():
+            if task is not None and task.due and ref:
+                self.alarms.set(key, ref, task.due)
+            else:
+                self.alarms.cancel(key, ref)
+        if commit.timers:
+            for (due, ref), is_set in commit.timers.items():
+                if not is_set:
+                    self.alarms.cancel(key, ref)
+            for (due, ref), is_set in commit.timers.items():
+                if is_set and due <= self.horizon_ns:
+                    self.alarms.set(key, ref, due)
+
+    def _undone(self, effects: Sequence[Effect], error: StoreError) -> None:
+        """A batch could not be written: forget what it decided, tell callers, and have the runs go on from what is stored."""
+        for effect in effects:
+            self._lose(effect.resident)
+            if effect.starts is not None and self.worker is not None:
+                for task in effect.starts:
+                    self.worker.release(task.scheduled.task_queue, task.scheduled.activity_type)
+        for key in {effect.resident.key for effect in effects}:
+            self.after_store_retry(partial(self._take_up, key))
+        for effect in effects:
+            if effect.done is not None:
+                effect.done(error)
+
+    def _lose(self, resident: Resident) -> None:
+        resident.is_lost = True
+        resident.in_flight = 0
+        self.residents.remove(resident)
+
+    def _take_up(self, key: int) -> None:
+        """What a lost commit would have set going, the stored state still asks for."""
+
+        def loaded(resident: Resident | PerdureError | None) -> None:
+            if isinstance(resident, StoreError):
+                self.after_store_retry(partial(self._take_up, key))
+            elif isinstance(resident, Resident):
+                self.resume(resident)
+
+        self.loader.load(key, loaded)
+
+    def resume(self, resident: Resident) -> None:
+        """Set going all that a run in memory waits for here: its turn, its activities that have not started, its deadlines."""
+        run, now = resident.run, self.clock.now_ns()
+        commit = Commit(run, now, self.limits)
+        for ref, pending in run.activities.items():
+            if activity.is_ready(run, pending, now):
+                commit.ready.append(ref)
+            due = deadline(run, ref)
+            if due:
+                self.alarms.set(resident.key, ref, due)
+        for due, ref in derive.timers(run):
+            if due <= self.horizon_ns:
+                self.alarms.set(resident.key, ref, due)
+        self._go_on_and_commit(resident, commit, None)
+
+    def after_store_retry(self, callback: Callable[[], None]) -> None:
+        """Call back when it is time to try again what the store refused; never, once the engine is closing."""
+        due = self.clock.now_ns() + self.settings.store_retry_ns
+        self.clock.call_at(due, lambda: None if self.closing else callback())
+
+    # --- from the clock and the worker
+
+    def _fire(self, key: int, ref: int) -> None:
+        """A deadline may have come. The state says whether it has; one that was moved is set again."""
+
+        def loaded(resident: Resident | PerdureError | None) -> None:
+            if isinstance(resident, Resident):
+                due = deadline(resident.run, ref)
+                if due > self.clock.now_ns():
+                    self.alarms.set(key, ref, due)
+                elif due:
+                    self.decide(resident, FireTimer(ref), fired)
+            elif resident is not None:
+                fired(resident)
+
+        def fired(outcome: Outcome) -> None:
+            if isinstance(outcome, StoreError) and not self.closing:
+                self.alarms.set(key, ref, self.clock.now_ns() + self.settings.store_retry_ns)
+
+        if not self.closing:
+            self.loader.load(key, loaded)
+
+    def report(self, address: RunAddress, request: Request) -> None:
+        """A worker hands in what became of an attempt. It is asked for again until it is recorded or no longer wanted."""
+
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, StoreError):
+                self.after_store_retry(lambda: self.submit(address, request, done))
+            elif isinstance(outcome, Rejection):
+                log.debug("A worker's %s was too late: %s", request.__class__.__name__, outcome.message)
+
+        self.submit(address, request, done)
+        if self.backlog:
+            self.drain_backlog()
+
+    # --- queries, deletion
+
+    async def query(self, resident: Resident, name: str, input: Payloads) -> Payloads | Failure:
+        """Ask a run's program. One that is not in memory is built from the history; a closed run's is let go again."""
+        run, worker = resident.run, self.worker
+        if worker is None or not worker.serves_workflow(run.started.task_queue, run.started.workflow_type):
+            return Failure(
+                f"No worker here serves workflow type {run.started.workflow_type!r} on task queue "
+                f"{run.started.task_queue!r}, so nobody can answer. Open the app that defines it."
+            )
+        if resident.program is not None:
+            return resident.program.query(name, input)
+        ready = asyncio.Event()
+        while not turns.prepare(resident, self.loader, self.pipeline, ready.set):
+            await ready.wait()
+            ready.clear()
+        program = worker.create_program(resident.address, run.started)
+        failed = program.catch_up(resident.unseen)
+        answer = failed.failure if failed is not None else program.query(name, input)
+        if failed is None and run.close is None and resident.program is None and not resident.is_lost:
+            resident.program = program
+            resident.seen = resident.unseen[-1].id
+            resident.unseen = []
+        else:
+            program.close()
+        return answer
+
+    async def delete_runs(self, keys: Sequence[int]) -> None:
+        """Remove closed runs for good. Raises ``StoreError``."""
+        deleted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for key in keys:
+            resident = self.residents.by_key(key)
+            if resident is not None:
+                self.residents.remove(resident)
+
+        def done(error: StoreError | None) -> None:
+            if error is None:
+                deleted.set_result(None)
+            else:
+                deleted.set_exception(error)
+
+        self.store.delete(keys, done)
+        await deleted
+
+
+def _answer_start(done: Started, result: StartResult) -> Done:
+    return lambda outcome: done(result if outcome is None else outcome)
+
+
+def too_long(limit: int) -> str:
+    """Why a run with more than ``limit`` events is terminated."""
+    return f"the history is longer than {limit} events (limit history_events); continue as new before that"
+
+
+def not_found(address: RunAddress) -> str:
+    """What to tell someone who asks for a run that is not there."""
+    run = f"run {address.run_id} of workflow" if address.run_id else "workflow"
+    return f"There is no {run} {address.workflow_id!r} in namespace {address.namespace!r}. Check the id and the namespace."

@@ -1,0 +1,106 @@
+"""Messages between runs: sent after the commit that decided on them, and again until they have arrived.
+
+A message stays in the store until what came of it is recorded. Every request is safe to receive twice, so a crash anywhere in
+between costs a repetition and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from perdure.kernel.commit import Message, Reason, Rejection
+from perdure.model.errors import PerdureError
+from perdure.model.ids import RunAddress
+from perdure.model.requests import (
+    CancelWorkflow,
+    ChildStarted,
+    ChildStartFailed,
+    ExternalCancelDelivered,
+    ExternalSignalDelivered,
+    Request,
+    SignalWorkflow,
+    StartWorkflow,
+)
+from perdure.model.service import StartResult
+
+if TYPE_CHECKING:
+    from perdure.engine.engine import Engine
+
+log = logging.getLogger("perdure.engine")
+
+decode_message = msgspec.msgpack.Decoder(Message).decode
+
+
+class Outbox:
+    """Delivers the messages of one engine's runs."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sending = 0
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether any message is on its way."""
+        return self._sending > 0
+
+    def send(self, key: int, source: RunAddress, message: Message) -> None:
+        """Deliver a message of the run ``source`` that is in the store."""
+        self._sending += 1
+        self._deliver(key, source, message)
+
+    def _deliver(self, key: int, source: RunAddress, message: Message) -> None:
+
+        def done(outcome: StartResult | Rejection | PerdureError | None) -> None:
+            if isinstance(outcome, PerdureError):
+                log.warning("A message to %s waits: %s", message.target, outcome)
+                self._engine.after_store_retry(lambda: self._deliver(key, source, message))
+                return
+            self._sending -= 1
+            reply = _reply(message, outcome) if message.wants_reply else None
+            if reply is None:
+                self._engine.pipeline.forget_message(key, message.ref)
+            else:
+                self._answer(key, source, message, reply)
+
+        if isinstance(message.request, StartWorkflow):
+            self._engine.start(message.target.namespace, message.request, done)
+        else:
+            self._engine.submit(message.target, message.request, done)
+
+    def _answer(self, key: int, source: RunAddress, message: Message, reply: Request) -> None:
+        """Tell the sender what came of it. Recording that also takes the message out of the store."""
+
+        def done(outcome: Rejection | PerdureError | None) -> None:
+            if isinstance(outcome, Rejection):
+                self._engine.pipeline.forget_message(key, message.ref)
+            elif isinstance(outcome, PerdureError) and not self._engine.closing:
+                self.send(key, source, message)
+
+        self._engine.submit(source, reply, done)
+
+
+def _reply(message: Message, outcome: StartResult | Rejection | None) -> Request:
+    cause = "" if not isinstance(outcome, Rejection) else _cause(outcome)
+    match message.request:
+        case StartWorkflow():
+            if isinstance(outcome, StartResult):
+                return ChildStarted(message.ref, outcome.run_id)
+            return ChildStartFailed(message.ref, cause)
+        case SignalWorkflow():
+            return ExternalSignalDelivered(message.ref, cause)
+        case CancelWorkflow():
+            return ExternalCancelDelivered(message.ref, cause)
+        case other:
+            raise TypeError(f"Nobody waits for the answer to {other.__class__.__name__}.")
+
+
+def _cause(rejection: Rejection) -> str:
+    """The names are Temporal's."""
+    if rejection.reason in (Reason.NOT_FOUND, Reason.CLOSED):
+        return "EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND"
+    if rejection.reason is Reason.ALREADY_EXISTS:
+        return "WORKFLOW_ALREADY_EXISTS"
+    return rejection.reason.name

@@ -1,0 +1,198 @@
+"""From decisions to transactions: commits gather in a batch while the batch before is being written.
+
+At most one batch is in the store's hands. When it is done the next one goes at once, and only then do the effects of the first happen, so the store is
+never idle while there is work. When a batch fails, everything in it is undone and everything decided since on top of it too: there is
+no telling which later decision stood on an earlier one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from perdure.engine import encoding
+from perdure.engine.ports import RunRow, Store, TaskRow, Write
+from perdure.engine.resident import Resident
+from perdure.kernel.commit import Commit, Rejection
+from perdure.model.errors import InvariantError, PerdureError, StoreError
+from perdure.model.events import Event
+from perdure.model.program import ActivityTask, numbered
+
+log = logging.getLogger("perdure.engine")
+
+Outcome = Rejection | PerdureError | None
+"""What became of a request: None when it is recorded."""
+
+Done = Callable[[Outcome], None]
+
+
+class Effect:
+    """What to do once a commit is written: what the commit itself says, start ``starts``, and call ``done``."""
+
+    __slots__ = ("commit", "done", "resident", "starts")
+
+    def __init__(
+        self, resident: Resident, commit: Commit, starts: list[ActivityTask] | None, done: Done | None
+    ) -> None:
+        self.resident = resident
+        self.commit = commit
+        self.starts = starts
+        self.done = done
+
+
+class Pipeline:
+    """``act`` is called for each effect of a batch that is written, in order; ``undone`` with all effects that never will be."""
+
+    def __init__(
+        self,
+        store: Store,
+        blob_threshold_bytes: int,
+        act: Callable[[Sequence[Effect]], None],
+        undone: Callable[[Sequence[Effect], StoreError], None],
+    ) -> None:
+        self._store = store
+        self._blob_threshold_bytes = blob_threshold_bytes
+        self._act = act
+        self._undone = undone
+        self._loop = asyncio.get_running_loop()
+        self._batch: list[Write] = []
+        self._effects: list[Effect] = []
+        self._writing: list[Effect] = []
+        self._is_writing = False
+        self._flush_scheduled = False
+        self._settled: asyncio.Future[None] | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything is written."""
+        return not (self._batch or self._is_writing)
+
+    def add(self, resident: Resident, commit: Commit, starts: list[ActivityTask] | None, done: Done | None) -> None:
+        """Put a decision into the next batch."""
+        commit.seal()
+        key = resident.key
+        records, blobs = encoding.encode(commit.records, self._blob_threshold_bytes)
+        resident.commits += 1
+        resident.in_flight += 1
+        resident.history_bytes += len(records)
+        write = Write(key, resident.commits, records)
+        if blobs:
+            write.blobs = blobs
+        if resident.commits == 1:
+            write.created = row_of(resident)
+        elif commit.is_visible:
+            write.changed = row_of(resident)
+        if commit.tasks:
+            tasks, done_refs = [], []
+            for ref, task in commit.tasks.items():
+                if task is None:
+                    done_refs.append(ref)
+                else:
+                    tasks.append(TaskRow(key, ref, task.task_queue, task.type, task.started, task.due))
+            write.tasks = tasks
+            write.tasks_done = done_refs
+        if commit.timers:
+            write.timers = [timer for timer, is_set in commit.timers.items() if is_set]
+            write.timers_done = [timer for timer, is_set in commit.timers.items() if not is_set]
+        if commit.messages:
+            write.messages = [
+                (ref, encoding.encode_value(message)) for ref, message in commit.messages.items() if message is not None
+            ]
+            write.messages_done = [ref for ref, message in commit.messages.items() if message is None]
+        self._batch.append(write)
+        self._effects.append(Effect(resident, commit, starts, done))
+        if not self._flush_scheduled and not self._is_writing:
+            self._flush_soon()
+
+    def forget_message(self, key: int, ref: int) -> None:
+        """A message need not be sent any more. If this is not written the message is sent again, which changes nothing."""
+        self._batch.append(Write(key, 0, messages_done=(ref,)))
+        if not self._flush_scheduled and not self._is_writing:
+            self._flush_soon()
+
+    def when_durable(self, resident: Resident, then: Callable[[PerdureError | None], None]) -> None:
+        """Call back once everything decided on this run so far is written, or is undone."""
+        if not resident.in_flight:
+            then(None)
+            return
+        for effects in (self._effects, self._writing):
+            for effect in reversed(effects):
+                if effect.resident is resident:
+                    effect.done = _both(effect.done, then)
+                    return
+        raise InvariantError(f"Run {resident.run.run_id} has {resident.in_flight} commits under way that nobody writes.")
+
+    def events_under_way(self, resident: Resident, after: int) -> list[Event]:
+        """The run's events with numbers above ``after`` that are decided but not written."""
+        return [
+            event
+            for effect in (*self._writing, *self._effects)
+            if effect.resident is resident
+            for event in numbered(effect.commit.records)
+            if event.id > after
+        ]
+
+    async def settled(self) -> None:
+        """Wait until everything decided so far is written, or has failed."""
+        while not self.is_idle:
+            if self._settled is None or self._settled.done():
+                self._settled = self._loop.create_future()
+            await self._settled
+
+    def _flush_soon(self) -> None:
+        # At the end of this round of the event loop, so that one transaction takes all that the round decides.
+        self._flush_scheduled = True
+        self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_scheduled = False
+        if not self._batch or self._is_writing:
+            return
+        self._is_writing = True
+        batch, self._batch = self._batch, []
+        self._writing, self._effects = self._effects, []
+        self._store.write(batch, self._written)
+
+    def _written(self, error: StoreError | None) -> None:
+        self._is_writing = False
+        effects, self._writing = self._writing, []
+        if error is None:
+            self._flush()
+            self._act(effects)
+        else:
+            log.error("A batch could not be written, and is undone: %s", error)
+            undone = effects + self._effects
+            self._effects = []
+            self._batch = []
+            self._undone(undone, error)
+        if self._settled is not None and not self._settled.done():
+            self._settled.set_result(None)
+
+
+def _both(first: Done | None, then: Callable[[PerdureError | None], None]) -> Done:
+    def both(outcome: Outcome) -> None:
+        if first is not None:
+            first(outcome)
+        then(outcome if isinstance(outcome, PerdureError) else None)
+
+    return both
+
+
+def row_of(resident: Resident) -> RunRow:
+    """What lists show of a run."""
+    run = resident.run
+    started = run.started
+    return RunRow(
+        resident.key,
+        run.namespace,
+        started.workflow_id,
+        run.run_id,
+        started.workflow_type,
+        started.task_queue,
+        run.status,
+        started.time,
+        run.close.time if run.close is not None else 0,
+        run.next_event_id - 1,
+        encoding.encode_value(run.memo) if run.memo else b"",
+        encoding.encode_value(run.search_attributes) if run.search_attributes else b"",
+        encoding.encode_value(started.parent) if started.parent is not None else b"",
+    )

@@ -1,0 +1,130 @@
+"""Runs held in memory.
+
+A run stays here while something happens to it and as long as there is room; then it is forgotten, program and all, and folded anew from its
+history when it is next needed. Only a run with nothing under way can be forgotten, so what is not here is wholly in the store.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from perdure.kernel.run import Run
+from perdure.model.events import Event
+from perdure.model.ids import RunAddress
+from perdure.model.program import Program
+
+
+class Resident:
+    """One run in memory.
+
+    ``commits`` counts its decisions, written or under way; ``in_flight`` those whose transaction is not done.
+    ``program`` is there once it has taken a turn here; ``unseen`` are the events it has not been given yet, and ``seen`` is the number of the last one
+    it was given. Without a program, ``unseen`` holds the whole history if ``has_history``, else nothing.
+    """
+
+    __slots__ = (
+        "address",
+        "commits",
+        "has_history",
+        "history_bytes",
+        "in_flight",
+        "is_lost",
+        "key",
+        "program",
+        "run",
+        "seen",
+        "unseen",
+    )
+
+    def __init__(self, key: int, run: Run) -> None:
+        self.key = key
+        self.run = run
+        self.address = RunAddress(run.namespace, run.started.workflow_id, run.run_id)
+        self.program: Program | None = None
+        self.unseen: list[Event] = []
+        self.seen = 0
+        self.has_history = True
+        self.history_bytes = 0
+        self.commits = 0
+        self.in_flight = 0
+        self.is_lost = False
+        """Its last commits could not be written, so the state here is not the store's. Never used again."""
+
+    def drop_program(self) -> None:
+        """Let go of the program; the next turn rebuilds it from the history."""
+        if self.program is not None:
+            self.program.close()
+            self.program = None
+        self.unseen = []
+        self.seen = 0
+        self.has_history = False
+
+
+class Residents:
+    """All runs in memory, by key, by run id, and by workflow id for the last started one."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._by_key: OrderedDict[int, Resident] = OrderedDict()
+        self._by_run_id: dict[str, Resident] = {}
+        self._current: dict[tuple[str, str], Resident] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def __iter__(self) -> Iterator[Resident]:
+        return iter(self._by_key.values())
+
+    def add(self, resident: Resident, *, is_current: bool) -> None:
+        """Hold a run. ``is_current``: it is the last started one of its workflow id."""
+        run = resident.run
+        self._by_key[resident.key] = resident
+        self._by_run_id[run.run_id] = resident
+        if is_current:
+            self._current[run.namespace, run.started.workflow_id] = resident
+
+    def by_key(self, key: int) -> Resident | None:
+        """The run with this key, marked as used."""
+        resident = self._by_key.get(key)
+        if resident is not None:
+            self._by_key.move_to_end(key)
+        return resident
+
+    def find(self, namespace: str, workflow_id: str, run_id: str) -> Resident | None:
+        """The run with this id, or without one the last started of the workflow id, marked as used."""
+        if run_id:
+            resident = self._by_run_id.get(run_id)
+            if resident is not None and (
+                resident.run.namespace != namespace or resident.run.started.workflow_id != workflow_id
+            ):
+                return None
+        else:
+            resident = self._current.get((namespace, workflow_id))
+        if resident is not None:
+            self._by_key.move_to_end(resident.key)
+        return resident
+
+    def remove(self, resident: Resident) -> None:
+        """Forget a run."""
+        run = resident.run
+        self._by_key.pop(resident.key, None)
+        self._by_run_id.pop(run.run_id, None)
+        name = (run.namespace, run.started.workflow_id)
+        if self._current.get(name) is resident:
+            del self._current[name]
+        if resident.program is not None:
+            resident.program.close()
+            resident.program = None
+
+    def shrink(self) -> None:
+        """Forget the runs least recently used, down to the capacity; those with something under way stay."""
+        excess = len(self._by_key) - self._capacity
+        if excess <= 0:
+            return
+        idle = []
+        for resident in self._by_key.values():
+            if not resident.in_flight:
+                idle.append(resident)
+                if len(idle) == excess:
+                    break
+        for resident in idle:
+            self.remove(resident)

@@ -1,0 +1,527 @@
+"""The engine as clients see it: ``model.service.Service`` in this process."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from perdure.engine import encoding, recovery
+from perdure.engine.engine import Engine, not_found
+from perdure.engine.pipeline import Outcome
+from perdure.engine.ports import Clock, RunRow, Store
+from perdure.engine.resident import Resident
+from perdure.engine.settings import Settings
+from perdure.kernel.commit import Answer, Reason, Rejection
+from perdure.kernel.run import Run
+from perdure.kernel.update import answer as answer_of
+from perdure.model import service as s
+from perdure.model.errors import (
+    AlreadyExistsError,
+    InvalidArgumentError,
+    LimitExceededError,
+    NotFoundError,
+    PerdureError,
+    QueryFailedError,
+    RunClosedError,
+)
+from perdure.model.events import AnyRecord, Event, WorkflowExecutionStarted
+from perdure.model.failures import Failure
+from perdure.model.ids import ParentLink, RunAddress
+from perdure.model.options import RunStatus
+from perdure.model.payloads import PayloadMap, Payloads
+from perdure.model.program import Worker, numbered
+from perdure.model.requests import ForkWorkflow, Request, StartWorkflow, TerminateWorkflow, UpdateWorkflow
+
+_decode_map = msgspec.msgpack.Decoder(PayloadMap).decode
+_decode_parent = msgspec.msgpack.Decoder(ParentLink).decode
+
+
+class EngineService:
+    """An engine over a store, opened and closed, and everything that clients can ask of it."""
+
+    def __init__(self, store: Store, clock: Clock, worker: Worker | None, settings: Settings | None = None) -> None:
+        self.engine = Engine(store, clock, worker, settings)
+        self._store = store
+        self._background: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Take the store and go on with what is in it. Raises ``StoreError``."""
+        opened = await self._store.open()
+        engine = self.engine
+        engine.begin(opened.next_key)
+        self._background = [
+            asyncio.create_task(recovery.keep_timers_coming(engine)),
+            asyncio.create_task(recovery.take_up_tasks(engine, opened.next_key)),
+            asyncio.create_task(recovery.take_up_messages(engine, opened.next_key)),
+            asyncio.create_task(recovery.keep_retention(engine)),
+        ]
+
+    async def close(self) -> None:
+        """Write what is under way and give up the store. What waits goes on when it is opened again."""
+        engine = self.engine
+        engine.closing = True
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await engine.pipeline.settled()
+        engine.alarms.close()
+        for resident in list(engine.residents):
+            engine.residents.remove(resident)
+        await self._store.close()
+
+    # --- starting and asking
+
+    def start(self, namespace: str, request: StartWorkflow) -> "asyncio.Future[s.StartResult]":
+        """As ``Service.start``."""
+        future: asyncio.Future[s.StartResult] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: s.StartResult | Rejection | PerdureError) -> None:
+            if future.done():
+                return
+            if outcome.__class__ is s.StartResult:
+                future.set_result(outcome)
+            else:
+                future.set_exception(_error(outcome))  # type: ignore[arg-type]
+
+        if not self._refuse_oversized(future, request):
+            self.engine.start(namespace, request, done)
+        return future
+
+    def execute(self, namespace: str, request: StartWorkflow) -> "asyncio.Future[tuple[str, Event]]":
+        """As ``Service.execute``."""
+        future: asyncio.Future[tuple[str, Event]] = asyncio.get_running_loop().create_future()
+
+        def started(outcome: s.StartResult | Rejection | PerdureError) -> None:
+            if outcome.__class__ is s.StartResult:
+                self._follow(RunAddress(namespace, request.workflow_id, outcome.run_id), future, follow=True)
+            elif not future.done():
+                future.set_exception(_error(outcome))  # type: ignore[arg-type]
+
+        if not self._refuse_oversized(future, request):
+            self.engine.start(namespace, request, started)
+        return future
+
+    async def request(self, address: RunAddress, request: Request) -> None:
+        """As ``Service.request``."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._refuse_oversized(future, request):
+            self.engine.submit(address, request, _settle(future))
+        await future
+
+    async def update(self, address: RunAddress, request: UpdateWorkflow, wait: s.UpdateStage) -> s.UpdateOutcome:
+        """As ``Service.update``."""
+        resident = await self._resident(address)
+        run, update_id = resident.run, request.update_id
+        future: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+
+        def answered(answer: Answer | None) -> None:
+            if not future.done():
+                future.set_result(answer)
+
+        known = run.updates.get(update_id)
+        if known is not None and (found := answer_of(update_id, known)).stage >= wait:
+            await self._durable(resident)
+            answered(found)
+        else:
+            self.engine.waiting.for_update(resident.key, update_id, max(wait, s.UpdateStage.ACCEPTED), answered)
+            await self.request(RunAddress(run.namespace, run.workflow_id, run.run_id), request)
+            if wait is s.UpdateStage.ADMITTED:
+                answered(Answer(update_id, wait))
+        answer = await future
+        if answer is None:
+            raise RunClosedError(
+                f"Run {run.run_id} of workflow {run.workflow_id!r} closed before it answered update {update_id!r}."
+            )
+        return s.UpdateOutcome(answer.stage, answer.result, answer.failure)
+
+    async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
+        """As ``Service.query``."""
+        resident = await self._resident(address)
+        await self._durable(resident)
+        answer = await self.engine.query(resident, name, input)
+        if isinstance(answer, Failure):
+            raise QueryFailedError(
+                f"Query {name!r} of run {resident.run.run_id} of workflow {address.workflow_id!r} failed: {answer.message}"
+            )
+        return answer
+
+    def wait_closed(self, address: RunAddress, *, follow: bool) -> "asyncio.Future[tuple[str, Event]]":
+        """As ``Service.wait_closed``."""
+        future: asyncio.Future[tuple[str, Event]] = asyncio.get_running_loop().create_future()
+        self._follow(address, future, follow=follow)
+        return future
+
+    def _follow(self, address: RunAddress, future: "asyncio.Future[tuple[str, Event]]", *, follow: bool) -> None:
+        """Settle the future with the run's last event; with ``follow``, that of the run that goes on in its place."""
+
+        def closed(run: Run, event: Event) -> None:
+            if future.done():
+                return
+            successor = getattr(event, "new_execution_run_id", "") if follow else ""
+            if successor:
+                self.engine.loader.find(RunAddress(run.namespace, run.workflow_id, successor), found)
+            else:
+                future.set_result((run.run_id, event))
+
+        def found(resident: Resident | PerdureError | None) -> None:
+            if future.done():
+                return
+            if resident is None:
+                future.set_exception(NotFoundError(not_found(address)))
+            elif isinstance(resident, PerdureError):
+                future.set_exception(resident)
+            elif resident.run.close is not None and not resident.in_flight:
+                closed(resident.run, resident.run.close)
+            else:
+                self.engine.waiting.for_close(resident.key, closed)
+
+        self.engine.loader.find(address, found)
+
+    # --- looking
+
+    async def describe(self, address: RunAddress) -> s.RunDescription:
+        """As ``Service.describe``."""
+        resident = await self._resident(address)
+        await self._durable(resident)
+        return describe(resident.run, resident.history_bytes)
+
+    async def history(self, address: RunAddress, *, after: int, limit: int, wait: bool) -> s.HistoryPage:
+        """As ``Service.history``."""
+        limit = min(limit, self.engine.limits.page_size) if limit > 0 else self.engine.limits.page_size
+        resident = await self._resident(address)
+        if wait:
+            await self._grown_beyond(resident, after)
+        await self._durable(resident)
+        return await self._page(resident, after, limit)
+
+    async def _grown_beyond(self, resident: Resident, after: int) -> None:
+        while resident.run.close is None and resident.run.history_length <= after:
+            grown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+            def wake(grown: "asyncio.Future[None]" = grown) -> None:
+                if not grown.done():
+                    grown.set_result(None)
+
+            self.engine.waiting.for_growth(resident.key, wake)
+            await grown
+            resident = await self._by_key(resident)
+
+    async def _by_key(self, resident: Resident) -> Resident:
+        """The run as it is in memory now; it may have been forgotten and read again."""
+        run = resident.run
+        return await self._resident(RunAddress(run.namespace, run.workflow_id, run.run_id))
+
+    async def _page(self, resident: Resident, after: int, limit: int) -> s.HistoryPage:
+        run = resident.run
+        stored = await self._store.history(resident.key)
+        if stored is None:
+            raise NotFoundError(f"Run {run.run_id} of workflow {run.workflow_id!r} was deleted.")
+        events = numbered(await self._whole(stored.commits))
+        page = [event for event in events if event.id > after][:limit]
+        last = page[-1].id if page else after
+        is_closed = run.close is not None and last >= run.close.id
+        return s.HistoryPage(run.run_id, page, is_closed)
+
+    async def _whole(self, commits: Sequence[bytes]) -> list[AnyRecord]:
+        records = encoding.decode(commits)
+        digests = encoding.named_blobs(commits)
+        if not digests:
+            return records
+        blobs: dict[bytes, bytes] = {}
+        for digest in digests:
+            data = await self._store.blob(digest)
+            if data is not None:
+                blobs[digest] = data
+        return encoding.with_blobs(records, blobs)
+
+    async def list(
+        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, cursor: str, limit: int
+    ) -> s.RunPage:
+        """As ``Service.list``. The cursor is the last run's key."""
+        limit = min(limit, self.engine.limits.page_size) if limit > 0 else self.engine.limits.page_size
+        if cursor and not cursor.isdecimal():
+            raise InvalidArgumentError(f"The cursor {cursor!r} is not one that a list gave. Begin again without one.")
+        before = int(cursor) if cursor else 0
+        rows = await self._store.runs(
+            namespace, statuses=statuses, workflow_type=workflow_type, before=before, limit=limit
+        )
+        return s.RunPage([summary_of(row) for row in rows], str(rows[-1].key) if len(rows) == limit else "")
+
+    # --- starting again from the middle, removing
+
+    async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
+        """As ``Service.reset``."""
+        resident = await self._resident(address)
+        run = resident.run
+        exact = RunAddress(run.namespace, run.workflow_id, run.run_id)
+        current = await self._resident(RunAddress(run.namespace, run.workflow_id))
+        if current.run.close is None and current is not resident:
+            await self._terminate(current, f"reset of run {run.run_id}: {reason}")
+        if run.close is None:
+            await self._check_fork_point(resident, event_id)
+            await self._terminate(resident, f"reset to event {event_id}: {reason}")
+        return await self._fork(exact, resident, event_id, run.workflow_id, None, reason, request_id, is_reset=True)
+
+    async def fork(
+        self,
+        address: RunAddress,
+        *,
+        event_id: int,
+        workflow_id: str,
+        input: Payloads | None,
+        reason: str,
+        request_id: str,
+    ) -> str:
+        """As ``Service.fork``."""
+        resident = await self._resident(address)
+        run = resident.run
+        if workflow_id == run.workflow_id:
+            raise InvalidArgumentError("A fork needs a workflow id of its own; use reset to start again under the same one.")
+        exact = RunAddress(run.namespace, run.workflow_id, run.run_id)
+        await self._refuse_taken(RunAddress(run.namespace, workflow_id))
+        return await self._fork(exact, resident, event_id, workflow_id, input, reason, request_id, is_reset=False)
+
+    async def _refuse_taken(self, address: RunAddress) -> None:
+        try:
+            taken = await self._resident(address)
+        except NotFoundError:
+            return
+        if taken.run.close is None:
+            raise AlreadyExistsError(
+                f"Workflow {address.workflow_id!r} is running as {taken.run.run_id}. Choose another id for the fork.",
+                taken.run.run_id,
+            )
+
+    async def _terminate(self, resident: Resident, reason: str) -> None:
+        run = resident.run
+        await self.request(RunAddress(run.namespace, run.workflow_id, run.run_id), TerminateWorkflow(reason))
+
+    async def _check_fork_point(self, resident: Resident, event_id: int) -> None:
+        """Refuse before anything is terminated."""
+        await self._durable(resident)
+        request = await self._fork_request(resident, event_id, resident.run.workflow_id, None, "", "", is_reset=True)
+        refusal = self.engine.refuse_fork(resident.run.namespace, request)
+        if refusal is not None:
+            raise _error(refusal)
+
+    async def _fork_request(
+        self,
+        resident: Resident,
+        event_id: int,
+        workflow_id: str,
+        input: Payloads | None,
+        reason: str,
+        request_id: str,
+        *,
+        is_reset: bool,
+    ) -> ForkWorkflow:
+        stored = await self._store.history(resident.key)
+        if stored is None:
+            raise NotFoundError(f"Run {resident.run.run_id} was deleted.")
+        records = tuple(await self._whole(stored.commits))
+        return ForkWorkflow(
+            workflow_id, resident.run.run_id, event_id, records, input, reason, request_id, is_reset=is_reset
+        )
+
+    async def _fork(
+        self,
+        exact: RunAddress,
+        resident: Resident,
+        event_id: int,
+        workflow_id: str,
+        input: Payloads | None,
+        reason: str,
+        request_id: str,
+        *,
+        is_reset: bool,
+    ) -> str:
+        await self._durable(resident)
+        request = await self._fork_request(
+            resident, event_id, workflow_id, input, reason, request_id, is_reset=is_reset
+        )
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: str | Rejection | PerdureError) -> None:
+            if future.done():
+                return
+            if isinstance(outcome, str):
+                future.set_result(outcome)
+            else:
+                future.set_exception(_error(outcome))
+
+        self.engine.fork(exact.namespace, request, done)
+        return await future
+
+    async def delete(self, address: RunAddress) -> None:
+        """As ``Service.delete``."""
+        resident = await self._resident(address)
+        if resident.run.close is None:
+            await self._terminate(resident, "deleted")
+        await self._durable(resident)
+        await self.engine.delete_runs([resident.key])
+
+    async def set_namespace(self, namespace: s.Namespace) -> None:
+        """As ``Service.set_namespace``."""
+        if not namespace.name or namespace.retention_ns < 0:
+            raise InvalidArgumentError("A namespace needs a name and a retention that is not negative.")
+        await self._store.set_namespace(namespace)
+
+    async def namespaces(self) -> Sequence[s.Namespace]:
+        """As ``Service.namespaces``."""
+        return await self._store.namespaces()
+
+    # --- what they share
+
+    def _refuse_oversized(self, future: "asyncio.Future[Any]", request: Request) -> bool:
+        """Settle the future with an error if a value, or all of a request's values together, are larger than the limits allow."""
+        limits, total = self.engine.limits, 0
+        for payload in getattr(request, "input", ()):
+            size = len(payload.data)
+            total += size
+            if 0 < limits.payload_bytes < size:
+                future.set_exception(_too_large(size, limits.payload_bytes, "payload_bytes"))
+                return True
+        if 0 < limits.request_bytes < total:
+            future.set_exception(_too_large(total, limits.request_bytes, "request_bytes"))
+            return True
+        return False
+
+    async def _resident(self, address: RunAddress) -> Resident:
+        future: asyncio.Future[Resident] = asyncio.get_running_loop().create_future()
+
+        def found(resident: Resident | PerdureError | None) -> None:
+            if future.done():
+                return
+            if resident is None:
+                future.set_exception(NotFoundError(not_found(address)))
+            elif isinstance(resident, PerdureError):
+                future.set_exception(resident)
+            else:
+                future.set_result(resident)
+
+        self.engine.loader.find(address, found)
+        return await future
+
+    async def _durable(self, resident: Resident) -> None:
+        if resident.in_flight:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.engine.pipeline.when_durable(resident, _settle(future))
+            await future
+
+
+def _too_large(size: int, limit: int, name: str) -> LimitExceededError:
+    return LimitExceededError(
+        f"{size:,} bytes are more than the limit {name} of {limit:,} allows. Pass a reference to the data, or raise the limit."
+    )
+
+
+def _settle(future: "asyncio.Future[None]") -> Callable[[Outcome], None]:
+    def done(outcome: Outcome) -> None:
+        if future.done():
+            return
+        if outcome is None:
+            future.set_result(None)
+        else:
+            future.set_exception(_error(outcome))
+
+    return done
+
+
+def _error(outcome: Rejection | PerdureError) -> PerdureError:
+    """A refusal as the error that callers know."""
+    if isinstance(outcome, PerdureError):
+        return outcome
+    match outcome.reason:
+        case Reason.NOT_FOUND | Reason.STALE:
+            return NotFoundError(outcome.message)
+        case Reason.ALREADY_EXISTS:
+            return AlreadyExistsError(outcome.message)
+        case Reason.CLOSED:
+            return RunClosedError(outcome.message)
+        case Reason.LIMIT:
+            return LimitExceededError(outcome.message)
+        case Reason.INVALID:
+            return InvalidArgumentError(outcome.message)
+
+
+def summary_of(row: RunRow) -> s.RunSummary:
+    """A row as clients see it."""
+    return s.RunSummary(
+        row.namespace,
+        row.workflow_id,
+        row.run_id,
+        row.workflow_type,
+        row.task_queue,
+        row.status,
+        row.start_time,
+        row.close_time,
+        row.history_length,
+        _decode_map(row.memo) if row.memo else {},
+        _decode_map(row.search_attributes) if row.search_attributes else {},
+        _decode_parent(row.parent) if row.parent else None,
+    )
+
+
+def describe(run: Run, history_bytes: int) -> s.RunDescription:
+    """Everything about a run but its history."""
+    started: WorkflowExecutionStarted = run.started
+    task = run.workflow_task
+    return s.RunDescription(
+        s.RunSummary(
+            run.namespace,
+            run.workflow_id,
+            run.run_id,
+            started.workflow_type,
+            started.task_queue,
+            run.status,
+            started.time,
+            run.close.time if run.close is not None else 0,
+            run.history_length,
+            run.memo,
+            run.search_attributes,
+            started.parent,
+        ),
+        started.first_execution_run_id,
+        started.attempt,
+        history_bytes,
+        started.workflow_execution_timeout_ns,
+        started.workflow_run_timeout_ns,
+        run.cancel_requested,
+        run.build_id,
+        None
+        if task is None
+        else s.PendingTurn(
+            task.attempt,
+            task.scheduled_time,
+            task.started_time,
+            task.next_attempt_time,
+            task.last_cause,
+            task.last_failure,
+        ),
+        [
+            s.PendingActivity(
+                ref,
+                activity.scheduled.activity_id,
+                activity.scheduled.activity_type,
+                activity.scheduled.task_queue,
+                activity.attempt,
+                activity.scheduled.retry_policy.max_attempts,
+                activity.scheduled.time,
+                activity.started_time,
+                activity.next_attempt_time,
+                activity.heartbeat_time,
+                activity.heartbeat_details,
+                activity.last_failure,
+                activity.identity,
+                activity.cancel_requested_event_id > 0,
+            )
+            for ref, activity in run.activities.items()
+        ],
+        [s.PendingTimer(timer_id, timer.started_event_id, timer.due) for timer_id, timer in run.timers.items()],
+        [
+            s.PendingChild(ref, child.initiated.workflow_id, child.run_id, child.initiated.workflow_type)
+            for ref, child in run.children.items()
+        ],
+    )
+

@@ -1,0 +1,96 @@
+"""A turn taken in this process: the program runs at once, and what it asks for joins the commit that made it run."""
+
+import logging
+from collections.abc import Callable
+
+from perdure.engine.loading import Loader
+from perdure.engine.pipeline import Pipeline
+from perdure.engine.resident import Resident
+from perdure.kernel.commit import Commit
+from perdure.kernel.run import WorkflowTask
+from perdure.kernel.turn import finish
+from perdure.kernel.workflow_task import begin, preview, record_failure, suggests_continue_as_new
+from perdure.model.errors import PerdureError
+from perdure.model.events import AnyRecord
+from perdure.model.options import PAUSED
+from perdure.model.program import TurnCompleted, TurnFailed, Worker, numbered
+
+log = logging.getLogger("perdure.engine")
+
+
+def is_due(commit: Commit, turn: WorkflowTask, worker: Worker) -> bool:
+    """Whether the run's program should take its turn now, and can take it here."""
+    run = commit.run
+    return (
+        not turn.started_time
+        and turn.next_attempt_time <= commit.now
+        and run.status is not PAUSED
+        and worker.serves_workflow(run.started.task_queue, run.started.workflow_type)
+    )
+
+
+def take(resident: Resident, commit: Commit, turn: WorkflowTask, worker: Worker) -> None:
+    """The program takes its turn, and the turn is decided. ``resident.program`` must be there.
+
+    A turn that fails costs the program: the next one is built anew from the history.
+    """
+    run, program = resident.run, resident.program
+    assert program is not None
+    begin(commit, turn, worker.identity)
+    note_events(resident, commit)
+    events = resident.unseen
+    if turn.started_event_id >= run.next_event_id:
+        events += preview(run, suggests_continue_as_new(commit))
+    resident.unseen = []
+    resident.seen = turn.started_event_id
+    updates = [u.admitted for u in run.updates.values() if u.admitted is not None] if run.updates else []
+    result = program.turn(events, updates)
+    if result.__class__ is TurnCompleted:
+        finish(commit, turn, result.commands, worker.identity, worker.build_id)
+    else:
+        assert isinstance(result, TurnFailed)
+        log.warning("Workflow %s, run %s: its turn failed: %s", run.workflow_id, run.run_id, result.failure.message)
+        record_failure(commit, turn, result.cause, result.failure, worker.identity, worker.build_id)
+    if run.workflow_task is not None and run.workflow_task.attempt > 1:
+        resident.drop_program()
+    elif resident.seen >= run.next_event_id:
+        # The turn has left no trace, so the numbers the program saw will be used by other events.
+        resident.seen = run.next_event_id - 1
+
+
+def note_events(resident: Resident, commit: Commit) -> None:
+    """Add to ``resident.unseen`` the events recorded in this commit that the program has neither seen nor been noted for."""
+    if not resident.has_history:
+        return
+    unseen, last = resident.unseen, resident.seen
+    if unseen:
+        last = unseen[-1].id
+    for record in commit.records[commit.noted :]:
+        if record.id > last:
+            unseen.append(record)  # type: ignore[arg-type]  # facts have no number, so this is an Event
+        elif not record.id:
+            unseen += [event for event in numbered((record,)) if event.id > last]
+    commit.noted = len(commit.records)
+
+
+def prepare(resident: Resident, loader: Loader, pipeline: Pipeline, ready: Callable[[], None]) -> bool:
+    """See that the run's history is in memory, for a new program. If it has to be waited for: False, and ``ready`` is called then."""
+    if resident.has_history:
+        return True
+    waited = False
+
+    def read(records: list[AnyRecord] | PerdureError | None) -> None:
+        if isinstance(records, list) and not resident.is_lost and not resident.has_history:
+            events = numbered(records)
+            resident.unseen = events + pipeline.events_under_way(resident, events[-1].id if events else 0)
+            resident.seen = 0
+            resident.has_history = True
+        elif isinstance(records, PerdureError):
+            log.error("The history of run %s can't be read: %s", resident.run.run_id, records)
+            return
+        if waited:
+            ready()
+
+    loader.history(resident.key, read)
+    waited = True
+    return resident.has_history

@@ -1,0 +1,73 @@
+"""Those who wait for a run: for its end, for an update, for its history to grow. They wait here even while the run is not in memory."""
+
+from collections.abc import Callable, Sequence
+
+from perdure.kernel.commit import Answer
+from perdure.kernel.run import Run
+from perdure.model.events import Event
+from perdure.model.service import UpdateStage
+
+OnClose = Callable[[Run, Event], None]
+OnUpdate = Callable[[Answer | None], None]
+OnGrowth = Callable[[], None]
+
+
+class Waiting:
+    """By run key. Every callback is called at most once."""
+
+    def __init__(self) -> None:
+        self.closes: dict[int, list[OnClose]] = {}
+        self.updates: dict[tuple[int, str], list[tuple[UpdateStage, OnUpdate]]] = {}
+        self.followers: dict[int, list[OnGrowth]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.closes or self.updates or self.followers)
+
+    def for_close(self, key: int, then: OnClose) -> None:
+        """Call back with the run and its last event, once that is written."""
+        self.closes.setdefault(key, []).append(then)
+
+    def for_update(self, key: int, update_id: str, stage: UpdateStage, then: OnUpdate) -> None:
+        """Call back once the update has come as far as ``stage``, or with None if the run closes first."""
+        self.updates.setdefault((key, update_id), []).append((stage, then))
+
+    def for_growth(self, key: int, then: OnGrowth) -> None:
+        """Call back once anything more is written."""
+        self.followers.setdefault(key, []).append(then)
+
+    def answer_updates(self, key: int, answers: Sequence[Answer]) -> None:
+        """Updates have come further."""
+        for answer in answers:
+            waiting = self.updates.pop((key, answer.update_id), None)
+            if waiting is None:
+                continue
+            still = []
+            for stage, then in waiting:
+                if answer.stage >= stage:
+                    then(answer)
+                else:
+                    still.append((stage, then))
+            if still:
+                self.updates[key, answer.update_id] = still
+
+    def run_closed(self, key: int, run: Run) -> None:
+        """Nothing more will happen."""
+        waiting = self.closes.pop(key, None)
+        if waiting is not None:
+            assert run.close is not None
+            for then in waiting:
+                then(run, run.close)
+        if self.updates:
+            for name in [name for name in self.updates if name[0] == key]:
+                for _, on_update in self.updates.pop(name):
+                    on_update(None)
+        self.grown(key)
+
+    def grown(self, key: int) -> None:
+        """There is more history."""
+        waiting = self.followers.pop(key, None)
+        if waiting is not None:
+            for then in waiting:
+                then()
+
+

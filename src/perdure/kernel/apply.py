@@ -1,0 +1,399 @@
+"""The only code that changes a run.
+
+One small function per record type, in a table. Appliers never decide, never look at the clock and never fail: whatever led to the
+record was decided in ``transition``. The same functions run when a decision is made and when a history is read back.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+from perdure.kernel.run import Activity, Child, Run, Timer, Update, WorkflowTask
+from perdure.model import events as e
+from perdure.model.errors import InvariantError
+from perdure.model.options import RunStatus
+from perdure.model.payloads import NULL, PayloadMap
+
+
+def fold(namespace: str, run_id: str, records: Iterable[e.AnyRecord]) -> Run:
+    """The state that a history gives. Raises ``InvariantError`` if it does not begin with its start or skips a number."""
+    remaining = iter(records)
+    started = next(remaining, None)
+    if not isinstance(started, e.WorkflowExecutionStarted):
+        raise InvariantError(f"The history of run {run_id} does not begin with WorkflowExecutionStarted.")
+    run = Run(namespace, run_id, started)
+    apply(run, started)
+    for record in remaining:
+        apply(run, record)
+    return run
+
+
+def apply(run: Run, record: e.AnyRecord) -> None:
+    """Let one record take effect. Raises ``InvariantError`` if it is an event whose number is not the next one."""
+    number = record.id
+    if number:
+        if number != run.next_event_id:
+            raise out_of_order(run, record)
+        run.next_event_id = number + 1
+    APPLIERS[record.__class__](run, record)
+
+
+def out_of_order(run: Run, record: e.AnyRecord) -> InvariantError:
+    """What is wrong with a record whose number is not the next one."""
+    return InvariantError(
+        f"Run {run.run_id}: event {record.__class__.__name__} has number {record.id}, expected {run.next_event_id}."
+    )
+
+
+def _nothing(run: Run, record: Any) -> None:
+    """The record only informs."""
+
+
+# --- the run itself
+
+
+def _started(run: Run, event: e.WorkflowExecutionStarted) -> None:
+    run.first_task_pending = event.first_workflow_task_backoff_ns > 0
+    if event.memo:
+        run.memo = event.memo
+    if event.search_attributes:
+        run.search_attributes = event.search_attributes
+
+
+def _first_task_ready(run: Run, record: e.FirstTaskReady) -> None:
+    run.first_task_pending = False
+
+
+def _closed(status: RunStatus) -> Callable[[Run, Any], None]:
+    def closed(run: Run, event: Any) -> None:
+        run.status = status
+        run.close = event
+        run.workflow_task = None
+        run.first_task_pending = False
+        for pending in (
+            run.activities,
+            run.activity_ids,
+            run.timers,
+            run.timer_ids,
+            run.children,
+            run.external_signals,
+            run.external_cancels,
+        ):
+            if pending:
+                pending.clear()
+        if run.updates:
+            run.updates = {name: update for name, update in run.updates.items() if update.completed}
+
+    return closed
+
+
+def _cancel_requested(run: Run, event: e.WorkflowExecutionCancelRequested) -> None:
+    run.cancel_requested = True
+    if event.request_id:
+        run.request_ids.add(event.request_id)
+
+
+def _signaled(run: Run, event: e.WorkflowExecutionSignaled) -> None:
+    if event.request_id:
+        run.request_ids.add(event.request_id)
+
+
+def _paused(run: Run, event: e.WorkflowExecutionPaused) -> None:
+    run.status = RunStatus.PAUSED
+
+
+def _unpaused(run: Run, event: e.WorkflowExecutionUnpaused) -> None:
+    run.status = RunStatus.RUNNING
+
+
+def _merged(old: PayloadMap, new: PayloadMap) -> PayloadMap:
+    """``new`` over ``old``; a null payload removes its key. Never changes ``old``, which an event may own."""
+    merged = {**old, **new}
+    return {key: value for key, value in merged.items() if value.encoding != NULL}
+
+
+def _search_attributes(run: Run, event: e.UpsertWorkflowSearchAttributes) -> None:
+    run.search_attributes = _merged(run.search_attributes, event.search_attributes)
+
+
+def _properties(run: Run, event: e.WorkflowPropertiesModified) -> None:
+    run.memo = _merged(run.memo, event.upserted_memo)
+
+
+# --- workflow tasks
+
+
+def _task_requested(run: Run, record: e.WorkflowTaskRequested) -> None:
+    run.workflow_task = WorkflowTask(0, record.time)
+
+
+def _task_scheduled(run: Run, event: e.WorkflowTaskScheduled) -> None:
+    task = run.workflow_task
+    if task is None:
+        run.workflow_task = WorkflowTask(event.id, event.time)
+    else:
+        task.scheduled_event_id = event.id
+
+
+def _task_started(run: Run, event: e.WorkflowTaskStarted) -> None:
+    task = run.workflow_task
+    assert task is not None
+    task.started_event_id = event.id
+    task.started_time = event.time
+    task.identity = event.identity
+
+
+def _task_attempt_started(run: Run, record: e.WorkflowTaskAttemptStarted) -> None:
+    task = run.workflow_task
+    assert task is not None
+    # The numbers that its Scheduled and Started events will get: nothing else is numbered while the turn is in hand.
+    task.started_event_id = run.next_event_id + (0 if task.scheduled_event_id else 1)
+    task.started_time = record.time
+    task.identity = record.identity
+
+
+def _task_completed(run: Run, event: e.WorkflowTaskCompleted) -> None:
+    run.workflow_task = None
+    run.build_id = event.build_id
+
+
+def _task_dropped(run: Run, record: e.WorkflowTaskDropped) -> None:
+    run.workflow_task = None
+
+
+def _task_failed(run: Run, event: e.WorkflowTaskFailed) -> None:
+    if event.base_run_id:  # a fork: the copied turn begins anew
+        run.workflow_task = None
+    else:
+        _next_task_attempt(run, event.cause, event)
+
+
+def _task_attempt_failed(run: Run, record: e.WorkflowTaskAttemptFailed) -> None:
+    _next_task_attempt(run, record.cause, record)
+
+
+def _task_timed_out(run: Run, event: e.WorkflowTaskTimedOut) -> None:
+    _next_task_attempt(run, "TIMEOUT", event)
+
+
+def _next_task_attempt(run: Run, cause: str, event: Any) -> None:
+    task = run.workflow_task
+    assert task is not None
+    task.attempt += 1
+    task.scheduled_event_id = 0
+    task.started_event_id = 0
+    task.started_time = 0
+    task.identity = ""
+    task.scheduled_time = event.time
+    task.last_cause = cause
+    task.last_failure = getattr(event, "failure", None)
+
+
+def _task_retry_scheduled(run: Run, record: e.WorkflowTaskRetryScheduled) -> None:
+    task = run.workflow_task
+    assert task is not None
+    task.next_attempt_time = record.next_attempt_time
+
+
+def _buffered(run: Run, record: e.EventBuffered) -> None:
+    run.buffered.append(record.event)
+    APPLIERS[record.event.__class__](run, record.event)
+
+
+def _flushed(run: Run, record: e.EventFlushed) -> None:
+    event = record.event
+    if event.id != run.next_event_id:
+        raise InvariantError(f"Run {run.run_id}: buffered event got number {event.id}, expected {run.next_event_id}.")
+    run.next_event_id += 1
+    del run.buffered[0]
+    # Its effect came with EventBuffered; only what is named by its number is still to be told.
+    if event.__class__ is e.ChildWorkflowExecutionStarted:
+        child = run.children.get(event.initiated_event_id)
+        if child is not None:
+            child.started_event_id = event.id
+
+
+# --- activities
+
+
+def _activity_scheduled(run: Run, event: e.ActivityTaskScheduled) -> None:
+    run.activities[event.id] = Activity(event, attempt_scheduled_time=event.time)
+    run.activity_ids[event.activity_id] = event.id
+
+
+def _attempt_started(run: Run, record: e.ActivityAttemptStarted) -> None:
+    activity = run.activities[record.scheduled_event_id]
+    activity.started_time = record.time
+    activity.identity = record.identity
+    activity.next_attempt_time = 0
+    activity.heartbeat_time = 0
+
+
+def _attempt_failed(run: Run, record: e.ActivityAttemptFailed) -> None:
+    activity = run.activities[record.scheduled_event_id]
+    activity.attempt = record.attempt + 1
+    activity.started_time = 0
+    activity.identity = ""
+    activity.last_failure = record.failure
+    activity.next_attempt_time = record.next_attempt_time
+    activity.attempt_scheduled_time = record.time
+
+
+def _heartbeat(run: Run, record: e.ActivityHeartbeatRecorded) -> None:
+    activity = run.activities[record.scheduled_event_id]
+    activity.heartbeat_time = record.time
+    activity.heartbeat_details = record.details
+
+
+def _activity_cancel_requested(run: Run, event: e.ActivityTaskCancelRequested) -> None:
+    activity = run.activities.get(event.scheduled_event_id)
+    if activity is not None:  # else it ended while the turn that no longer wants it was taken
+        activity.cancel_requested_event_id = event.id
+
+
+def _activity_ended(run: Run, event: Any) -> None:
+    activity = run.activities.pop(event.scheduled_event_id)
+    del run.activity_ids[activity.scheduled.activity_id]
+
+
+# --- timers
+
+
+def _timer_started(run: Run, event: e.TimerStarted) -> None:
+    run.timers[event.timer_id] = Timer(event.id, event.time + event.start_to_fire_timeout_ns)
+    run.timer_ids[event.id] = event.timer_id
+
+
+def _timer_ended(run: Run, event: Any) -> None:
+    del run.timers[event.timer_id]
+    del run.timer_ids[event.started_event_id]
+
+
+def _timer_canceled(run: Run, event: e.TimerCanceled) -> None:
+    if event.started_event_id in run.timer_ids:
+        _timer_ended(run, event)
+    else:  # it fired while the turn that cancels it was taken: that never becomes an event
+        run.buffered = [
+            other
+            for other in run.buffered
+            if not (isinstance(other, e.TimerFired) and other.started_event_id == event.started_event_id)
+        ]
+
+
+# --- children and other runs
+
+
+def _child_initiated(run: Run, event: e.StartChildWorkflowExecutionInitiated) -> None:
+    run.children[event.id] = Child(event)
+
+
+def _child_started(run: Run, event: e.ChildWorkflowExecutionStarted) -> None:
+    child = run.children[event.initiated_event_id]
+    child.run_id = event.run_id
+    child.started_event_id = event.id
+
+
+def _child_ended(run: Run, event: Any) -> None:
+    del run.children[event.initiated_event_id]
+
+
+def _signal_initiated(run: Run, event: e.SignalExternalWorkflowExecutionInitiated) -> None:
+    run.external_signals[event.id] = event
+
+
+def _signal_ended(run: Run, event: Any) -> None:
+    del run.external_signals[event.initiated_event_id]
+
+
+def _cancel_initiated(run: Run, event: e.RequestCancelExternalWorkflowExecutionInitiated) -> None:
+    run.external_cancels[event.id] = event
+
+
+def _cancel_ended(run: Run, event: Any) -> None:
+    del run.external_cancels[event.initiated_event_id]
+
+
+# --- updates
+
+
+def _update_admitted(run: Run, record: e.UpdateAdmitted) -> None:
+    run.updates[record.update_id] = Update(record)
+
+
+def _update_rejected(run: Run, record: e.UpdateRejected) -> None:
+    del run.updates[record.update_id]
+
+
+def _update_accepted(run: Run, event: e.WorkflowExecutionUpdateAccepted) -> None:
+    update = run.updates.get(event.protocol_instance_id)
+    if update is None:  # a fork's history begins without the admission
+        update = run.updates[event.protocol_instance_id] = Update(None)
+    update.admitted = None
+    update.accepted_event_id = event.id
+
+
+def _update_completed(run: Run, event: e.WorkflowExecutionUpdateCompleted) -> None:
+    run.updates[event.update_id].completed = event
+
+
+APPLIERS: dict[type, Callable[[Run, Any], None]] = {
+    e.WorkflowExecutionStarted: _started,
+    e.WorkflowExecutionCompleted: _closed(RunStatus.COMPLETED),
+    e.WorkflowExecutionFailed: _closed(RunStatus.FAILED),
+    e.WorkflowExecutionTimedOut: _closed(RunStatus.TIMED_OUT),
+    e.WorkflowExecutionContinuedAsNew: _closed(RunStatus.CONTINUED_AS_NEW),
+    e.WorkflowExecutionCanceled: _closed(RunStatus.CANCELED),
+    e.WorkflowExecutionTerminated: _closed(RunStatus.TERMINATED),
+    e.WorkflowExecutionCancelRequested: _cancel_requested,
+    e.WorkflowExecutionSignaled: _signaled,
+    e.WorkflowExecutionPaused: _paused,
+    e.WorkflowExecutionUnpaused: _unpaused,
+    e.WorkflowTaskScheduled: _task_scheduled,
+    e.WorkflowTaskStarted: _task_started,
+    e.WorkflowTaskCompleted: _task_completed,
+    e.WorkflowTaskTimedOut: _task_timed_out,
+    e.WorkflowTaskFailed: _task_failed,
+    e.ActivityTaskScheduled: _activity_scheduled,
+    e.ActivityTaskStarted: _nothing,
+    e.ActivityTaskCompleted: _activity_ended,
+    e.ActivityTaskFailed: _activity_ended,
+    e.ActivityTaskTimedOut: _activity_ended,
+    e.ActivityTaskCancelRequested: _activity_cancel_requested,
+    e.ActivityTaskCanceled: _activity_ended,
+    e.TimerStarted: _timer_started,
+    e.TimerFired: _timer_ended,
+    e.TimerCanceled: _timer_canceled,
+    e.MarkerRecorded: _nothing,
+    e.UpsertWorkflowSearchAttributes: _search_attributes,
+    e.WorkflowPropertiesModified: _properties,
+    e.StartChildWorkflowExecutionInitiated: _child_initiated,
+    e.StartChildWorkflowExecutionFailed: _child_ended,
+    e.ChildWorkflowExecutionStarted: _child_started,
+    e.ChildWorkflowExecutionCompleted: _child_ended,
+    e.ChildWorkflowExecutionFailed: _child_ended,
+    e.ChildWorkflowExecutionCanceled: _child_ended,
+    e.ChildWorkflowExecutionTimedOut: _child_ended,
+    e.ChildWorkflowExecutionTerminated: _child_ended,
+    e.SignalExternalWorkflowExecutionInitiated: _signal_initiated,
+    e.SignalExternalWorkflowExecutionFailed: _signal_ended,
+    e.ExternalWorkflowExecutionSignaled: _signal_ended,
+    e.RequestCancelExternalWorkflowExecutionInitiated: _cancel_initiated,
+    e.RequestCancelExternalWorkflowExecutionFailed: _cancel_ended,
+    e.ExternalWorkflowExecutionCancelRequested: _cancel_ended,
+    e.WorkflowExecutionUpdateAccepted: _update_accepted,
+    e.WorkflowExecutionUpdateCompleted: _update_completed,
+    e.ActivityAttemptStarted: _attempt_started,
+    e.ActivityAttemptFailed: _attempt_failed,
+    e.ActivityHeartbeatRecorded: _heartbeat,
+    e.WorkflowTaskAttemptStarted: _task_attempt_started,
+    e.WorkflowTaskAttemptFailed: _task_attempt_failed,
+    e.WorkflowTaskRetryScheduled: _task_retry_scheduled,
+    e.WorkflowTaskDropped: _task_dropped,
+    e.WorkflowTaskRequested: _task_requested,
+    e.UpdateAdmitted: _update_admitted,
+    e.UpdateRejected: _update_rejected,
+    e.FirstTaskReady: _first_task_ready,
+    e.EventBuffered: _buffered,
+    e.EventFlushed: _flushed,
+}
+

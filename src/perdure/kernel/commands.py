@@ -1,0 +1,279 @@
+"""A program's commands: whether they can be carried out, and carrying them out.
+
+All commands of a turn are checked before the first one happens, so a turn with a bad command changes nothing but its own failure.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from perdure.kernel import activity, child, external, lifecycle, timer, update
+from perdure.kernel.commit import Commit
+from perdure.kernel.workflow_task import UNHANDLED_COMMAND
+from perdure.model import commands as c
+from perdure.model import events as e
+from perdure.model.failures import Failure
+from perdure.model.options import Initiator
+
+Problem = tuple[str, Failure]
+"""The cause, a name of Temporal's ``WorkflowTaskFailedCause`` without its prefix, and what to tell people."""
+
+CLOSING = (
+    c.CompleteWorkflowExecution,
+    c.FailWorkflowExecution,
+    c.CancelWorkflowExecution,
+    c.ContinueAsNewWorkflowExecution,
+)
+
+
+def problem(commit: Commit, commands: Sequence[c.AnyCommand]) -> Problem | None:
+    """The first reason, if any, why these commands can't be carried out in this order."""
+    if not commands:
+        return None
+    check = _Check(commit)
+    for command in commands:
+        found = check.next(command)
+        if found is not None:
+            cause, message = found
+            return cause, Failure(message, type="BadCommand", source="perdure")
+    return None
+
+
+class _Check:
+    """The names in use as they will be after the commands seen so far. Made lazily: most turns touch none of them."""
+
+    __slots__ = (
+        "accepted", "activity_ids", "buffered", "children", "closing", "limits", "run", "settled", "signals", "timer_ids",
+        "timers",
+    )  # fmt: skip
+
+    def __init__(self, commit: Commit) -> None:
+        self.run = commit.run
+        self.limits = commit.limits
+        self.activity_ids: set[str] = set()
+        self.timer_ids: dict[str, bool] = {}
+        self.accepted: set[str] = set()
+        self.settled: set[str] = set()
+        self.children = self.signals = 0
+        self.buffered = len(self.run.buffered)
+        self.timers = len(self.run.timers)
+        self.closing = ""
+
+    def next(self, command: c.AnyCommand) -> tuple[str, str] | None:
+        if self.closing:
+            return UNHANDLED_COMMAND, f"{command.__class__.__name__} comes after {self.closing}, which ends the run."
+        method = _CHECKS.get(command.__class__)
+        return method(self, command) if method is not None else None
+
+    def schedule_activity(self, command: c.ScheduleActivityTask) -> tuple[str, str] | None:
+        name, limits = command.activity_id, self.limits
+        if name in self.activity_ids or name in self.run.activity_ids:
+            return "SCHEDULE_ACTIVITY_DUPLICATE_ID", f"An activity with id {name!r} is already pending."
+        if not name or not command.activity_type:
+            return "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES", "An activity needs an id and a type."
+        if len(name) > limits.id_length or len(command.activity_type) > limits.id_length:
+            return "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES", f"An activity's id or type is longer than {limits.id_length} characters."
+        self.activity_ids.add(name)
+        if limits.pending_activities and len(self.run.activities) + len(self.activity_ids) > limits.pending_activities:
+            return "PENDING_ACTIVITIES_LIMIT_EXCEEDED", (
+                f"The run would have more than {limits.pending_activities} pending activities (limit pending_activities). "
+                "Run fewer at once, for example with workflow.map(..., concurrency=...)."
+            )
+        return None
+
+    def request_cancel_activity(self, command: c.RequestCancelActivityTask) -> tuple[str, str] | None:
+        ref = command.scheduled_event_id
+        # It may have ended while the turn was taken, which the program can't know.
+        if ref in self.run.activities or any(getattr(event, "scheduled_event_id", 0) == ref for event in self.run.buffered):
+            return None
+        return "BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES", f"No activity is pending under event {ref}."
+
+    def start_timer(self, command: c.StartTimer) -> tuple[str, str] | None:
+        name = command.timer_id
+        if self._timer_pending(name):
+            return "START_TIMER_DUPLICATE_ID", f"A timer with id {name!r} is already pending."
+        if not name or command.start_to_fire_timeout_ns <= 0:
+            return "BAD_START_TIMER_ATTRIBUTES", "A timer needs an id and a time above zero."
+        self.timer_ids[name] = True
+        self.timers += 1
+        limit = self.limits.pending_timers
+        if limit and self.timers > limit:
+            return "BAD_START_TIMER_ATTRIBUTES", f"The run would have more than {limit} pending timers (limit pending_timers)."
+        return None
+
+    def cancel_timer(self, command: c.CancelTimer) -> tuple[str, str] | None:
+        name = command.timer_id
+        if not self._timer_pending(name):
+            # It may have fired while the turn was taken. Then the program never hears of that.
+            if name in self.timer_ids or timer.fired_meanwhile(self.run, name) is None:
+                return "BAD_CANCEL_TIMER_ATTRIBUTES", f"No timer is pending with id {name!r}."
+            self.buffered -= 1
+        else:
+            self.timers -= 1
+        self.timer_ids[name] = False
+        return None
+
+    def _timer_pending(self, name: str) -> bool:
+        return self.timer_ids.get(name, name in self.run.timers)
+
+    def start_child(self, command: c.StartChildWorkflowExecution) -> tuple[str, str] | None:
+        if not command.workflow_id or not command.workflow_type:
+            return "BAD_START_CHILD_EXECUTION_ATTRIBUTES", "A child workflow needs an id and a type."
+        if len(command.workflow_id) > self.limits.id_length:
+            return "BAD_START_CHILD_EXECUTION_ATTRIBUTES", f"A workflow id is longer than {self.limits.id_length} characters."
+        self.children += 1
+        limit = self.limits.pending_children
+        if limit and len(self.run.children) + self.children > limit:
+            return "PENDING_CHILD_WORKFLOWS_LIMIT_EXCEEDED", (
+                f"The run would have more than {limit} pending children (limit pending_children)."
+            )
+        return None
+
+    def signal_external(self, command: c.SignalExternalWorkflowExecution) -> tuple[str, str] | None:
+        if not command.workflow_execution.workflow_id or not command.signal_name:
+            return "BAD_SIGNAL_WORKFLOW_EXECUTION_ATTRIBUTES", "A signal needs a workflow id and a name."
+        self.signals += 1
+        limit = self.limits.pending_signals
+        if limit and len(self.run.external_signals) + self.signals > limit:
+            return "PENDING_SIGNALS_LIMIT_EXCEEDED", (
+                f"The run would have more than {limit} signals under way (limit pending_signals)."
+            )
+        return None
+
+    def cancel_external(self, command: c.RequestCancelExternalWorkflowExecution) -> tuple[str, str] | None:
+        if not command.workflow_execution.workflow_id:
+            return "BAD_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_ATTRIBUTES", "A cancellation needs a workflow id."
+        return None
+
+    def accept_update(self, command: c.AcceptUpdate) -> tuple[str, str] | None:
+        known = self.run.updates.get(command.update_id)
+        if known is None or known.admitted is None or command.update_id in self.accepted | self.settled:
+            return "BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE", f"Update {command.update_id!r} does not wait for an answer."
+        self.accepted.add(command.update_id)
+        return None
+
+    def reject_update(self, command: c.RejectUpdate) -> tuple[str, str] | None:
+        refused = self.accept_update(c.AcceptUpdate(command.update_id))
+        self.accepted.discard(command.update_id)
+        self.settled.add(command.update_id)
+        return refused
+
+    def complete_update(self, command: c.CompleteUpdate) -> tuple[str, str] | None:
+        known = self.run.updates.get(command.update_id)
+        accepted = command.update_id in self.accepted or (known is not None and known.accepted_event_id > 0)
+        if not accepted or command.update_id in self.settled or (known is not None and known.completed is not None):
+            return "BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE", f"Update {command.update_id!r} is not under way."
+        self.settled.add(command.update_id)
+        return None
+
+    def close(self, command: c.AnyCommand) -> tuple[str, str] | None:
+        if self.buffered:
+            return UNHANDLED_COMMAND, "Something new came while the turn was taken, so the run can't close yet."
+        self.closing = command.__class__.__name__
+        return None
+
+
+_CHECKS: dict[type, Callable[[_Check, Any], tuple[str, str] | None]] = {
+    c.ScheduleActivityTask: _Check.schedule_activity,
+    c.RequestCancelActivityTask: _Check.request_cancel_activity,
+    c.StartTimer: _Check.start_timer,
+    c.CancelTimer: _Check.cancel_timer,
+    c.StartChildWorkflowExecution: _Check.start_child,
+    c.SignalExternalWorkflowExecution: _Check.signal_external,
+    c.RequestCancelExternalWorkflowExecution: _Check.cancel_external,
+    c.AcceptUpdate: _Check.accept_update,
+    c.RejectUpdate: _Check.reject_update,
+    c.CompleteUpdate: _Check.complete_update,
+    c.CompleteWorkflowExecution: _Check.close,
+    c.FailWorkflowExecution: _Check.close,
+    c.CancelWorkflowExecution: _Check.close,
+    c.ContinueAsNewWorkflowExecution: _Check.close,
+}
+
+
+def carry_out(commit: Commit, command: c.AnyCommand, task_completed_id: int) -> None:
+    """Do what a checked command asks for. ``task_completed_id`` is the number of the turn's ``WorkflowTaskCompleted``."""
+    _ACTIONS[command.__class__](commit, command, task_completed_id)
+
+
+def _complete(commit: Commit, command: c.CompleteWorkflowExecution, completed_id: int) -> None:
+    lifecycle.complete(commit, command.result, completed_id)
+
+
+def _fail(commit: Commit, command: c.FailWorkflowExecution, completed_id: int) -> None:
+    lifecycle.fail(commit, command.failure, completed_id)
+
+
+def _cancel(commit: Commit, command: c.CancelWorkflowExecution, completed_id: int) -> None:
+    lifecycle.cancel(commit, command.details, completed_id)
+
+
+def _continue_as_new(commit: Commit, command: c.ContinueAsNewWorkflowExecution, completed_id: int) -> None:
+    run, started = commit.run, commit.run.started
+    run_timeout, task_timeout = command.workflow_run_timeout_ns, command.workflow_task_timeout_ns
+    event = e.WorkflowExecutionContinuedAsNew(
+        commit.next_id,
+        commit.now,
+        lifecycle.derived_run_id(run.run_id, "next"),
+        command.workflow_type or started.workflow_type,
+        command.task_queue or started.task_queue,
+        command.input,
+        started.workflow_run_timeout_ns if run_timeout < 0 else run_timeout,
+        started.workflow_task_timeout_ns if task_timeout < 0 else task_timeout,
+        completed_id,
+        command.backoff_start_interval_ns,
+        command.initiator or Initiator.WORKFLOW,
+        header=started.header,
+        memo=run.memo if command.memo is None else command.memo,
+        search_attributes=run.search_attributes if command.search_attributes is None else command.search_attributes,
+    )
+    lifecycle.continue_as_new(commit, event, command.retry_policy)
+
+
+def _marker(commit: Commit, command: c.RecordMarker, completed_id: int) -> None:
+    commit.record(e.MarkerRecorded(commit.next_id, commit.now, command.marker_name, command.details, completed_id))
+
+
+def _search_attributes(commit: Commit, command: c.UpsertWorkflowSearchAttributes, completed_id: int) -> None:
+    commit.record(
+        e.UpsertWorkflowSearchAttributes(commit.next_id, commit.now, command.search_attributes, completed_id)
+    )
+    commit.is_visible = True
+
+
+def _properties(commit: Commit, command: c.ModifyWorkflowProperties, completed_id: int) -> None:
+    commit.record(e.WorkflowPropertiesModified(commit.next_id, commit.now, command.upserted_memo, completed_id))
+    commit.is_visible = True
+
+
+def _accept_update(commit: Commit, command: c.AcceptUpdate, completed_id: int) -> None:
+    # The update was brought behind all events before the turn's start.
+    update.accept(commit, command, completed_id - 2)
+
+
+def _reject_update(commit: Commit, command: c.RejectUpdate, completed_id: int) -> None:
+    update.reject(commit, command)
+
+
+def _complete_update(commit: Commit, command: c.CompleteUpdate, completed_id: int) -> None:
+    update.complete(commit, command)
+
+
+_ACTIONS: dict[type, Callable[[Commit, Any, int], None]] = {
+    c.ScheduleActivityTask: activity.schedule,
+    c.RequestCancelActivityTask: activity.request_cancel,
+    c.StartTimer: timer.start,
+    c.CancelTimer: timer.cancel,
+    c.CompleteWorkflowExecution: _complete,
+    c.FailWorkflowExecution: _fail,
+    c.CancelWorkflowExecution: _cancel,
+    c.ContinueAsNewWorkflowExecution: _continue_as_new,
+    c.StartChildWorkflowExecution: child.initiate,
+    c.SignalExternalWorkflowExecution: external.signal,
+    c.RequestCancelExternalWorkflowExecution: external.request_cancel,
+    c.RecordMarker: _marker,
+    c.UpsertWorkflowSearchAttributes: _search_attributes,
+    c.ModifyWorkflowProperties: _properties,
+    c.AcceptUpdate: _accept_update,
+    c.RejectUpdate: _reject_update,
+    c.CompleteUpdate: _complete_update,
+}

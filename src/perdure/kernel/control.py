@@ -1,0 +1,97 @@
+"""What people do to a run: cancel, terminate, pause, resume."""
+
+from perdure.kernel import lifecycle, workflow_task
+from perdure.kernel.activity import is_ready
+from perdure.kernel.commit import Commit, Reason, Rejection
+from perdure.kernel.run import Run
+from perdure.kernel.signal import refuse_stranger
+from perdure.model import events as e
+from perdure.model.requests import (
+    CancelWorkflow,
+    PauseWorkflow,
+    Request,
+    ResumeWorkflow,
+    SignalWorkflow,
+    TerminateWorkflow,
+    UpdateWorkflow,
+)
+
+
+def refuse_closed(run: Run, request: Request) -> Rejection | None:
+    """Nothing can be done to a closed run. What was done to it before may be asked for again, which changes nothing."""
+    match request:
+        case SignalWorkflow(request_id=request_id) | CancelWorkflow(request_id=request_id) if request_id in run.request_ids:
+            return None
+        case UpdateWorkflow(update_id=update_id) if update_id in run.updates:
+            return None
+    return Rejection(
+        Reason.CLOSED,
+        f"Run {run.run_id} of workflow {run.workflow_id!r} is closed ({run.status.name}), "
+        f"so {request.__class__.__name__} has nothing to act on.",
+    )
+
+
+def cancel(commit: Commit, request: CancelWorkflow) -> Rejection | None:
+    """Ask the program to stop."""
+    run = commit.run
+    if request.child_of:
+        refusal = refuse_stranger(commit, request.child_of)
+        if refusal is not None:
+            return refusal
+    if run.cancel_requested:
+        return None
+    commit.occur(
+        e.WorkflowExecutionCancelRequested(
+            commit.occurrence_id(),
+            commit.now,
+            request.reason,
+            request.external_initiated_event_id,
+            request.external,
+            request.identity,
+            request.request_id,
+        )
+    )
+    workflow_task.schedule(commit)
+    return None
+
+
+def terminate(commit: Commit, request: TerminateWorkflow) -> Rejection | None:
+    """Close the run without asking its program."""
+    if request.child_of:
+        refusal = refuse_stranger(commit, request.child_of)
+        if refusal is not None:
+            return refusal
+    workflow_task.force_close(commit)
+    lifecycle.close(
+        commit,
+        e.WorkflowExecutionTerminated(commit.next_id, commit.now, request.reason, request.details, request.identity),
+    )
+    return None
+
+
+def pause(commit: Commit, request: PauseWorkflow) -> Rejection | None:
+    """Let nothing new start."""
+    if commit.run.is_paused:
+        return None
+    commit.occur(
+        e.WorkflowExecutionPaused(
+            commit.occurrence_id(), commit.now, request.identity, request.reason, request.request_id
+        )
+    )
+    commit.is_visible = True
+    return None
+
+
+def resume(commit: Commit, request: ResumeWorkflow) -> Rejection | None:
+    """Let it go on."""
+    run = commit.run
+    if not run.is_paused:
+        return None
+    commit.occur(
+        e.WorkflowExecutionUnpaused(
+            commit.occurrence_id(), commit.now, request.identity, request.reason, request.request_id
+        )
+    )
+    commit.is_visible = True
+    commit.ready.extend(ref for ref, activity in run.activities.items() if is_ready(run, activity, commit.now))
+    return None

@@ -1,0 +1,135 @@
+"""Starting again from the middle: a new run with a copy of another one's history, up to a turn.
+
+A reset is a fork under the same workflow id. The copy keeps every number, and every time but those that pending activities were scheduled at;
+then the turn that comes next is marked as begun anew, as in Temporal: ``WorkflowTaskFailed`` with cause ``RESET_WORKFLOW``.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from perdure.kernel import external, lifecycle, workflow_task
+from perdure.kernel.commit import Commit, Reason, Rejection
+from perdure.kernel.run import Run
+from perdure.model import events as e
+from perdure.model.limits import DEFAULT_LIMITS, Limits
+from perdure.model.program import numbered
+from perdure.model.requests import ForkWorkflow
+
+
+def start_fork(
+    namespace: str, run_id: str, request: ForkWorkflow, now: int, limits: Limits = DEFAULT_LIMITS
+) -> Commit | Rejection:
+    """Begin a run with a copied history.
+
+    The copy ends with the last turn started at or before ``event_id``: that turn is taken again. Refused when there is none,
+    or when the copy would wait for a child that belongs to the other run.
+    """
+    events = numbered(request.records)
+    end = _end_of_copy(events, request.event_id)
+    if end is None:
+        return Rejection(
+            Reason.INVALID,
+            f"Run {request.base_run_id} has no turn that began at or before event {request.event_id}: "
+            f"choose an event from 1 to {len(events)} that a workflow task has been started for.",
+        )
+    started = events[0]
+    assert isinstance(started, e.WorkflowExecutionStarted)
+    expiration = started.workflow_execution_expiration_time
+    started = msgspec.structs.replace(
+        started,
+        workflow_id=request.workflow_id,
+        input=started.input if request.input is None else request.input,
+        # The clocks of the copy begin now; how long they run is as it was.
+        workflow_execution_expiration_time=now + started.workflow_execution_timeout_ns if expiration else 0,
+        workflow_run_expiration_time=now + started.workflow_run_timeout_ns if started.workflow_run_timeout_ns else 0,
+        first_execution_run_id=started.first_execution_run_id if request.is_reset else run_id,
+        request_id=request.request_id,
+        identity=request.identity or started.identity,
+    )
+    if not request.is_reset:
+        started = msgspec.structs.replace(
+            started, parent=None, root_workflow_id=request.workflow_id, root_run_id=run_id
+        )
+    run = Run(namespace, run_id, started)
+    commit = Commit(run, now, limits)
+    commit.is_visible = True
+    commit.record(started)
+    _copy(commit, events[1:end])
+    if run.children:
+        names = ", ".join(sorted(child.initiated.workflow_id for child in run.children.values()))
+        return Rejection(
+            Reason.INVALID,
+            f"At event {request.event_id} run {request.base_run_id} waits for children that would stay with it ({names}). "
+            "Choose an event before they were started or after they closed.",
+        )
+    _begin_turn_anew(commit, request)
+    _put_back_tasks_and_timers(commit)
+    external.send_again(commit)
+    if request.is_reset:
+        _deliver_again(commit, events[end:])
+    workflow_task.schedule(commit)
+    return commit
+
+
+def _end_of_copy(events: Sequence[e.Event], event_id: int) -> int | None:
+    """How many events to copy: up to and including the last ``WorkflowTaskStarted`` at or before ``event_id``."""
+    for index in range(min(event_id, len(events)) - 1, -1, -1):
+        if isinstance(events[index], e.WorkflowTaskStarted):
+            return index + 1
+    return None
+
+
+_ENDS_OF_ACTIVITIES = (
+    e.ActivityTaskCompleted,
+    e.ActivityTaskFailed,
+    e.ActivityTaskTimedOut,
+    e.ActivityTaskCanceled,
+)
+
+
+def _copy(commit: Commit, events: Sequence[e.Event]) -> None:
+    ended = {event.scheduled_event_id for event in events if isinstance(event, _ENDS_OF_ACTIVITIES)}
+    for event in events:
+        if isinstance(event, e.ActivityTaskScheduled) and event.id not in ended:
+            # It starts from the beginning, so its clocks do; or its timeouts would be over before it could start.
+            event = msgspec.structs.replace(event, time=commit.now)
+        commit.record(event)
+
+
+def _begin_turn_anew(commit: Commit, request: ForkWorkflow) -> None:
+    task = commit.run.workflow_task
+    assert task is not None
+    if commit.run.first_task_pending:
+        commit.record(e.FirstTaskReady(0, commit.now))
+    commit.record(
+        e.WorkflowTaskFailed(
+            commit.next_id,
+            commit.now,
+            task.scheduled_event_id,
+            task.started_event_id,
+            "RESET_WORKFLOW",
+            base_run_id=request.base_run_id,
+            new_run_id=commit.run.run_id,
+            identity=request.identity,
+        )
+    )
+
+
+def _put_back_tasks_and_timers(commit: Commit) -> None:
+    """What was pending at the turn is pending again."""
+    run = commit.run
+    for ref in run.activities:
+        commit.add_task(ref)
+        commit.ready.append(ref)
+    for timer in run.timers.values():
+        commit.set_timer(timer.due, timer.started_event_id)
+    for due, ref in lifecycle.own_timers(run):
+        commit.set_timer(due, ref)
+
+
+def _deliver_again(commit: Commit, rest: Sequence[e.Event]) -> None:
+    """Signals that came later are not lost by a reset."""
+    for event in rest:
+        if isinstance(event, e.WorkflowExecutionSignaled):
+            commit.record(msgspec.structs.replace(event, id=commit.next_id, time=commit.now))

@@ -1,0 +1,284 @@
+"""How a run begins and ends: its start, its closing, and the run that may follow it."""
+
+import hashlib
+
+from perdure.kernel import activity, workflow_task
+from perdure.kernel.commit import Commit, Message, Successor
+from perdure.kernel.run import EXECUTION_TIMEOUT, FIRST_TASK, RUN_TIMEOUT, Run
+from perdure.model import events as e
+from perdure.model.failures import Failure, FailureKind, RetryState, TimeoutType
+from perdure.model.ids import ParentLink, RunAddress
+from perdure.model.limits import DEFAULT_LIMITS, Limits
+from perdure.model.options import Initiator, ParentClose, RetryPolicy
+from perdure.model.payloads import PayloadMap, Payloads
+from perdure.model.requests import CancelWorkflow, ChildClosed, StartWorkflow, TerminateWorkflow
+
+PARENT_MESSAGE = 0
+"""The outbox ref of what a closing run tells its parent. What starts a child goes by its initiated event's id, and what a closing
+parent tells it by the same number below zero."""
+
+DEFAULT_TASK_TIMEOUT_NS = 10_000_000_000
+
+
+def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits: Limits = DEFAULT_LIMITS) -> Commit:
+    """Begin a run. Whether the workflow id may be used was decided before, by ``start_policy``."""
+    expiration = request.execution_expiration_time
+    if not expiration and request.execution_timeout_ns:
+        expiration = now + request.start_delay_ns + request.execution_timeout_ns
+    started = e.WorkflowExecutionStarted(
+        1,
+        now,
+        request.workflow_id,
+        request.workflow_type,
+        request.task_queue,
+        request.input,
+        request.execution_timeout_ns,
+        request.run_timeout_ns,
+        request.task_timeout_ns or DEFAULT_TASK_TIMEOUT_NS,
+        request.identity,
+        request.first_execution_run_id or run_id,
+        run_id,
+        request.continued_execution_run_id,
+        request.initiator,
+        request.continued_failure,
+        request.last_completion_result,
+        request.retry_policy,
+        request.attempt,
+        expiration,
+        request.start_delay_ns,
+        request.memo,
+        request.search_attributes,
+        request.header,
+        request.parent,
+        request.parent_close_policy,
+        request.request_id,
+        request.root_workflow_id or request.workflow_id,
+        request.root_run_id or run_id,
+        now + request.start_delay_ns + request.run_timeout_ns if request.run_timeout_ns else 0,
+    )
+    run = Run(namespace, run_id, started)
+    commit = Commit(run, now, limits)
+    commit.is_visible = True
+    commit.record(started)
+    if expiration or request.run_timeout_ns or request.start_delay_ns:
+        for due, ref in own_timers(run):
+            commit.set_timer(due, ref)
+    if not run.first_task_pending:
+        workflow_task.schedule(commit)
+    return commit
+
+
+def own_timers(run: Run) -> list[tuple[int, int]]:
+    """The ``(due, ref)`` pairs of the run's own clocks: its timeouts and its start delay."""
+    started = run.started
+    timers: list[tuple[int, int]] = []
+    if run.close is not None:
+        return timers
+    if started.workflow_run_expiration_time:
+        timers.append((started.workflow_run_expiration_time, RUN_TIMEOUT))
+    if started.workflow_execution_expiration_time:
+        timers.append((started.workflow_execution_expiration_time, EXECUTION_TIMEOUT))
+    if run.first_task_pending:
+        timers.append((started.time + started.first_workflow_task_backoff_ns, FIRST_TASK))
+    return timers
+
+
+def first_task_ready(commit: Commit) -> None:
+    """The start delay is over."""
+    if commit.run.first_task_pending:
+        commit.record(e.FirstTaskReady(0, commit.now))
+        workflow_task.schedule(commit)
+
+
+def derived_run_id(run_id: str, purpose: str) -> str:
+    """The id of a run that follows from this one: the same whenever it is asked for, in the form of a UUID (RFC 9562, version 8)."""
+    digest = bytearray(hashlib.sha256(f"{run_id}/{purpose}".encode()).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def close(commit: Commit, event: e.Event) -> None:
+    """Record the run's last event, and let go of everything it had begun."""
+    run = commit.run
+    for ref, pending in run.activities.items():
+        commit.finish_task(ref)
+        if pending.started_time:
+            commit.cancelled.append(ref)
+    for timer in run.timers.values():
+        commit.drop_timer(timer.due, timer.started_event_id)
+    for due, ref in own_timers(run):
+        commit.drop_timer(due, ref)
+    if run.children:
+        _apply_parent_close_policy(commit)
+    commit.ready.clear()
+    commit.is_visible = True
+    commit.record(event)
+    parent = run.started.parent
+    if parent is not None and commit.successor is None:
+        commit.send(
+            Message(
+                PARENT_MESSAGE,
+                RunAddress(parent.namespace, parent.workflow_id, parent.run_id),
+                ChildClosed(parent.initiated_event_id, run.run_id, event),
+            )
+        )
+
+
+def _apply_parent_close_policy(commit: Commit) -> None:
+    run = commit.run
+    for initiated_id, child in run.children.items():
+        initiated = child.initiated
+        target = RunAddress(initiated.namespace, initiated.workflow_id)
+        reason = "parent closed"
+        if not child.run_id and initiated.parent_close_policy is not ParentClose.ABANDON:
+            commit.arrived(initiated_id)
+        if initiated.parent_close_policy is ParentClose.TERMINATE:
+            commit.send(Message(-initiated_id, target, TerminateWorkflow(reason=reason, child_of=run.run_id)))
+        elif initiated.parent_close_policy is ParentClose.CANCEL:
+            commit.send(
+                Message(
+                    -initiated_id, target, CancelWorkflow(reason, f"{run.run_id}:close", child_of=run.run_id)
+                )
+            )
+
+
+def complete(commit: Commit, result: Payloads, task_completed_id: int) -> None:
+    """The program returned."""
+    close(commit, e.WorkflowExecutionCompleted(commit.next_id, commit.now, result, task_completed_id))
+
+
+def cancel(commit: Commit, details: Payloads, task_completed_id: int) -> None:
+    """The program has stopped, as it was asked to."""
+    close(commit, e.WorkflowExecutionCanceled(commit.next_id, commit.now, task_completed_id, details))
+
+
+def fail(commit: Commit, failure: Failure, task_completed_id: int) -> None:
+    """The program failed the run; its retry policy may start another one."""
+    state, delay_ns = _next_run(commit, failure)
+    new_run_id = _retry(commit, delay_ns, failure) if state is RetryState.IN_PROGRESS else ""
+    close(commit, e.WorkflowExecutionFailed(commit.next_id, commit.now, failure, state, task_completed_id, new_run_id))
+
+
+def time_out(commit: Commit, *, whole_execution: bool) -> None:
+    """The run took too long. Its retry policy may start another one, unless the time of the whole execution is up."""
+    state, new_run_id = RetryState.TIMEOUT, ""
+    if not whole_execution:
+        failure = Failure("workflow timed out", FailureKind.TIMEOUT, timeout_type=TimeoutType.START_TO_CLOSE)
+        state, delay_ns = _next_run(commit, failure)
+        if state is RetryState.IN_PROGRESS:
+            new_run_id = _retry(commit, delay_ns, failure)
+    workflow_task.force_close(commit)
+    close(commit, e.WorkflowExecutionTimedOut(commit.next_id, commit.now, state, new_run_id))
+
+
+def _next_run(commit: Commit, failure: Failure) -> tuple[RetryState, int]:
+    """Whether the run's retry policy asks for another run, and after how long (ns)."""
+    started = commit.run.started
+    policy = started.retry_policy
+    if policy is None:
+        return RetryState.RETRY_POLICY_NOT_SET, 0
+    expiration = started.workflow_execution_expiration_time
+    return activity.next_attempt(policy, started.attempt, failure, commit.now, expiration)
+
+
+def _retry(commit: Commit, delay_ns: int, failure: Failure) -> str:
+    started = commit.run.started
+    return _succeed(
+        commit,
+        workflow_type=started.workflow_type,
+        task_queue=started.task_queue,
+        input=started.input,
+        run_timeout_ns=started.workflow_run_timeout_ns,
+        task_timeout_ns=started.workflow_task_timeout_ns,
+        delay_ns=delay_ns,
+        initiator=Initiator.RETRY,
+        attempt=started.attempt + 1,
+        failure=failure,
+        last_completion_result=started.last_completion_result,
+        memo=started.memo,
+        search_attributes=started.search_attributes,
+        retry_policy=started.retry_policy,
+    )
+
+
+def continue_as_new(commit: Commit, event: e.WorkflowExecutionContinuedAsNew, retry_policy: RetryPolicy | None) -> None:
+    """The program asked for a fresh run in its place; ``event`` was made with ``derived_run_id(run_id, "next")``."""
+    _succeed(
+        commit,
+        workflow_type=event.workflow_type,
+        task_queue=event.task_queue,
+        input=event.input,
+        run_timeout_ns=event.workflow_run_timeout_ns,
+        task_timeout_ns=event.workflow_task_timeout_ns,
+        delay_ns=event.backoff_start_interval_ns,
+        initiator=event.initiator,
+        attempt=1,
+        failure=None,
+        last_completion_result=event.last_completion_result,
+        memo=event.memo,
+        search_attributes=event.search_attributes,
+        retry_policy=retry_policy or commit.run.started.retry_policy,
+    )
+    close(commit, event)
+
+
+def _succeed(
+    commit: Commit,
+    *,
+    workflow_type: str,
+    task_queue: str,
+    input: Payloads,
+    run_timeout_ns: int,
+    task_timeout_ns: int,
+    delay_ns: int,
+    initiator: Initiator,
+    attempt: int,
+    failure: Failure | None,
+    last_completion_result: Payloads,
+    memo: PayloadMap | None,
+    search_attributes: PayloadMap | None,
+    retry_policy: RetryPolicy | None,
+) -> str:
+    run, started = commit.run, commit.run.started
+    new_run_id = derived_run_id(run.run_id, "next")
+    commit.successor = Successor(
+        new_run_id,
+        StartWorkflow(
+            workflow_id=started.workflow_id,
+            workflow_type=workflow_type,
+            task_queue=task_queue,
+            input=input,
+            # Whoever asks for the start once more is told of the run that goes on, and no second one begins.
+            request_id=started.request_id,
+            execution_timeout_ns=started.workflow_execution_timeout_ns,
+            run_timeout_ns=run_timeout_ns,
+            task_timeout_ns=task_timeout_ns,
+            retry_policy=retry_policy,
+            start_delay_ns=delay_ns,
+            memo=memo,
+            search_attributes=search_attributes,
+            header=started.header,
+            identity=started.identity,
+            parent=started.parent,
+            parent_close_policy=started.parent_close_policy,
+            root_workflow_id=started.root_workflow_id,
+            root_run_id=started.root_run_id,
+            continued_execution_run_id=run.run_id,
+            first_execution_run_id=started.first_execution_run_id,
+            initiator=initiator,
+            continued_failure=failure,
+            last_completion_result=last_completion_result,
+            attempt=attempt,
+            execution_expiration_time=started.workflow_execution_expiration_time,
+        ),
+    )
+    return new_run_id
+
+
+def parent_link(commit: Commit, initiated_event_id: int) -> ParentLink:
+    """How a child names the run that starts it."""
+    run = commit.run
+    return ParentLink(run.namespace, run.workflow_id, run.run_id, initiated_event_id)
+

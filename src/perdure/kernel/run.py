@@ -1,0 +1,140 @@
+"""A run's state: what folding its history gives, and nothing else.
+
+Only ``kernel.apply`` writes to these objects. They hold references to events rather than copies of their attributes, so a waiting run
+stays small.
+"""
+
+import msgspec
+
+from perdure.model.events import (
+    ActivityTaskScheduled,
+    Event,
+    RequestCancelExternalWorkflowExecutionInitiated,
+    SignalExternalWorkflowExecutionInitiated,
+    StartChildWorkflowExecutionInitiated,
+    UpdateAdmitted,
+    WorkflowExecutionStarted,
+    WorkflowExecutionUpdateCompleted,
+)
+from perdure.model.failures import Failure
+from perdure.model.options import PAUSED, RUNNING, RunStatus
+from perdure.model.payloads import PayloadMap, Payloads
+
+# Names of a run's own deadlines. Activities and user timers are named by their event ids, which are positive.
+RUN_TIMEOUT = -1
+EXECUTION_TIMEOUT = -2
+FIRST_TASK = -3
+WORKFLOW_TASK = -4
+
+WORKFLOW_TASK_REF = 0
+"""How a workflow task is named among a run's tasks; activities go by their scheduled event ids."""
+
+
+class WorkflowTask(msgspec.Struct, gc=False):
+    """The turn that the run waits for. ``scheduled_event_id`` is 0 while the turn is not in the history:
+    a repeated attempt, or one that was made only to bring updates. ``started_time`` is 0 until a worker has it.
+    """
+
+    scheduled_event_id: int
+    scheduled_time: int
+    attempt: int = 1
+    started_event_id: int = 0
+    started_time: int = 0
+    identity: str = ""
+    next_attempt_time: int = 0
+    last_cause: str = ""
+    last_failure: Failure | None = None
+
+
+class Activity(msgspec.Struct, gc=False):
+    """An activity that has not ended. ``attempt`` is the one that runs (``started_time`` > 0) or comes next."""
+
+    scheduled: ActivityTaskScheduled
+    attempt: int = 1
+    started_time: int = 0
+    next_attempt_time: int = 0
+    identity: str = ""
+    last_failure: Failure | None = None
+    heartbeat_time: int = 0
+    heartbeat_details: Payloads = ()
+    cancel_requested_event_id: int = 0
+    attempt_scheduled_time: int = 0
+
+
+class Timer(msgspec.Struct, gc=False):
+    """A user timer that has not fired. ``due`` is ns since 1970."""
+
+    started_event_id: int
+    due: int
+
+
+class Child(msgspec.Struct, gc=False):
+    """A child that has not closed. ``run_id`` is empty until it has started; ``started_event_id`` is 0 until that is numbered."""
+
+    initiated: StartChildWorkflowExecutionInitiated
+    started_event_id: int = 0
+    run_id: str = ""
+
+
+class Update(msgspec.Struct, gc=False):
+    """An update from admission on; finished ones stay, to answer those who ask again."""
+
+    admitted: UpdateAdmitted | None
+    accepted_event_id: int = 0
+    completed: WorkflowExecutionUpdateCompleted | None = None
+
+
+class Run(msgspec.Struct):
+    """``next_event_id`` counts the events, ``close`` is the last one once the run is closed.
+
+    ``activity_ids`` maps the program's names to scheduled event ids. ``buffered`` are events without a number yet.
+    """
+
+    namespace: str
+    run_id: str
+    started: WorkflowExecutionStarted
+    status: RunStatus = RUNNING
+    next_event_id: int = 1
+    close: Event | None = None
+    workflow_task: WorkflowTask | None = None
+    first_task_pending: bool = False
+    cancel_requested: bool = False
+    build_id: str = ""
+    activities: dict[int, Activity] = {}
+    activity_ids: dict[str, int] = {}
+    timers: dict[str, Timer] = {}
+    timer_ids: dict[int, str] = {}
+    children: dict[int, Child] = {}
+    external_signals: dict[int, SignalExternalWorkflowExecutionInitiated] = {}
+    external_cancels: dict[int, RequestCancelExternalWorkflowExecutionInitiated] = {}
+    updates: dict[str, Update] = {}
+    buffered: list[Event] = []
+    memo: PayloadMap = {}
+    search_attributes: PayloadMap = {}
+    request_ids: set[str] = set()
+
+    @property
+    def workflow_id(self) -> str:
+        """The id callers chose."""
+        return self.started.workflow_id
+
+    @property
+    def history_length(self) -> int:
+        """How many events there are."""
+        return self.next_event_id - 1
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything can still happen."""
+        return self.close is None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing new may start."""
+        return self.status is PAUSED
+
+    @property
+    def turn_in_hand(self) -> bool:
+        """Whether a worker holds a turn, so that new events must wait for their numbers."""
+        task = self.workflow_task
+        return task is not None and task.started_time > 0

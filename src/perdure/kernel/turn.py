@@ -1,0 +1,51 @@
+"""The end of a turn: the program's commands become events."""
+
+from collections.abc import Sequence
+
+from perdure.kernel import activity, commands, update, workflow_task
+from perdure.kernel.commit import Commit, Rejection
+from perdure.kernel.run import WorkflowTask
+from perdure.model import events as e
+from perdure.model.commands import AnyCommand, RejectUpdate, RequestCancelActivityTask
+from perdure.model.requests import CompleteWorkflowTask
+
+
+def complete(commit: Commit, request: CompleteWorkflowTask) -> Rejection | None:
+    """A worker hands in a turn's commands."""
+    task = workflow_task.in_hand(commit.run, request.started_event_id, request.attempt)
+    if task is None:
+        return workflow_task.not_in_hand(commit.run)
+    finish(commit, task, request.commands, request.identity, request.build_id)
+    return None
+
+
+def finish(commit: Commit, task: WorkflowTask, asked: Sequence[AnyCommand], identity: str, build_id: str) -> None:
+    """Carry out the commands of the turn in hand. If one of them can't be, the turn fails, and none of them happens."""
+    run = commit.run
+    problem = commands.problem(commit, asked)
+    if problem is not None:
+        cause, failure = problem
+        workflow_task.record_failure(commit, task, cause, failure, identity, build_id)
+        return
+    if not task.scheduled_event_id and task.attempt == 1 and all(c.__class__ is RejectUpdate for c in asked):
+        for command in asked:
+            assert isinstance(command, RejectUpdate)
+            update.reject(commit, command)
+        commit.record(e.WorkflowTaskDropped(0, commit.now))
+    else:
+        if task.started_event_id >= run.next_event_id:
+            for event in workflow_task.transient_events(run, task, workflow_task.suggests_continue_as_new(commit)):
+                commit.record(event)
+        completed_id = run.next_event_id
+        commit.record(
+            e.WorkflowTaskCompleted(
+                completed_id, commit.now, task.scheduled_event_id, task.started_event_id, identity, build_id
+            )
+        )
+        for command in asked:
+            commands.carry_out(commit, command, completed_id)
+    if run.close is None:
+        for command in asked:
+            if command.__class__ is RequestCancelActivityTask:
+                activity.end_cancelled(commit, command)
+        workflow_task.flush(commit)

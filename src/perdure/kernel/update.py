@@ -1,0 +1,71 @@
+"""Updates: the program decides whether to accept one, and answers."""
+
+from perdure.kernel import workflow_task
+from perdure.kernel.commit import Answer, Commit, Reason, Rejection
+from perdure.kernel.run import Update
+from perdure.model import events as e
+from perdure.model.commands import AcceptUpdate, CompleteUpdate, RejectUpdate
+from perdure.model.requests import UpdateWorkflow
+from perdure.model.service import UpdateStage
+
+
+def update(commit: Commit, request: UpdateWorkflow) -> Rejection | None:
+    """Admit an update, unless one with this id was already."""
+    run = commit.run
+    if request.update_id in run.updates:
+        return None
+    limit = commit.limits.pending_updates
+    if limit and sum(update.completed is None for update in run.updates.values()) >= limit:
+        return Rejection(
+            Reason.LIMIT, f"Run {run.run_id} has {limit} updates that have not completed (limit pending_updates). Try again later."
+        )
+    commit.record(
+        e.UpdateAdmitted(
+            0, commit.now, request.update_id, request.update_name, request.input, request.header, request.identity
+        )
+    )
+    workflow_task.request(commit)
+    return None
+
+
+def accept(commit: Commit, command: AcceptUpdate, sequencing_event_id: int) -> None:
+    """The program accepted it."""
+    admitted = commit.run.updates[command.update_id].admitted
+    assert admitted is not None
+    commit.record(
+        e.WorkflowExecutionUpdateAccepted(
+            commit.next_id,
+            commit.now,
+            command.update_id,
+            admitted.update_name,
+            admitted.input,
+            admitted.header,
+            admitted.identity,
+            sequencing_event_id,
+        )
+    )
+    commit.answers.append(Answer(command.update_id, UpdateStage.ACCEPTED))
+
+
+def reject(commit: Commit, command: RejectUpdate) -> None:
+    """The program's validator refused it. The history does not show it."""
+    commit.record(e.UpdateRejected(0, commit.now, command.update_id, command.failure))
+    commit.answers.append(Answer(command.update_id, UpdateStage.COMPLETED, failure=command.failure))
+
+
+def complete(commit: Commit, command: CompleteUpdate) -> None:
+    """The program's handler has ended."""
+    accepted_id = commit.run.updates[command.update_id].accepted_event_id
+    commit.record(
+        e.WorkflowExecutionUpdateCompleted(
+            commit.next_id, commit.now, command.update_id, accepted_id, command.result, command.failure
+        )
+    )
+    commit.answers.append(Answer(command.update_id, UpdateStage.COMPLETED, command.result, command.failure))
+
+
+def answer(update_id: str, update: Update) -> Answer:
+    """How far an update has come."""
+    if update.completed is not None:
+        return Answer(update_id, UpdateStage.COMPLETED, update.completed.result, update.completed.failure)
+    return Answer(update_id, UpdateStage.ACCEPTED if update.accepted_event_id else UpdateStage.ADMITTED)

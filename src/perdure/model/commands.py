@@ -1,0 +1,161 @@
+"""What a program asks for at the end of a turn. The kernel turns each into at most one event, in the order given."""
+
+from typing import Union
+
+import msgspec
+
+from perdure.model.failures import Failure
+from perdure.model.ids import RunAddress
+from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
+from perdure.model.payloads import PayloadMap, Payloads
+
+
+class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What all commands share: nothing but their family."""
+
+
+class ScheduleActivityTask(Command, frozen=True, array_like=True, gc=False, tag=1):
+    """``activity_id`` is unique among the run's pending activities. Timeouts of 0 mean none."""
+
+    activity_id: str
+    activity_type: str
+    task_queue: str
+    input: Payloads = ()
+    schedule_to_close_timeout_ns: int = 0
+    schedule_to_start_timeout_ns: int = 0
+    start_to_close_timeout_ns: int = 0
+    heartbeat_timeout_ns: int = 0
+    retry_policy: RetryPolicy = RetryPolicy()
+    header: PayloadMap | None = None
+
+
+class RequestCancelActivityTask(Command, frozen=True, array_like=True, gc=False, tag=2):
+    scheduled_event_id: int
+
+
+class StartTimer(Command, frozen=True, array_like=True, gc=False, tag=3):
+    """``timer_id`` is unique among the run's pending timers."""
+
+    timer_id: str
+    start_to_fire_timeout_ns: int
+
+
+class CancelTimer(Command, frozen=True, array_like=True, gc=False, tag=4):
+    timer_id: str
+
+
+class CompleteWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=5):
+    result: Payloads = ()
+
+
+class FailWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=6):
+    failure: Failure
+
+
+class CancelWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=7):
+    """The program has finished its clean-up after a cancellation."""
+
+    details: Payloads = ()
+
+
+class ContinueAsNewWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=8):
+    """Empty names and negative timeouts mean "as now"."""
+
+    workflow_type: str = ""
+    task_queue: str = ""
+    input: Payloads = ()
+    workflow_run_timeout_ns: int = -1
+    workflow_task_timeout_ns: int = -1
+    backoff_start_interval_ns: int = 0
+    initiator: Initiator = Initiator.WORKFLOW
+    memo: PayloadMap | None = None
+    search_attributes: PayloadMap | None = None
+    retry_policy: RetryPolicy | None = None
+
+
+class StartChildWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=9):
+    """An empty ``namespace`` means the parent's."""
+
+    workflow_id: str
+    workflow_type: str
+    task_queue: str
+    namespace: str = ""
+    input: Payloads = ()
+    workflow_execution_timeout_ns: int = 0
+    workflow_run_timeout_ns: int = 0
+    workflow_task_timeout_ns: int = 0
+    parent_close_policy: ParentClose = ParentClose.TERMINATE
+    workflow_id_reuse_policy: IdReuse = IdReuse.ALLOW
+    retry_policy: RetryPolicy | None = None
+    memo: PayloadMap | None = None
+    search_attributes: PayloadMap | None = None
+    header: PayloadMap | None = None
+
+
+class SignalExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=10):
+    workflow_execution: RunAddress
+    signal_name: str
+    input: Payloads = ()
+    child_workflow_only: bool = False
+    header: PayloadMap | None = None
+
+
+class RequestCancelExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=11):
+    workflow_execution: RunAddress
+    child_workflow_only: bool = False
+    reason: str = ""
+
+
+class RecordMarker(Command, frozen=True, array_like=True, gc=False, tag=12):
+    marker_name: str
+    details: dict[str, Payloads]
+
+
+class UpsertWorkflowSearchAttributes(Command, frozen=True, array_like=True, gc=False, tag=13):
+    search_attributes: PayloadMap
+
+
+class ModifyWorkflowProperties(Command, frozen=True, array_like=True, gc=False, tag=14):
+    """A null payload removes the memo's key."""
+
+    upserted_memo: PayloadMap
+
+
+class AcceptUpdate(Command, frozen=True, array_like=True, gc=False, tag=15):
+    """``update_id`` names an update that was delivered in this turn."""
+
+    update_id: str
+
+
+class RejectUpdate(Command, frozen=True, array_like=True, gc=False, tag=16):
+    update_id: str
+    failure: Failure
+
+
+class CompleteUpdate(Command, frozen=True, array_like=True, gc=False, tag=17):
+    """Either ``result`` or ``failure`` is the outcome of an update accepted in this turn or an earlier one."""
+
+    update_id: str
+    result: Payloads = ()
+    failure: Failure | None = None
+
+
+AnyCommand = Union[
+    ScheduleActivityTask,
+    RequestCancelActivityTask,
+    StartTimer,
+    CancelTimer,
+    CompleteWorkflowExecution,
+    FailWorkflowExecution,
+    CancelWorkflowExecution,
+    ContinueAsNewWorkflowExecution,
+    StartChildWorkflowExecution,
+    SignalExternalWorkflowExecution,
+    RequestCancelExternalWorkflowExecution,
+    RecordMarker,
+    UpsertWorkflowSearchAttributes,
+    ModifyWorkflowProperties,
+    AcceptUpdate,
+    RejectUpdate,
+    CompleteUpdate,
+]

@@ -1,0 +1,585 @@
+"""Everything that can happen to a run, in Temporal's words.
+
+Two kinds of record make up a history, and both change a run only through ``kernel.apply``:
+
+- *Events* are Temporal's ``HistoryEvent``: numbered from 1 without gaps, shown to people and programs, with its names, its
+  attributes and its type numbers (``temporal/api/history/v1/message.proto``). Attributes that the engine does not use yet are left out;
+  new ones are only ever added at the end, with a default, so that every old history stays readable.
+- *Facts* are what Temporal keeps in its mutable state and never shows: attempts, heartbeats, buffering. They carry no
+  number. Recording them too is what makes "folding a history gives the state" true without exception.
+
+Records are stored as MessagePack arrays that begin with the type's number (facts begin at 101), so a number is never used
+again.
+``time`` is in nanoseconds since 1970; ``..._ns`` attributes are durations, 0 meaning "no limit" unless said otherwise.
+"""
+
+from typing import Union
+
+import msgspec
+
+from perdure.model.failures import Failure, RetryState, TimeoutType
+from perdure.model.ids import ParentLink, RunAddress
+from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
+from perdure.model.payloads import PayloadMap, Payloads
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What all records share. ``id`` is the event's number; 0 on facts and on events that are buffered."""
+
+    id: int
+    time: int
+
+
+# --- the run itself
+
+
+class WorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, tag=1):
+    workflow_id: str
+    workflow_type: str
+    task_queue: str
+    input: Payloads = ()
+    workflow_execution_timeout_ns: int = 0
+    workflow_run_timeout_ns: int = 0
+    workflow_task_timeout_ns: int = 0
+    identity: str = ""
+    first_execution_run_id: str = ""
+    original_execution_run_id: str = ""
+    continued_execution_run_id: str = ""
+    initiator: Initiator = Initiator.UNSPECIFIED
+    continued_failure: Failure | None = None
+    last_completion_result: Payloads = ()
+    retry_policy: RetryPolicy | None = None
+    attempt: int = 1
+    workflow_execution_expiration_time: int = 0
+    first_workflow_task_backoff_ns: int = 0
+    memo: PayloadMap | None = None
+    search_attributes: PayloadMap | None = None
+    header: PayloadMap | None = None
+    parent: ParentLink | None = None
+    parent_close_policy: ParentClose = ParentClose.TERMINATE
+    request_id: str = ""
+    root_workflow_id: str = ""
+    root_run_id: str = ""
+    workflow_run_expiration_time: int = 0
+
+
+class WorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=2):
+    result: Payloads = ()
+    workflow_task_completed_event_id: int = 0
+    new_execution_run_id: str = ""
+
+
+class WorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=3):
+    failure: Failure
+    retry_state: RetryState = RetryState.UNSPECIFIED
+    workflow_task_completed_event_id: int = 0
+    new_execution_run_id: str = ""
+
+
+class WorkflowExecutionTimedOut(Record, frozen=True, array_like=True, gc=False, tag=4):
+    retry_state: RetryState = RetryState.UNSPECIFIED
+    new_execution_run_id: str = ""
+
+
+class WorkflowExecutionContinuedAsNew(Record, frozen=True, array_like=True, gc=False, tag=28):
+    new_execution_run_id: str
+    workflow_type: str
+    task_queue: str
+    input: Payloads = ()
+    workflow_run_timeout_ns: int = 0
+    workflow_task_timeout_ns: int = 0
+    workflow_task_completed_event_id: int = 0
+    backoff_start_interval_ns: int = 0
+    initiator: Initiator = Initiator.WORKFLOW
+    failure: Failure | None = None
+    last_completion_result: Payloads = ()
+    header: PayloadMap | None = None
+    memo: PayloadMap | None = None
+    search_attributes: PayloadMap | None = None
+
+
+class WorkflowExecutionCanceled(Record, frozen=True, array_like=True, gc=False, tag=21):
+    workflow_task_completed_event_id: int = 0
+    details: Payloads = ()
+
+
+class WorkflowExecutionTerminated(Record, frozen=True, array_like=True, gc=False, tag=27):
+    reason: str = ""
+    details: Payloads = ()
+    identity: str = ""
+
+
+class WorkflowExecutionCancelRequested(Record, frozen=True, array_like=True, gc=False, tag=20):
+    cause: str = ""
+    external_initiated_event_id: int = 0
+    external_workflow_execution: RunAddress | None = None
+    identity: str = ""
+    request_id: str = ""
+
+
+class WorkflowExecutionSignaled(Record, frozen=True, array_like=True, gc=False, tag=26):
+    signal_name: str
+    input: Payloads = ()
+    identity: str = ""
+    header: PayloadMap | None = None
+    external_workflow_execution: RunAddress | None = None
+    request_id: str = ""
+
+
+class WorkflowExecutionPaused(Record, frozen=True, array_like=True, gc=False, tag=58):
+    identity: str = ""
+    reason: str = ""
+    request_id: str = ""
+
+
+class WorkflowExecutionUnpaused(Record, frozen=True, array_like=True, gc=False, tag=59):
+    identity: str = ""
+    reason: str = ""
+    request_id: str = ""
+
+
+# --- workflow tasks: the turns of the program
+
+
+class WorkflowTaskScheduled(Record, frozen=True, array_like=True, gc=False, tag=5):
+    task_queue: str
+    start_to_close_timeout_ns: int = 0
+    attempt: int = 1
+
+
+class WorkflowTaskStarted(Record, frozen=True, array_like=True, gc=False, tag=6):
+    scheduled_event_id: int
+    identity: str = ""
+    suggest_continue_as_new: bool = False
+    history_size_bytes: int = 0
+
+
+class WorkflowTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=7):
+    """``build_id`` names the code that took the turn (Temporal's ``worker_version.build_id``)."""
+
+    scheduled_event_id: int
+    started_event_id: int
+    identity: str = ""
+    build_id: str = ""
+
+
+class WorkflowTaskTimedOut(Record, frozen=True, array_like=True, gc=False, tag=8):
+    scheduled_event_id: int
+    started_event_id: int
+    timeout_type: TimeoutType = TimeoutType.START_TO_CLOSE
+
+
+class WorkflowTaskFailed(Record, frozen=True, array_like=True, gc=False, tag=9):
+    """``cause`` is a name of Temporal's ``WorkflowTaskFailedCause`` without its prefix."""
+
+    scheduled_event_id: int
+    started_event_id: int
+    cause: str
+    failure: Failure | None = None
+    identity: str = ""
+    base_run_id: str = ""
+    new_run_id: str = ""
+    build_id: str = ""
+
+
+# --- activities
+
+
+class ActivityTaskScheduled(Record, frozen=True, array_like=True, gc=False, tag=10):
+    activity_id: str
+    activity_type: str
+    task_queue: str
+    input: Payloads = ()
+    schedule_to_close_timeout_ns: int = 0
+    schedule_to_start_timeout_ns: int = 0
+    start_to_close_timeout_ns: int = 0
+    heartbeat_timeout_ns: int = 0
+    retry_policy: RetryPolicy = RetryPolicy()
+    workflow_task_completed_event_id: int = 0
+    header: PayloadMap | None = None
+
+
+class ActivityTaskStarted(Record, frozen=True, array_like=True, gc=False, tag=11):
+    """Written only once the last attempt ends, as in Temporal; ``ActivityAttemptStarted`` says so when it happens."""
+
+    scheduled_event_id: int
+    identity: str = ""
+    attempt: int = 1
+    last_failure: Failure | None = None
+
+
+class ActivityTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=12):
+    scheduled_event_id: int
+    started_event_id: int
+    result: Payloads = ()
+    identity: str = ""
+
+
+class ActivityTaskFailed(Record, frozen=True, array_like=True, gc=False, tag=13):
+    scheduled_event_id: int
+    started_event_id: int
+    failure: Failure
+    retry_state: RetryState = RetryState.UNSPECIFIED
+    identity: str = ""
+
+
+class ActivityTaskTimedOut(Record, frozen=True, array_like=True, gc=False, tag=14):
+    scheduled_event_id: int
+    started_event_id: int
+    failure: Failure
+    retry_state: RetryState = RetryState.UNSPECIFIED
+
+
+class ActivityTaskCancelRequested(Record, frozen=True, array_like=True, gc=False, tag=15):
+    scheduled_event_id: int
+    workflow_task_completed_event_id: int = 0
+
+
+class ActivityTaskCanceled(Record, frozen=True, array_like=True, gc=False, tag=16):
+    scheduled_event_id: int
+    started_event_id: int
+    details: Payloads = ()
+    latest_cancel_requested_event_id: int = 0
+    identity: str = ""
+
+
+# --- timers
+
+
+class TimerStarted(Record, frozen=True, array_like=True, gc=False, tag=17):
+    timer_id: str
+    start_to_fire_timeout_ns: int
+    workflow_task_completed_event_id: int = 0
+
+
+class TimerFired(Record, frozen=True, array_like=True, gc=False, tag=18):
+    timer_id: str
+    started_event_id: int
+
+
+class TimerCanceled(Record, frozen=True, array_like=True, gc=False, tag=19):
+    timer_id: str
+    started_event_id: int
+    workflow_task_completed_event_id: int = 0
+
+
+# --- notes of the program
+
+
+class MarkerRecorded(Record, frozen=True, array_like=True, gc=False, tag=25):
+    marker_name: str
+    details: dict[str, Payloads]
+    workflow_task_completed_event_id: int = 0
+
+
+class UpsertWorkflowSearchAttributes(Record, frozen=True, array_like=True, gc=False, tag=40):
+    search_attributes: PayloadMap
+    workflow_task_completed_event_id: int = 0
+
+
+class WorkflowPropertiesModified(Record, frozen=True, array_like=True, gc=False, tag=45):
+    """``upserted_memo``: a null payload removes the key."""
+
+    upserted_memo: PayloadMap
+    workflow_task_completed_event_id: int = 0
+
+
+# --- child workflows
+
+
+class StartChildWorkflowExecutionInitiated(Record, frozen=True, array_like=True, gc=False, tag=29):
+    workflow_id: str
+    workflow_type: str
+    task_queue: str
+    namespace: str = ""
+    input: Payloads = ()
+    workflow_execution_timeout_ns: int = 0
+    workflow_run_timeout_ns: int = 0
+    workflow_task_timeout_ns: int = 0
+    parent_close_policy: ParentClose = ParentClose.TERMINATE
+    workflow_id_reuse_policy: IdReuse = IdReuse.ALLOW
+    retry_policy: RetryPolicy | None = None
+    memo: PayloadMap | None = None
+    search_attributes: PayloadMap | None = None
+    header: PayloadMap | None = None
+    workflow_task_completed_event_id: int = 0
+
+
+class StartChildWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=30):
+    workflow_id: str
+    workflow_type: str
+    cause: str
+    initiated_event_id: int
+    workflow_task_completed_event_id: int = 0
+
+
+class ChildWorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, tag=31):
+    initiated_event_id: int
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+
+
+class ChildWorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=32):
+    initiated_event_id: int
+    started_event_id: int
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    result: Payloads = ()
+
+
+class ChildWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=33):
+    initiated_event_id: int
+    started_event_id: int
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    failure: Failure
+    retry_state: RetryState = RetryState.UNSPECIFIED
+
+
+class ChildWorkflowExecutionCanceled(Record, frozen=True, array_like=True, gc=False, tag=34):
+    initiated_event_id: int
+    started_event_id: int
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    details: Payloads = ()
+
+
+class ChildWorkflowExecutionTimedOut(Record, frozen=True, array_like=True, gc=False, tag=35):
+    initiated_event_id: int
+    started_event_id: int
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    retry_state: RetryState = RetryState.UNSPECIFIED
+
+
+class ChildWorkflowExecutionTerminated(Record, frozen=True, array_like=True, gc=False, tag=36):
+    initiated_event_id: int
+    started_event_id: int
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+
+
+# --- other runs
+
+
+class SignalExternalWorkflowExecutionInitiated(Record, frozen=True, array_like=True, gc=False, tag=37):
+    workflow_execution: RunAddress
+    signal_name: str
+    input: Payloads = ()
+    child_workflow_only: bool = False
+    header: PayloadMap | None = None
+    workflow_task_completed_event_id: int = 0
+
+
+class SignalExternalWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=38):
+    cause: str
+    workflow_execution: RunAddress
+    initiated_event_id: int
+
+
+class ExternalWorkflowExecutionSignaled(Record, frozen=True, array_like=True, gc=False, tag=39):
+    initiated_event_id: int
+    workflow_execution: RunAddress
+
+
+class RequestCancelExternalWorkflowExecutionInitiated(Record, frozen=True, array_like=True, gc=False, tag=22):
+    workflow_execution: RunAddress
+    child_workflow_only: bool = False
+    reason: str = ""
+    workflow_task_completed_event_id: int = 0
+
+
+class RequestCancelExternalWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=23):
+    cause: str
+    workflow_execution: RunAddress
+    initiated_event_id: int
+
+
+class ExternalWorkflowExecutionCancelRequested(Record, frozen=True, array_like=True, gc=False, tag=24):
+    initiated_event_id: int
+    workflow_execution: RunAddress
+
+
+# --- updates
+
+
+class WorkflowExecutionUpdateAccepted(Record, frozen=True, array_like=True, gc=False, tag=41):
+    """The request is kept whole, since a replay delivers the update from here."""
+
+    protocol_instance_id: str
+    update_name: str
+    input: Payloads = ()
+    header: PayloadMap | None = None
+    identity: str = ""
+    accepted_request_sequencing_event_id: int = 0
+
+
+class WorkflowExecutionUpdateCompleted(Record, frozen=True, array_like=True, gc=False, tag=43):
+    """Either ``result`` or ``failure`` is the outcome."""
+
+    update_id: str
+    accepted_event_id: int
+    result: Payloads = ()
+    failure: Failure | None = None
+
+
+# --- facts: recorded and folded, never shown
+
+
+class ActivityAttemptStarted(Record, frozen=True, array_like=True, gc=False, tag=101):
+    """An attempt was handed to a worker. After this the attempt counts, whatever happens to the worker."""
+
+    scheduled_event_id: int
+    attempt: int
+    identity: str = ""
+
+
+class ActivityAttemptFailed(Record, frozen=True, array_like=True, gc=False, tag=102):
+    """An attempt failed and another one follows at ``next_attempt_time`` (ns since 1970)."""
+
+    scheduled_event_id: int
+    attempt: int
+    failure: Failure
+    next_attempt_time: int
+
+
+class ActivityHeartbeatRecorded(Record, frozen=True, array_like=True, gc=False, tag=103):
+    scheduled_event_id: int
+    details: Payloads = ()
+
+
+class WorkflowTaskAttemptStarted(Record, frozen=True, array_like=True, gc=False, tag=104):
+    """A turn that is not in the history yet was handed out: a repeated one, or one that only brings updates."""
+
+    identity: str = ""
+
+
+class WorkflowTaskAttemptFailed(Record, frozen=True, array_like=True, gc=False, tag=105):
+    """A repeated turn failed again; only the first failure of a series becomes an event."""
+
+    cause: str
+    failure: Failure | None = None
+
+
+class WorkflowTaskRetryScheduled(Record, frozen=True, array_like=True, gc=False, tag=106):
+    """The failed turn is tried again at ``next_attempt_time`` (ns since 1970)."""
+
+    next_attempt_time: int
+
+
+class WorkflowTaskDropped(Record, frozen=True, array_like=True, gc=False, tag=107):
+    """A turn that only brought updates rejected them all, and so leaves no trace in the history."""
+
+    rejected: tuple[str, ...] = ()
+
+
+class UpdateAdmitted(Record, frozen=True, array_like=True, gc=False, tag=108):
+    """An update waits for the program's next turn."""
+
+    update_id: str
+    update_name: str
+    input: Payloads = ()
+    header: PayloadMap | None = None
+    identity: str = ""
+
+
+class UpdateRejected(Record, frozen=True, array_like=True, gc=False, tag=109):
+    """The program's validator refused the update."""
+
+    update_id: str
+    failure: Failure
+
+
+class WorkflowTaskRequested(Record, frozen=True, array_like=True, gc=False, tag=111):
+    """A turn is wanted only to bring updates. It enters the history if the program accepts one."""
+
+
+class FirstTaskReady(Record, frozen=True, array_like=True, gc=False, tag=110):
+    """The start delay, or the back-off between two runs, is over."""
+
+
+
+Event = Union[
+    WorkflowExecutionStarted,
+    WorkflowExecutionCompleted,
+    WorkflowExecutionFailed,
+    WorkflowExecutionTimedOut,
+    WorkflowExecutionContinuedAsNew,
+    WorkflowExecutionCanceled,
+    WorkflowExecutionTerminated,
+    WorkflowExecutionCancelRequested,
+    WorkflowExecutionSignaled,
+    WorkflowExecutionPaused,
+    WorkflowExecutionUnpaused,
+    WorkflowTaskScheduled,
+    WorkflowTaskStarted,
+    WorkflowTaskCompleted,
+    WorkflowTaskTimedOut,
+    WorkflowTaskFailed,
+    ActivityTaskScheduled,
+    ActivityTaskStarted,
+    ActivityTaskCompleted,
+    ActivityTaskFailed,
+    ActivityTaskTimedOut,
+    ActivityTaskCancelRequested,
+    ActivityTaskCanceled,
+    TimerStarted,
+    TimerFired,
+    TimerCanceled,
+    MarkerRecorded,
+    UpsertWorkflowSearchAttributes,
+    WorkflowPropertiesModified,
+    StartChildWorkflowExecutionInitiated,
+    StartChildWorkflowExecutionFailed,
+    ChildWorkflowExecutionStarted,
+    ChildWorkflowExecutionCompleted,
+    ChildWorkflowExecutionFailed,
+    ChildWorkflowExecutionCanceled,
+    ChildWorkflowExecutionTimedOut,
+    ChildWorkflowExecutionTerminated,
+    SignalExternalWorkflowExecutionInitiated,
+    SignalExternalWorkflowExecutionFailed,
+    ExternalWorkflowExecutionSignaled,
+    RequestCancelExternalWorkflowExecutionInitiated,
+    RequestCancelExternalWorkflowExecutionFailed,
+    ExternalWorkflowExecutionCancelRequested,
+    WorkflowExecutionUpdateAccepted,
+    WorkflowExecutionUpdateCompleted,
+]
+
+
+class EventBuffered(Record, frozen=True, array_like=True, gc=False, tag=112):
+    """An event came while a worker had a turn in hand: it takes effect now and gets its number when the turn ends."""
+
+    event: Event
+
+
+class EventFlushed(Record, frozen=True, array_like=True, gc=False, tag=113):
+    """A buffered event, now with its number. Its effect is already there."""
+
+    event: Event
+
+
+Fact = Union[
+    ActivityAttemptStarted,
+    ActivityAttemptFailed,
+    ActivityHeartbeatRecorded,
+    WorkflowTaskAttemptStarted,
+    WorkflowTaskAttemptFailed,
+    WorkflowTaskRetryScheduled,
+    WorkflowTaskDropped,
+    UpdateAdmitted,
+    UpdateRejected,
+    WorkflowTaskRequested,
+    FirstTaskReady,
+    EventBuffered,
+    EventFlushed,
+]
+
+AnyRecord = Event | Fact

@@ -1,0 +1,74 @@
+"""Why something did not succeed, as data: recorded in events, carried between languages, shown to people.
+
+The shape is Temporal's ``Failure``: one record with a kind and a chain of causes.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+from perdure.model.payloads import Payloads
+
+
+class FailureKind(IntEnum):
+    """Who or what made it fail."""
+
+    APPLICATION = 0
+    TIMEOUT = 1
+    CANCELED = 2
+    TERMINATED = 3
+    SERVER = 4
+    ACTIVITY = 5
+    CHILD_WORKFLOW = 6
+
+
+class TimeoutType(IntEnum):
+    """Which clock ran out (Temporal's ``TimeoutType``)."""
+
+    UNSPECIFIED = 0
+    START_TO_CLOSE = 1
+    SCHEDULE_TO_START = 2
+    SCHEDULE_TO_CLOSE = 3
+    HEARTBEAT = 4
+
+
+class RetryState(IntEnum):
+    """Why there is, or is not, another attempt (Temporal's ``RetryState``)."""
+
+    UNSPECIFIED = 0
+    IN_PROGRESS = 1
+    NON_RETRYABLE_FAILURE = 2
+    TIMEOUT = 3
+    MAXIMUM_ATTEMPTS_REACHED = 4
+    RETRY_POLICY_NOT_SET = 5
+    INTERNAL_SERVER_ERROR = 6
+    CANCEL_REQUESTED = 7
+
+
+class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One link of a failure chain.
+
+    ``type`` is the application's own name of the error (a class name, usually). ``source`` names the SDK or service
+    that recorded it. ``next_retry_delay_ns`` overrides the retry policy's next delay; below zero means unset.
+    The fields after it belong to ACTIVITY and CHILD_WORKFLOW failures, which wrap the failure in ``cause``.
+    """
+
+    message: str
+    kind: FailureKind = FailureKind.APPLICATION
+    type: str = ""
+    non_retryable: bool = False
+    details: Payloads = ()
+    cause: "Failure | None" = None
+    stack_trace: str = ""
+    source: str = ""
+    next_retry_delay_ns: int = -1
+    timeout_type: TimeoutType = TimeoutType.UNSPECIFIED
+    retry_state: RetryState = RetryState.UNSPECIFIED
+    activity_id: str = ""
+    activity_type: str = ""
+    workflow_id: str = ""
+    run_id: str = ""
+    workflow_type: str = ""
+    scheduled_event_id: int = 0
+    started_event_id: int = 0
+    identity: str = ""

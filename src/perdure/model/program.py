@@ -1,0 +1,140 @@
+"""The contract between the engine and whatever runs user code.
+
+A *program* is one run's user code between turns: Python coroutines on a deterministic loop, or an interpreter of a workflow
+language. The engine hands it what happened since its last turn and takes back commands. It neither knows nor cares how the
+program keeps its state.
+
+A *worker* owns programs and runs activities. In this process it is called directly, through ``Worker``; a worker in another
+process will stand behind the same protocol.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from perdure.model.commands import AnyCommand
+from perdure.model.events import (
+    ActivityTaskScheduled,
+    AnyRecord,
+    Event,
+    EventFlushed,
+    UpdateAdmitted,
+    WorkflowExecutionStarted,
+)
+from perdure.model.failures import Failure
+from perdure.model.ids import RunAddress
+from perdure.model.payloads import Payloads
+from perdure.model.requests import Request
+
+
+class TurnCompleted(msgspec.Struct, frozen=True, gc=False):
+    """The turn's commands, in order."""
+
+    commands: Sequence[AnyCommand]
+
+
+class TurnFailed(msgspec.Struct, frozen=True, gc=False):
+    """The program could not take its turn: a bug in it, or history that its code does not match.
+
+    ``cause`` is a name of Temporal's ``WorkflowTaskFailedCause`` without its prefix, such as
+    ``WORKFLOW_WORKER_UNHANDLED_FAILURE`` or ``NON_DETERMINISTIC_ERROR``.
+    """
+
+    cause: str
+    failure: Failure
+
+
+class Program(Protocol):
+    """One run's user code. After a failed turn it is closed and never used again: the next turn gets a new one."""
+
+    def turn(self, events: Sequence[Event], updates: Sequence[UpdateAdmitted]) -> TurnCompleted | TurnFailed:
+        """Take one turn.
+
+        ``events`` are all events since the last call, its own commands' events among them, and the last one is the
+        ``WorkflowTaskStarted`` of this turn. A new program gets the whole history, older turns included, and
+        must repeat what it did in them. ``updates`` are delivered in this turn after the events. Never raises.
+        """
+        ...
+
+    def catch_up(self, events: Sequence[Event]) -> TurnFailed | None:
+        """Bring a new program to where its history ends without a turn, so that it can be queried. Never raises."""
+        ...
+
+    def query(self, name: str, input: Payloads) -> Payloads | Failure:
+        """Answer from the present state without changing it. Never raises."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything, running no more user code."""
+        ...
+
+
+class ActivityTask(msgspec.Struct, frozen=True, gc=False):
+    """One attempt of an activity, for a worker. Times are ns since 1970."""
+
+    address: RunAddress
+    workflow_type: str
+    scheduled: ActivityTaskScheduled
+    attempt: int
+    started_time: int
+    heartbeat_details: Payloads = ()
+    last_failure: Failure | None = None
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of this activity of this run, and for nothing else."""
+        return f"{self.address.run_id}:{self.scheduled.id}"
+
+
+Report = Callable[[RunAddress, Request], None]
+"""How a worker hands in what became of an activity. Called on the engine's thread; the engine sees to it that it lasts."""
+
+
+class Worker(Protocol):
+    """What the engine asks of a worker in its own process. All calls come on the engine's thread and return at once."""
+
+    @property
+    def identity(self) -> str:
+        """Who this is, in histories."""
+        ...
+
+    @property
+    def build_id(self) -> str:
+        """Which version of the code this is, in histories."""
+        ...
+
+    def serves_workflow(self, task_queue: str, workflow_type: str) -> bool:
+        """Whether programs of this type on this queue run here."""
+        ...
+
+    def create_program(self, address: RunAddress, started: WorkflowExecutionStarted) -> Program:
+        """A new program for a run that ``serves_workflow`` said yes to; ``address`` names the run exactly. Never raises."""
+        ...
+
+    def reserve(self, task_queue: str, activity_type: str) -> bool:
+        """Take a slot for one activity, if it is served here and a slot is free."""
+        ...
+
+    def release(self, task_queue: str, activity_type: str) -> None:
+        """Give back a slot that was reserved and will not be used."""
+        ...
+
+    def start_activity(self, task: ActivityTask) -> None:
+        """Run an activity in the slot reserved for it, and report how it ends; then the slot is free again."""
+        ...
+
+    def cancel_activity(self, address: RunAddress, scheduled_event_id: int) -> None:
+        """Let the activity know, at its next heartbeat, that its run wants it cancelled or is gone."""
+        ...
+
+
+def numbered(records: Sequence[AnyRecord]) -> list[Event]:
+    """The events of a stored history, in order, without the facts."""
+    events: list[Event] = []
+    for record in records:
+        if record.id:
+            events.append(record)  # type: ignore[arg-type]  # facts have no number, so this is an Event
+        elif record.__class__ is EventFlushed:
+            events.append(record.event)
+    return events

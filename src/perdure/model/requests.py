@@ -1,0 +1,289 @@
+"""What can be asked of a run, by anyone: a client, a worker, a clock, another run.
+
+Every request is safe to send twice: a start and a signal by ``request_id``, an update by ``update_id``, a worker's answer by the
+attempt it belongs to, a message between runs by the event that caused it.
+"""
+
+from typing import Union
+
+import msgspec
+
+from perdure.model.commands import AnyCommand
+from perdure.model.events import AnyRecord
+from perdure.model.failures import Failure
+from perdure.model.ids import ParentLink, RunAddress
+from perdure.model.options import IdConflict, IdReuse, Initiator, ParentClose, RetryPolicy
+from perdure.model.payloads import PayloadMap, Payloads
+
+
+class BaseRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What all requests share: nothing but their family."""
+
+
+# --- from clients
+
+
+class SignalWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=2):
+    """Queue a signal. A non-empty ``request_id`` that the run has seen makes it a repeat, which changes nothing."""
+
+    signal_name: str
+    input: Payloads = ()
+    header: PayloadMap | None = None
+    request_id: str = ""
+    identity: str = ""
+    external: RunAddress | None = None
+    child_of: str = ""
+    """When set, only a child of the run with this run id may be signalled."""
+
+
+class UpdateWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=3):
+    """Ask the program for a change and an answer. ``update_id`` is unique in the run; a repeat joins the first."""
+
+    update_id: str
+    update_name: str
+    input: Payloads = ()
+    header: PayloadMap | None = None
+    identity: str = ""
+
+
+class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
+    """Start a run. ``..._ns`` are durations; 0 means no limit. ``time`` fields are ns since 1970.
+
+    ``signal`` and ``update`` are delivered to the run that results, be it new or found (signal- and update-with-start).
+    The fields from ``parent`` on are for the engine: children, retries, continue-as-new.
+    """
+
+    workflow_id: str
+    workflow_type: str
+    task_queue: str = "default"
+    input: Payloads = ()
+    request_id: str = ""
+    id_reuse: IdReuse = IdReuse.ALLOW
+    id_conflict: IdConflict = IdConflict.USE
+    execution_timeout_ns: int = 0
+    run_timeout_ns: int = 0
+    task_timeout_ns: int = 0
+    retry_policy: RetryPolicy | None = None
+    start_delay_ns: int = 0
+    memo: PayloadMap | None = None
+    search_attributes: PayloadMap | None = None
+    header: PayloadMap | None = None
+    identity: str = ""
+    signal: SignalWorkflow | None = None
+    update: UpdateWorkflow | None = None
+    parent: ParentLink | None = None
+    parent_close_policy: ParentClose = ParentClose.TERMINATE
+    root_workflow_id: str = ""
+    root_run_id: str = ""
+    continued_execution_run_id: str = ""
+    first_execution_run_id: str = ""
+    initiator: Initiator = Initiator.UNSPECIFIED
+    continued_failure: Failure | None = None
+    last_completion_result: Payloads = ()
+    attempt: int = 1
+    execution_expiration_time: int = 0
+
+
+class CancelWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=4):
+    """Ask the program to stop; it may clean up first. A second request changes nothing."""
+
+    reason: str = ""
+    request_id: str = ""
+    identity: str = ""
+    external: RunAddress | None = None
+    external_initiated_event_id: int = 0
+    child_of: str = ""
+    """When set, only a child of the run with this run id may be cancelled."""
+
+
+class TerminateWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=5):
+    """Close the run at once; its program is not asked."""
+
+    reason: str = ""
+    details: Payloads = ()
+    identity: str = ""
+    child_of: str = ""
+    """When set, only a child of the run with this run id may be terminated."""
+
+
+class PauseWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=6):
+    """No turn and no activity attempt starts until the run is resumed; what runs already may finish."""
+
+    reason: str = ""
+    identity: str = ""
+    request_id: str = ""
+
+
+class ResumeWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=7):
+    reason: str = ""
+    identity: str = ""
+    request_id: str = ""
+
+
+class ForkWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=8):
+    """Start a new run from a copy of another one's history, up to and including the turn that ``event_id`` belongs to.
+
+    ``records`` is the history of the run that is copied. ``input`` replaces the workflow's arguments; None keeps them.
+    ``is_reset`` marks a fork under the same workflow id: signals that came after the event are delivered again.
+    """
+
+    workflow_id: str
+    base_run_id: str
+    event_id: int
+    records: tuple[AnyRecord, ...]
+    input: Payloads | None = None
+    reason: str = ""
+    request_id: str = ""
+    identity: str = ""
+    is_reset: bool = False
+
+
+# --- from workers
+
+
+class StartWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag=20):
+    """A worker takes the run's next turn."""
+
+    identity: str
+
+
+class CompleteWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag=21):
+    """A worker hands in the turn that began with ``started_event_id`` (the number that turn's start has, or will have)."""
+
+    started_event_id: int
+    attempt: int
+    commands: tuple[AnyCommand, ...]
+    identity: str = ""
+    build_id: str = ""
+
+
+class FailWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag=22):
+    """The turn could not be taken; it is tried again with back-off. ``cause`` as in ``WorkflowTaskFailed``."""
+
+    started_event_id: int
+    attempt: int
+    cause: str
+    failure: Failure | None = None
+    identity: str = ""
+    build_id: str = ""
+
+
+class StartActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=23):
+    """A worker takes an attempt. From then on the attempt counts."""
+
+    scheduled_event_id: int
+    attempt: int
+    identity: str = ""
+
+
+class CompleteActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=24):
+    scheduled_event_id: int
+    attempt: int
+    result: Payloads = ()
+    identity: str = ""
+
+
+class FailActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=25):
+    """``heartbeat_details`` are what the attempt last reported, if it was not sent before; None keeps what is known."""
+
+    scheduled_event_id: int
+    attempt: int
+    failure: Failure
+    identity: str = ""
+    heartbeat_details: Payloads | None = None
+
+
+class CancelActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=26):
+    """The attempt ended because it was asked to."""
+
+    scheduled_event_id: int
+    attempt: int
+    details: Payloads = ()
+    identity: str = ""
+
+
+class HeartbeatActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=27):
+    scheduled_event_id: int
+    attempt: int
+    details: Payloads = ()
+    identity: str = ""
+
+
+class LoseActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=28):
+    """The worker that had the attempt is known to be gone. The attempt counts; the next one need not wait."""
+
+    scheduled_event_id: int
+    attempt: int
+    reason: str = ""
+
+
+# --- from the clock
+
+
+class FireTimer(BaseRequest, frozen=True, array_like=True, gc=False, tag=40):
+    """A deadline of the run is due. ``key`` is the deadline's name, as in ``Deadline``."""
+
+    key: int
+
+
+# --- from other runs
+
+
+class ChildStarted(BaseRequest, frozen=True, array_like=True, gc=False, tag=60):
+    initiated_event_id: int
+    run_id: str
+
+
+class ChildStartFailed(BaseRequest, frozen=True, array_like=True, gc=False, tag=61):
+    initiated_event_id: int
+    cause: str
+
+
+class ChildClosed(BaseRequest, frozen=True, array_like=True, gc=False, tag=62):
+    """``closing`` is the child's last event."""
+
+    initiated_event_id: int
+    run_id: str
+    closing: AnyRecord
+
+
+class ExternalSignalDelivered(BaseRequest, frozen=True, array_like=True, gc=False, tag=63):
+    """``cause`` says why it could not be delivered; empty when it was."""
+
+    initiated_event_id: int
+    cause: str = ""
+
+
+class ExternalCancelDelivered(BaseRequest, frozen=True, array_like=True, gc=False, tag=64):
+    """``cause`` says why it could not be delivered; empty when it was."""
+
+    initiated_event_id: int
+    cause: str = ""
+
+
+ClientRequest = Union[
+    StartWorkflow,
+    SignalWorkflow,
+    UpdateWorkflow,
+    CancelWorkflow,
+    TerminateWorkflow,
+    PauseWorkflow,
+    ResumeWorkflow,
+    ForkWorkflow,
+]
+
+WorkerRequest = Union[
+    StartWorkflowTask,
+    CompleteWorkflowTask,
+    FailWorkflowTask,
+    StartActivity,
+    CompleteActivity,
+    FailActivity,
+    CancelActivity,
+    HeartbeatActivity,
+    LoseActivity,
+]
+
+RunRequest = Union[ChildStarted, ChildStartFailed, ChildClosed, ExternalSignalDelivered, ExternalCancelDelivered]
+
+Request = Union[ClientRequest, WorkerRequest, FireTimer, RunRequest]

@@ -1,0 +1,222 @@
+"""The port through which clients reach an engine, wherever it runs.
+
+The SDK's ``Client`` is written against ``Service``; the engine in this process implements it, and so will a connection to a
+server. Refusals are raised as the errors of ``model.errors``.
+"""
+
+from collections.abc import Awaitable, Sequence
+from enum import IntEnum
+from typing import Protocol
+
+import msgspec
+
+from perdure.model.events import Event
+from perdure.model.failures import Failure
+from perdure.model.ids import ParentLink, RunAddress
+from perdure.model.options import RunStatus
+from perdure.model.payloads import PayloadMap, Payloads
+from perdure.model.requests import Request, StartWorkflow, UpdateWorkflow
+
+
+class StartResult(msgspec.Struct, frozen=True, gc=False):
+    """Which run a start led to; ``is_new`` is false when an existing run was used."""
+
+    run_id: str
+    is_new: bool
+
+
+class UpdateStage(IntEnum):
+    """How far an update has come (Temporal's ``UpdateWorkflowExecutionLifecycleStage``)."""
+
+    ADMITTED = 1
+    ACCEPTED = 2
+    COMPLETED = 3
+
+
+class UpdateOutcome(msgspec.Struct, frozen=True, gc=False):
+    """``stage`` COMPLETED comes with a ``result``, or a ``failure`` when the update was rejected or its handler failed."""
+
+    stage: UpdateStage
+    result: Payloads = ()
+    failure: Failure | None = None
+
+
+class PendingActivity(msgspec.Struct, frozen=True, gc=False):
+    """An activity that has not ended. Times are ns since 1970, 0 when not so."""
+
+    scheduled_event_id: int
+    activity_id: str
+    activity_type: str
+    task_queue: str
+    attempt: int
+    max_attempts: int
+    scheduled_time: int
+    started_time: int
+    next_attempt_time: int
+    last_heartbeat_time: int
+    heartbeat_details: Payloads
+    last_failure: Failure | None
+    identity: str
+    cancel_requested: bool
+
+
+class PendingTimer(msgspec.Struct, frozen=True, gc=False):
+    """A timer that has not fired; ``due`` is ns since 1970."""
+
+    timer_id: str
+    started_event_id: int
+    due: int
+
+
+class PendingChild(msgspec.Struct, frozen=True, gc=False):
+    """A child workflow that has not closed. ``run_id`` is empty until it has started."""
+
+    initiated_event_id: int
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+
+
+class PendingTurn(msgspec.Struct, frozen=True, gc=False):
+    """A workflow task that has not completed. ``last_failure`` is set when ``attempt`` is above 1."""
+
+    attempt: int
+    scheduled_time: int
+    started_time: int
+    next_attempt_time: int
+    last_cause: str
+    last_failure: Failure | None
+
+
+class RunSummary(msgspec.Struct, frozen=True, gc=False):
+    """One run in a list. Times are ns since 1970; ``close_time`` is 0 while it is open."""
+
+    namespace: str
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    status: RunStatus
+    start_time: int
+    close_time: int
+    history_length: int
+    memo: PayloadMap
+    search_attributes: PayloadMap
+    parent: ParentLink | None = None
+
+
+class RunDescription(msgspec.Struct, frozen=True, gc=False):
+    """Everything about one run but its history."""
+
+    summary: RunSummary
+    first_run_id: str
+    attempt: int
+    history_size_bytes: int
+    execution_timeout_ns: int
+    run_timeout_ns: int
+    cancel_requested: bool
+    build_id: str
+    turn: PendingTurn | None
+    activities: Sequence[PendingActivity]
+    timers: Sequence[PendingTimer]
+    children: Sequence[PendingChild]
+
+
+class HistoryPage(msgspec.Struct, frozen=True, gc=False):
+    """A stretch of a history. ``is_closed`` says that no event will follow the last one here."""
+
+    run_id: str
+    events: Sequence[Event]
+    is_closed: bool
+
+
+class RunPage(msgspec.Struct, frozen=True, gc=False):
+    """A page of a list, newest runs first. ``next_cursor`` is empty on the last page."""
+
+    runs: Sequence[RunSummary]
+    next_cursor: str
+
+
+class Namespace(msgspec.Struct, frozen=True, gc=False):
+    """A space of workflow ids. Closed runs are deleted ``retention_ns`` after they closed; 0 keeps them for ever."""
+
+    name: str
+    retention_ns: int = 0
+    description: str = ""
+
+
+class Service(Protocol):
+    """What a client can ask of an engine. Addresses with an empty run id mean the workflow id's current run.
+
+    Raises ``NotFoundError`` where the run does not exist, ``RunClosedError`` where it is closed and the request needs it open,
+    ``StoreError`` when the store cannot be used, and what each method says.
+    """
+
+    async def start(self, namespace: str, request: StartWorkflow) -> StartResult:
+        """Start a run. Raises ``AlreadyExistsError`` as the request's policies say."""
+        ...
+
+    def execute(self, namespace: str, request: StartWorkflow) -> Awaitable[tuple[str, Event]]:
+        """``start``, then ``wait_closed`` with ``follow``, in one step."""
+        ...
+
+    async def request(self, address: RunAddress, request: Request) -> None:
+        """Do something to a run: signal, cancel, terminate, pause, resume, or hand in an activity's end."""
+        ...
+
+    async def update(self, address: RunAddress, request: UpdateWorkflow, wait: UpdateStage) -> UpdateOutcome:
+        """Deliver an update, or join the one with the same id, and wait until it has come as far as ``wait`` (or ended)."""
+        ...
+
+    async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
+        """Ask the run's program, open or closed. Raises ``QueryFailedError``."""
+        ...
+
+    async def wait_closed(self, address: RunAddress, *, follow: bool) -> tuple[str, Event]:
+        """Wait until the run closes; its run id and last event.
+
+        ``follow``: when it continued as new or is retried, wait for the run that goes on in its place, and so on.
+        """
+        ...
+
+    async def describe(self, address: RunAddress) -> RunDescription:
+        """Where a run stands, and what it waits for."""
+        ...
+
+    async def history(self, address: RunAddress, *, after: int, limit: int, wait: bool) -> HistoryPage:
+        """Events with ids above ``after``, at most ``limit``. ``wait``: if there are none yet and the run is open, wait."""
+        ...
+
+    async def list(
+        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, cursor: str, limit: int
+    ) -> RunPage:
+        """A page of runs, newest first. Empty ``statuses`` or ``workflow_type`` mean any."""
+        ...
+
+    async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
+        """Terminate the run, if open, and start it again from a copy of its history up to the turn that ``event_id`` is in.
+
+        Returns the new run id.
+        """
+        ...
+
+    async def fork(
+        self, address: RunAddress, *, event_id: int, workflow_id: str, input: Payloads | None, reason: str, request_id: str
+    ) -> str:
+        """Start a new run from a copy of this one's history up to the turn that ``event_id`` is in.
+
+        ``input`` replaces the workflow's arguments; None keeps them. Returns the new run id.
+        """
+        ...
+
+    async def delete(self, address: RunAddress) -> None:
+        """Remove a run and its history for good; an open one is terminated first."""
+        ...
+
+    async def set_namespace(self, namespace: Namespace) -> None:
+        """Create or change a namespace."""
+        ...
+
+    async def namespaces(self) -> Sequence[Namespace]:
+        """All namespaces, by name."""
+        ...

@@ -1,0 +1,408 @@
+"""``Client``: starts workflows, finds them, and completes activities from outside.
+
+It is written against the ``Service`` port, so it is the same for an engine in this process and for one behind a
+server. Arguments become payloads before anything is sent: what cannot be sent fails here, at the caller.
+"""
+
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
+
+from perdure.model.errors import InvalidArgumentError
+from perdure.model.failures import Failure
+from perdure.model.options import DEFAULT_NAMESPACE, RunStatus
+from perdure.model.requests import (
+    CancelActivity,
+    CompleteActivity,
+    FailActivity,
+    HeartbeatActivity,
+    StartWorkflow,
+    UpdateWorkflow,
+)
+from perdure.model.service import Namespace, Service
+from perdure.sdk.app import App
+from perdure.sdk.attempt import TaskToken
+from perdure.sdk.callables import time_limit
+from perdure.sdk.choices import STATUS, choose
+from perdure.sdk.converter import Converter
+from perdure.sdk.definitions import workflow_definition_of
+from perdure.sdk.descriptions import RunInfo
+from perdure.sdk.durations import Duration
+from perdure.sdk.failures import to_failure
+from perdure.sdk.handles import STAGES, Run, UpdateHandle, UpdateWait
+from perdure.sdk.references import Message
+from perdure.sdk.results import result_of
+from perdure.sdk.starting import Runs0, Runs1, Runs2, RunsAny, StartOptions, Target, with_own_options
+
+A = TypeVar("A")
+B = TypeVar("B")
+R = TypeVar("R")
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+LIST_PAGE = 100
+
+
+class Client:
+    """Starts workflows and talks to them.
+
+    Args:
+        service: the engine, or a connection to one.
+        namespace: where its workflows are.
+        converter: for workflows given by name, and for whatever belongs to no workflow.
+        apps: where workflows given by name are looked up for the types of their results.
+        identity: who it is, in histories; process id and host name without it.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        namespace: str = DEFAULT_NAMESPACE,
+        converter: Converter | None = None,
+        apps: Sequence[App] = (),
+        *,
+        identity: str | None = None,
+    ) -> None:
+        self._service = service
+        self._namespace = namespace
+        self._apps = tuple(apps)
+        self._converter = converter or (self._apps[0].converter if self._apps else Converter())
+        self._identity = identity if identity is not None else f"{os.getpid()}@{socket.gethostname()}"
+        self._targets: dict[Any, Target] = {}
+
+    @property
+    def namespace(self) -> str:
+        """Where its workflows are."""
+        return self._namespace
+
+    def with_namespace(self, namespace: str) -> "Client":
+        """The same client in another namespace."""
+        return Client(self._service, namespace, self._converter, self._apps, identity=self._identity)
+
+    # --- starting
+
+    @overload
+    async def start(
+        self,
+        workflow: Callable[[*Args], Coroutine[Any, Any, R]],
+        /,
+        *args: *Args,
+        **options: Unpack[StartOptions],
+    ) -> Run[R]: ...
+    @overload
+    async def start(self, workflow: type[Runs0[R]], /, **options: Unpack[StartOptions]) -> Run[R]: ...
+    @overload
+    async def start(self, workflow: type[Runs1[A, R]], first: A, /, **options: Unpack[StartOptions]) -> Run[R]: ...
+    @overload
+    async def start(
+        self, workflow: type[Runs2[A, B, R]], first: A, second: B, /, **options: Unpack[StartOptions]
+    ) -> Run[R]: ...
+    @overload
+    async def start(
+        self,
+        workflow: type[RunsAny[R]],
+        first: Any,
+        second: Any,
+        third: Any,
+        /,
+        *args: Any,
+        **options: Unpack[StartOptions],
+    ) -> Run[R]: ...
+    @overload
+    async def start(self, workflow: str, /, *args: Any, **options: Unpack[StartOptions]) -> Run[Any]: ...
+    async def start(self, workflow: Any, /, *args: Any, **options: Any) -> Run[Any]:  # type: ignore[misc]  # *Args
+        """Start a workflow; return once that is recorded.
+
+        Args:
+            workflow: a workflow function or class, or the name of its type.
+            args: its arguments.
+            options: see ``StartOptions``. With ``id``, starting again gives the same run, unless ``id_conflict`` or
+                ``id_reuse`` say otherwise.
+
+        Returns:
+            The run; ``is_new`` says whether this call started it.
+
+        Raises:
+            AlreadyExistsError: the workflow id is taken, and the options say that this matters.
+            InvalidArgumentError: an argument cannot become a payload, or an option makes no sense; nothing was sent.
+            LimitExceededError: an argument is too large.
+            TypeError: the arguments do not fit the workflow, or there is no such option.
+        """
+        target = self._target(workflow)
+        options = with_own_options(workflow, options)
+        return await self._start(target, target.request(args, options, self._identity), options)
+
+    @overload
+    async def execute(
+        self,
+        workflow: Callable[[*Args], Coroutine[Any, Any, R]],
+        /,
+        *args: *Args,
+        **options: Unpack[StartOptions],
+    ) -> R: ...
+    @overload
+    async def execute(self, workflow: type[Runs0[R]], /, **options: Unpack[StartOptions]) -> R: ...
+    @overload
+    async def execute(self, workflow: type[Runs1[A, R]], first: A, /, **options: Unpack[StartOptions]) -> R: ...
+    @overload
+    async def execute(
+        self, workflow: type[Runs2[A, B, R]], first: A, second: B, /, **options: Unpack[StartOptions]
+    ) -> R: ...
+    @overload
+    async def execute(
+        self,
+        workflow: type[RunsAny[R]],
+        first: Any,
+        second: Any,
+        third: Any,
+        /,
+        *args: Any,
+        **options: Unpack[StartOptions],
+    ) -> R: ...
+    @overload
+    async def execute(self, workflow: str, /, *args: Any, **options: Unpack[StartOptions]) -> Any: ...
+    async def execute(self, workflow: Any, /, *args: Any, **options: Any) -> Any:  # type: ignore[misc]  # *Args
+        """Start a workflow and wait for its result: ``start``, then ``Run.result``, in one request.
+
+        Raises:
+            WorkflowFailedError: it ended in another way. ``status`` says how, ``__cause__`` says why.
+            And as ``start``.
+        """
+        target = self._target(workflow)
+        options = with_own_options(workflow, options)
+        request = target.request(args, options, self._identity)
+        run_id, closing = await self._service.execute(options.get("namespace") or self._namespace, request)
+        return_type = options.get("result_type", target.return_type)
+        return result_of(request.workflow_id, run_id, closing, return_type, target.converter)
+
+    @overload
+    async def update_with_start(
+        self,
+        update: Message[T],
+        workflow: Callable[[*Args], Coroutine[Any, Any, R]],
+        /,
+        *args: *Args,
+        wait: UpdateWait = "completed",
+        update_id: str = "",
+        **options: Unpack[StartOptions],
+    ) -> UpdateHandle[T]: ...
+    @overload
+    async def update_with_start(
+        self,
+        update: Message[T],
+        workflow: type[RunsAny[R]] | str,
+        /,
+        *args: Any,
+        wait: UpdateWait = "completed",
+        update_id: str = "",
+        **options: Unpack[StartOptions],
+    ) -> UpdateHandle[T]: ...
+    async def update_with_start(  # type: ignore[misc]  # *Args
+        self,
+        update: Message[Any],
+        workflow: Any,
+        /,
+        *args: Any,
+        wait: UpdateWait = "completed",
+        update_id: str = "",
+        **options: Any,
+    ) -> UpdateHandle[Any]:
+        """Start a workflow, or find the open one of that id, and send it an update in the same breath.
+
+        Args:
+            update: the update: ``perdure.message(Loan.add_document, "passport.pdf")``.
+            workflow: a workflow class, or the name of its type.
+            args: the workflow's arguments.
+            wait: how far the update must have come: "admitted", "accepted" or "completed".
+            update_id: unique in the run; the same again gives the answer of the first. Made up if not given.
+            options: see ``StartOptions``; ``id`` is what finds the run.
+
+        Returns:
+            A handle: ``result`` waits for the update's answer, ``run`` is the run.
+
+        Raises:
+            As ``start``.
+        """
+        if update.kind not in ("update", "message"):
+            raise InvalidArgumentError(f"{update!r} cannot be sent as an update; use start(..., start_signal=...)")
+        stage = choose("wait", STAGES, wait)
+        target = self._target(workflow)
+        options = with_own_options(workflow, options)
+        payloads = target.converter.to_payloads(update.args)
+        sent = UpdateWorkflow(update_id or secrets.token_hex(16), update.name, payloads, None, self._identity)
+        run = await self._start(target, target.request(args, options, self._identity, sent), options)
+        handle: UpdateHandle[Any] = UpdateHandle(run, sent, update.return_type)
+        await handle.wait(stage)
+        return handle
+
+    async def _start(self, target: Target, request: StartWorkflow, options: dict[str, Any]) -> Run[Any]:
+        namespace = options.get("namespace") or self._namespace
+        answer = await self._service.start(namespace, request)
+        return Run(
+            self._service,
+            target.converter,
+            self._identity,
+            namespace,
+            request.workflow_id,
+            answer.run_id,
+            options.get("result_type", target.return_type),
+            answer.is_new,
+        )
+
+    # --- finding
+
+    @overload
+    def get(self, id: str, run_id: str = "") -> Run[Any]: ...
+    @overload
+    def get(self, id: str, run_id: str = "", *, result_type: type[R]) -> Run[R]: ...
+    def get(self, id: str, run_id: str = "", *, result_type: Any = None) -> Run[Any]:
+        """A handle on a run that was started elsewhere. Nothing is sent.
+
+        Args:
+            id: the workflow id.
+            run_id: the exact run; empty for the current one, whichever that is.
+            result_type: the type of the result; JSON's own types without it.
+        """
+        return Run(
+            self._service,
+            self._converter,
+            self._identity,
+            self._namespace,
+            id,
+            run_id,
+            result_type,
+            is_exact=bool(run_id),
+        )
+
+    def list(
+        self,
+        query: str | None = None,
+        *,
+        status: str | RunStatus | Sequence[str | RunStatus] | None = None,
+        workflow_type: Any = None,
+    ) -> AsyncIterator[RunInfo]:
+        """Runs in this namespace, newest first.
+
+        Args:
+            query: a filter expression. Not supported yet.
+            status: only runs that are so: "running", "completed", "failed", "canceled", "terminated",
+                "continued_as_new", "timed_out" or "paused"; or several of these.
+            workflow_type: only runs of this workflow: a function, a class or a name.
+
+        Raises:
+            InvalidArgumentError: an argument makes no sense.
+        """
+        if query is not None:
+            raise InvalidArgumentError(
+                "filter expressions are not supported yet: leave the text out, and choose with status=... and "
+                "workflow_type=..."
+            )
+        words = () if status is None else (status,) if isinstance(status, (str, RunStatus)) else status
+        statuses = [choose("status", STATUS, word) for word in words]
+        name = "" if workflow_type is None else self._target(workflow_type).name
+        return self._list(statuses, name)
+
+    async def _list(self, statuses: Sequence[RunStatus], workflow_type: str) -> AsyncIterator[RunInfo]:
+        cursor = ""
+        while True:
+            page = await self._service.list(
+                self._namespace, statuses=statuses, workflow_type=workflow_type, cursor=cursor, limit=LIST_PAGE
+            )
+            for summary in page.runs:
+                yield RunInfo(summary, self._converter)
+            cursor = page.next_cursor
+            if not cursor:
+                return
+
+    # --- activities that are completed from outside
+
+    async def complete_activity(self, task_token: str, result: Any = None) -> None:
+        """Hand in the result of an activity that left by ``activity.raise_complete_later``.
+
+        Args:
+            task_token: its ``activity.info().task_token``.
+            result: what the workflow gets.
+
+        Raises:
+            NotFoundError, RunClosedError: the run, or this attempt, is over.
+            InvalidArgumentError: the token is none, or the result cannot become a payload.
+        """
+        token = TaskToken.decode(task_token)
+        payload = self._converter.to_payload(result)
+        request = CompleteActivity(token.scheduled_event_id, token.attempt, (payload,), self._identity)
+        await self._service.request(token.address, request)
+
+    async def fail_activity(self, task_token: str, error: BaseException | str) -> None:
+        """Fail such an activity, with an exception or a message; it is tried again as its retry policy says."""
+        token = TaskToken.decode(task_token)
+        failure = Failure(error) if isinstance(error, str) else to_failure(error, self._converter)
+        await self._service.request(
+            token.address, FailActivity(token.scheduled_event_id, token.attempt, failure, self._identity)
+        )
+
+    async def cancel_activity(self, task_token: str, *details: Any) -> None:
+        """Report that such an activity has stopped because it was asked to."""
+        token = TaskToken.decode(task_token)
+        payloads = self._converter.to_payloads(details)
+        await self._service.request(
+            token.address, CancelActivity(token.scheduled_event_id, token.attempt, payloads, self._identity)
+        )
+
+    async def heartbeat_activity(self, task_token: str, *details: Any) -> bool:
+        """Report that such an activity is alive, and how far it has come.
+
+        Returns:
+            Whether it was asked to stop; then call ``cancel_activity``.
+        """
+        token = TaskToken.decode(task_token)
+        payloads = self._converter.to_payloads(details)
+        await self._service.request(
+            token.address, HeartbeatActivity(token.scheduled_event_id, token.attempt, payloads, self._identity)
+        )
+        description = await self._service.describe(token.address)
+        return any(
+            activity.scheduled_event_id == token.scheduled_event_id and activity.cancel_requested
+            for activity in description.activities
+        )
+
+    # --- namespaces
+
+    async def namespaces(self) -> Sequence[Namespace]:
+        """All namespaces, by name."""
+        return await self._service.namespaces()
+
+    async def set_namespace(self, name: str, *, retention: Duration | None = None, description: str = "") -> None:
+        """Create a namespace, or change one.
+
+        Args:
+            name: what it is called.
+            retention: how long closed runs are kept; a timedelta or seconds, None for ever.
+            description: what it is for.
+        """
+        await self._service.set_namespace(Namespace(name, time_limit("retention", retention), description))
+
+    # --- inside
+
+    def _target(self, workflow: Any) -> Target:
+        key = workflow if isinstance(workflow, str) else id(getattr(workflow, "__perdure_workflow__", None))
+        target = self._targets.get(key)
+        if target is None:
+            target = self._targets[key] = self._look_up(workflow)
+        return target
+
+    def _look_up(self, workflow: Any) -> Target:
+        if not isinstance(workflow, str):
+            definition = workflow_definition_of(workflow)
+            if definition.cls is not None and definition.cls is not workflow:
+                raise InvalidArgumentError(
+                    f"{workflow!r} is not a workflow itself, only its base class is; decorate it with @app.workflow too"
+                )
+            return Target(definition.name, definition, getattr(workflow, "__perdure_app__", None), self._converter)
+        if not workflow:
+            raise InvalidArgumentError("the name of the workflow type is empty")
+        for app in self._apps:
+            if workflow in app.workflows:
+                return Target(workflow, app.workflows[workflow], app, self._converter)
+        return Target(workflow, None, None, self._converter)

@@ -1,0 +1,405 @@
+"""What a client gives back for a run: ``Run``, and ``UpdateHandle`` for an update under way."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+
+from perdure.model.errors import RunClosedError, UpdateFailedError
+from perdure.model.events import Event
+from perdure.model.ids import RunAddress
+from perdure.model.payloads import Payloads
+from perdure.model.requests import (
+    CancelWorkflow,
+    PauseWorkflow,
+    Request,
+    ResumeWorkflow,
+    SignalWorkflow,
+    TerminateWorkflow,
+    UpdateWorkflow,
+)
+from perdure.model.service import Service, UpdateOutcome, UpdateStage
+from perdure.sdk.choices import choose
+from perdure.sdk.converter import Converter
+from perdure.sdk.descriptions import HistoryEvent, RunDetails
+from perdure.sdk.durations import Duration, to_seconds
+from perdure.sdk.failures import from_failure
+from perdure.sdk.handlers import QueryHandler, SignalHandler, UpdateHandler
+from perdure.sdk.references import resolve
+from perdure.sdk.replay import History
+from perdure.sdk.results import result_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
+
+UpdateWait = Literal["admitted", "accepted", "completed"]
+
+STAGES = {
+    "admitted": UpdateStage.ADMITTED,
+    "accepted": UpdateStage.ACCEPTED,
+    "completed": UpdateStage.COMPLETED,
+}
+
+HISTORY_PAGE = 1000
+
+
+class Run(Generic[R_co]):
+    """One run of a workflow, as a client holds it.
+
+    A run may end by going on in another one: it continues as new, or is tried again. ``result`` follows it there, and
+    so do the messages: ``signal``, ``update``, ``cancel``, ``terminate``, ``pause`` and ``resume``; ``query`` asks
+    the workflow id's current run. ``describe``, ``history``, ``reset``, ``fork`` and ``delete`` are about this very
+    run. A handle made for an exact run, by ``client.get(id, run_id)``, never leaves it.
+
+    Attributes:
+        id: the workflow id.
+        run_id: this run; empty on a handle for whatever run is current.
+        is_new: false when the start led to a run that was there already.
+    """
+
+    __slots__ = (
+        "_converter",
+        "_current",
+        "_identity",
+        "_is_exact",
+        "_return_type",
+        "_service",
+        "id",
+        "is_new",
+        "namespace",
+        "run_id",
+    )
+
+    def __init__(
+        self,
+        service: Service,
+        converter: Converter,
+        identity: str,
+        namespace: str,
+        id: str,
+        run_id: str,
+        return_type: Any = None,
+        is_new: bool = False,
+        is_exact: bool = False,
+    ) -> None:
+        self._service = service
+        self._converter = converter
+        self._identity = identity
+        self.namespace = namespace
+        self.id = id
+        self.run_id = run_id
+        self.is_new = is_new
+        self._return_type = return_type
+        self._is_exact = is_exact
+        self._current = run_id
+
+    def __repr__(self) -> str:
+        return f"<run {self.run_id or '(current)'} of workflow {self.id!r}>"
+
+    # --- its end
+
+    async def result(self, timeout: Duration | None = None) -> R_co:
+        """Wait until the workflow completes, and return its result.
+
+        Args:
+            timeout: the longest wait; a timedelta or seconds, None for no limit. The run goes on afterwards.
+
+        Raises:
+            WorkflowFailedError: it ended in another way. ``status`` says how, ``__cause__`` says why.
+            TimeoutError: the builtin one: the wait took too long.
+            NotFoundError: there is no such run.
+        """
+        address = RunAddress(self.namespace, self.id, self._current)
+        if timeout is None:
+            run_id, event = await self._service.wait_closed(address, follow=True)
+        else:
+            async with asyncio.timeout(to_seconds(timeout)):
+                run_id, event = await self._service.wait_closed(address, follow=True)
+        return result_of(self.id, run_id, event, self._return_type, self._converter)  # type: ignore[no-any-return]
+
+    # --- messages
+
+    @overload
+    async def signal(self, ref: SignalHandler[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> None: ...
+    @overload
+    async def signal(self, ref: str, /, *args: Any) -> None: ...
+    @overload
+    async def signal(self, ref: SignalHandler[..., Any] | str, /, *args: Any, request_id: str) -> None: ...
+    async def signal(self, ref: Any, /, *args: Any, **kwargs: Any) -> None:
+        """Send a signal; return once it is recorded.
+
+        Args:
+            ref: the handler, such as ``Loan.decide``, or the signal's name.
+            args: what the handler takes.
+            request_id: makes it safe to send again: a run takes each id once. Made up if not given.
+
+        Raises:
+            RunClosedError: the workflow has ended.
+            NotFoundError: there is no such run.
+            InvalidArgumentError: an argument cannot become a payload; nothing was sent.
+        """
+        request_id = kwargs.pop("request_id", "")
+        name, arguments, _ = resolve(ref, args, kwargs, "signal")
+        payloads = self._converter.to_payloads(arguments)
+        await self._send(SignalWorkflow(name, payloads, None, request_id or _new_id(), self._identity))
+
+    @overload
+    async def query(self, ref: QueryHandler[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+    @overload
+    async def query(self, ref: str, /, *args: Any) -> Any: ...
+    async def query(self, ref: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Ask the workflow for something, open or closed, without changing it.
+
+        Args:
+            ref: the handler, such as ``Loan.status``, or the query's name.
+            args: what the handler takes.
+
+        Raises:
+            QueryFailedError: the handler raised, or there is none of that name.
+            NotFoundError: there is no such run.
+        """
+        name, arguments, return_type = resolve(ref, args, kwargs, "query")
+        address = RunAddress(self.namespace, self.id, self.run_id if self._is_exact else "")
+        answer = await self._service.query(address, name, self._converter.to_payloads(arguments))
+        return self._converter.from_payload(answer[0], return_type) if answer else None
+
+    @overload
+    async def update(self, ref: UpdateHandler[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+    @overload
+    async def update(self, ref: str, /, *args: Any) -> Any: ...
+    @overload
+    async def update(self, ref: UpdateHandler[..., T], /, *args: Any, id: str) -> T: ...
+    @overload
+    async def update(self, ref: str, /, *args: Any, id: str) -> Any: ...
+    async def update(self, ref: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Ask the workflow for a change, and wait for its answer.
+
+        Args:
+            ref: the handler, such as ``Loan.add_document``, or the update's name.
+            args: what the handler takes.
+            id: unique in the run; the same id again gives the answer of the first. Made up if not given.
+
+        Raises:
+            UpdateFailedError: the validator refused it, or the handler failed. ``__cause__`` says why.
+            RunClosedError: the workflow has ended.
+            NotFoundError: there is no such run.
+        """
+        id = kwargs.pop("id", "")
+        handle = await self._start_update(ref, args, kwargs, UpdateStage.COMPLETED, id)
+        return await handle.result()
+
+    @overload
+    async def start_update(
+        self, ref: UpdateHandler[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> "UpdateHandle[T]": ...
+    @overload
+    async def start_update(
+        self, ref: UpdateHandler[..., T], /, *args: Any, wait: UpdateWait = "accepted", id: str = ""
+    ) -> "UpdateHandle[T]": ...
+    @overload
+    async def start_update(
+        self, ref: str, /, *args: Any, wait: UpdateWait = "accepted", id: str = ""
+    ) -> "UpdateHandle[Any]": ...
+    async def start_update(self, ref: Any, /, *args: Any, **kwargs: Any) -> "UpdateHandle[Any]":
+        """Ask the workflow for a change, and wait only until it is "admitted", "accepted" or "completed".
+
+        Returns:
+            A handle whose ``result`` waits for the answer.
+        """
+        wait, id = kwargs.pop("wait", "accepted"), kwargs.pop("id", "")
+        return await self._start_update(ref, args, kwargs, choose("wait", STAGES, wait), id)
+
+    async def _start_update(
+        self, ref: Any, args: Sequence[Any], kwargs: dict[str, Any], stage: UpdateStage, id: str
+    ) -> "UpdateHandle[Any]":
+        name, arguments, return_type = resolve(ref, args, kwargs, "update")
+        payloads: Payloads = self._converter.to_payloads(arguments)
+        request = UpdateWorkflow(id or _new_id(), name, payloads, None, self._identity)
+        handle: UpdateHandle[Any] = UpdateHandle(self, request, return_type)
+        await handle.wait(stage)
+        return handle
+
+    # --- control
+
+    async def cancel(self, reason: str = "") -> None:
+        """Ask the workflow to stop: ``asyncio.CancelledError`` is raised in it, and it may clean up first."""
+        await self._send(CancelWorkflow(reason, _new_id(), self._identity))
+
+    async def terminate(self, reason: str = "") -> None:
+        """Close the run at once. Its code is not asked, and nothing is cleaned up."""
+        await self._send(TerminateWorkflow(reason, (), self._identity))
+
+    async def pause(self, reason: str = "") -> None:
+        """Let no turn and no activity start until ``resume``; what runs already may finish."""
+        await self._send(PauseWorkflow(reason, self._identity, _new_id()))
+
+    async def resume(self, reason: str = "") -> None:
+        """Go on after ``pause``."""
+        await self._send(ResumeWorkflow(reason, self._identity, _new_id()))
+
+    async def reset(self, event_id: int, reason: str = "") -> "Run[R_co]":
+        """Go back: start the workflow again from a copy of this run's history, up to the turn that ``event_id`` is in.
+
+        This run is terminated if it is open. Signals that came after the event are delivered again.
+
+        Returns:
+            The new run, which has the same workflow id.
+        """
+        run_id = await self._service.reset(self._exact(), event_id=event_id, reason=reason, request_id=_new_id())
+        return self._sibling(self.id, run_id)
+
+    async def fork(self, event_id: int, *, id: str, args: Sequence[Any] | None = None, reason: str = "") -> "Run[R_co]":
+        """Start another workflow from a copy of this run's history, up to the turn that ``event_id`` is in.
+
+        Args:
+            event_id: an event of this run.
+            id: the new workflow id.
+            args: arguments in place of this run's; None keeps them.
+            reason: why, for the history.
+
+        Returns:
+            The new run. This one is not touched.
+        """
+        run_id = await self._service.fork(
+            self._exact(),
+            event_id=event_id,
+            workflow_id=id,
+            input=None if args is None else self._converter.to_payloads(args),
+            reason=reason,
+            request_id=_new_id(),
+        )
+        return self._sibling(id, run_id)
+
+    async def delete(self) -> None:
+        """Remove the run and its history for good. An open run is terminated first."""
+        await self._service.delete(self._exact())
+
+    # --- what is known of it
+
+    async def describe(self) -> RunDetails:
+        """Where the run stands and what it waits for."""
+        return RunDetails(await self._service.describe(self._exact()), self._converter)
+
+    async def history(self, *, follow: bool = False) -> AsyncIterator[HistoryEvent]:
+        """The run's events, oldest first.
+
+        Args:
+            follow: also wait for those to come, until the run is closed.
+        """
+        address, after = self._exact(), 0
+        while True:
+            page = await self._service.history(address, after=after, limit=HISTORY_PAGE, wait=follow)
+            for event in page.events:
+                yield HistoryEvent(event, self._converter)
+            if page.is_closed or not (page.events or follow):
+                return
+            if page.events:
+                after = page.events[-1].id
+            # The current run may become another one between two pages.
+            address = RunAddress(self.namespace, self.id, page.run_id)
+
+    async def fetch_history(self) -> History:
+        """The whole history so far, to keep or to replay."""
+        events: list[Event] = []
+        address = self._exact()
+        while True:
+            page = await self._service.history(
+                address, after=events[-1].id if events else 0, limit=HISTORY_PAGE, wait=False
+            )
+            events += page.events
+            address = RunAddress(self.namespace, self.id, page.run_id)
+            if page.is_closed or not page.events:
+                return History(self.id, page.run_id, events, namespace=self.namespace)
+
+    # --- inside
+
+    def _exact(self) -> RunAddress:
+        return RunAddress(self.namespace, self.id, self.run_id)
+
+    def _sibling(self, id: str, run_id: str) -> "Run[R_co]":
+        return Run(
+            self._service, self._converter, self._identity, self.namespace, id, run_id, self._return_type, is_new=True
+        )
+
+    async def _send(self, request: Request) -> None:
+        """Deliver a request to this run, or to the one that goes on in its place."""
+        while True:
+            try:
+                await self._service.request(RunAddress(self.namespace, self.id, self._current), request)
+                return
+            except RunClosedError:
+                if not await self._follow():
+                    raise
+
+    async def _update(self, request: UpdateWorkflow, stage: UpdateStage) -> UpdateOutcome:
+        while True:
+            try:
+                address = RunAddress(self.namespace, self.id, self._current)
+                return await self._service.update(address, request, stage)
+            except RunClosedError:
+                if not await self._follow():
+                    raise
+
+    async def _follow(self) -> bool:
+        """Turn to the run that goes on in place of a closed one; whether there is one."""
+        if self._is_exact or not self._current:
+            return False
+        address = RunAddress(self.namespace, self.id, self._current)
+        _, closing = await self._service.wait_closed(address, follow=False)
+        successor: str = getattr(closing, "new_execution_run_id", "")
+        self._current = successor or self._current
+        return bool(successor)
+
+
+class UpdateHandle(Generic[R_co]):
+    """An update under way. ``id`` names it in its run, ``run`` is where it goes."""
+
+    __slots__ = ("_outcome", "_request", "_return_type", "run")
+
+    def __init__(self, run: Run[Any], request: UpdateWorkflow, return_type: Any) -> None:
+        self.run = run
+        self._request = request
+        self._return_type = return_type
+        self._outcome: UpdateOutcome | None = None
+
+    @property
+    def id(self) -> str:
+        """The update's id."""
+        return self._request.update_id
+
+    async def wait(self, stage: UpdateStage) -> None:
+        """Wait until it has come as far as ``stage``, or has ended."""
+        if self._outcome is None or self._outcome.stage < stage:
+            self._outcome = await self.run._update(self._request, stage)
+
+    async def result(self, timeout: Duration | None = None) -> R_co:
+        """Wait for the answer.
+
+        Args:
+            timeout: the longest wait; a timedelta or seconds, None for no limit.
+
+        Raises:
+            UpdateFailedError: the validator refused it, or the handler failed. ``__cause__`` says why.
+            TimeoutError: the builtin one: the wait took too long.
+        """
+        if timeout is None:
+            await self.wait(UpdateStage.COMPLETED)
+        else:
+            async with asyncio.timeout(to_seconds(timeout)):
+                await self.wait(UpdateStage.COMPLETED)
+        outcome, converter = self._outcome, self.run._converter
+        assert outcome is not None
+        if outcome.failure is not None:
+            cause = from_failure(outcome.failure, converter)
+            raise UpdateFailedError(
+                f"update {self._request.update_name!r} of workflow {self.run.id!r} failed: {cause}"
+            ) from cause
+        if not outcome.result:
+            return None  # type: ignore[return-value]  # the handler answers nothing
+        return converter.from_payload(outcome.result[0], self._return_type)  # type: ignore[no-any-return]
+
+
+def _new_id() -> str:
+    return secrets.token_hex(16)

@@ -1,0 +1,130 @@
+"""Histories outside the engine: kept in files, and played against today's code."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from perdure.model import events as e
+from perdure.model.errors import InvalidArgumentError, NonDeterminismError
+from perdure.model.ids import RunAddress
+from perdure.model.options import DEFAULT_NAMESPACE
+from perdure.sdk.converter import Converter
+from perdure.sdk.definitions import WorkflowDefinition, workflow_definition_of
+from perdure.sdk.history_json import event_from_object, event_to_object
+from perdure.sdk.program import ProgramSettings, PythonProgram
+
+
+class _Document(msgspec.Struct):
+    workflow_id: str
+    run_id: str
+    events: list[dict[str, object]]
+    namespace: str = DEFAULT_NAMESPACE
+
+
+class History:
+    """Everything that happened to one run: its events in order, and which run it is.
+
+    Args:
+        workflow_id: the run's workflow id.
+        run_id: the run's own id.
+        events: the events, from ``WorkflowExecutionStarted`` on.
+        namespace: where the run is.
+
+    Raises:
+        InvalidArgumentError: the events do not begin with the start of a run.
+    """
+
+    __slots__ = ("events", "namespace", "run_id", "workflow_id")
+
+    def __init__(
+        self, workflow_id: str, run_id: str, events: Sequence[e.Event], *, namespace: str = DEFAULT_NAMESPACE
+    ) -> None:
+        self.workflow_id = workflow_id
+        self.run_id = run_id
+        self.events = tuple(events)
+        self.namespace = namespace
+        if not self.events or not isinstance(self.events[0], e.WorkflowExecutionStarted):
+            raise InvalidArgumentError("a history begins with the event WorkflowExecutionStarted")
+
+    @property
+    def started(self) -> e.WorkflowExecutionStarted:
+        """The first event."""
+        started = self.events[0]
+        assert isinstance(started, e.WorkflowExecutionStarted)
+        return started
+
+    @property
+    def address(self) -> RunAddress:
+        """Which run it is."""
+        return RunAddress(self.namespace, self.workflow_id, self.run_id)
+
+    def to_json(self) -> bytes:
+        """As an indented JSON document, to be kept in a file; ``from_json`` reads it back exactly."""
+        document = _Document(
+            self.workflow_id, self.run_id, [event_to_object(event) for event in self.events], self.namespace
+        )
+        return msgspec.json.format(msgspec.json.encode(document), indent=2)
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> "History":
+        """Read a document of ``to_json``. Raises ``InvalidArgumentError`` when it is something else."""
+        try:
+            document = msgspec.json.decode(data, type=_Document)
+        except msgspec.DecodeError as error:
+            raise InvalidArgumentError(f"this is not a history: {error}") from error
+        events = [event_from_object(item) for item in document.events]
+        return cls(document.workflow_id, document.run_id, events, namespace=document.namespace)
+
+    def __repr__(self) -> str:
+        return f"<history of {self.started.workflow_type!r} {self.workflow_id}: {len(self.events)} events>"
+
+
+class Workflows(Protocol):
+    """An app, as far as a replay is concerned."""
+
+    workflows: dict[str, WorkflowDefinition]
+    converter: Converter
+
+
+def replay(code: Workflows | Iterable[object], history: History, *, converter: Converter | None = None) -> None:
+    """Play a history against today's code: every turn is taken again, and nothing else happens.
+
+    Args:
+        code: an app, or the decorated workflows of which one is the run's.
+        history: what happened.
+        converter: how payloads are read; without it, as the app does.
+
+    Raises:
+        NonDeterminismError: the code does something else than what the history says. The message names the first event
+        that
+            differs.
+        InvalidArgumentError: there is no workflow of the history's type.
+    """
+    definitions = _definitions(code)
+    if converter is None:
+        converter = getattr(code, "converter", None) or Converter()
+    started = history.started
+    definition = definitions.get(started.workflow_type)
+    if definition is None:
+        known = ", ".join(sorted(definitions)) or "none"
+        raise InvalidArgumentError(f"there is no workflow {started.workflow_type!r} to replay it with, only: {known}")
+    program = PythonProgram(definition, history.address, started, converter, ProgramSettings())
+    try:
+        program.catch_up(history.events)
+        error = program.error
+    finally:
+        program.close()
+    if isinstance(error, NonDeterminismError):
+        raise error
+    if error is not None:
+        raise NonDeterminismError(
+            f"The code of {definition.name!r} now raises what it did not raise before: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _definitions(code: Workflows | Iterable[object]) -> Mapping[str, WorkflowDefinition]:
+    if isinstance(code, Iterable):
+        found = (each if isinstance(each, WorkflowDefinition) else workflow_definition_of(each) for each in code)
+        return {definition.name: definition for definition in found}
+    return code.workflows

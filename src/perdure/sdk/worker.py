@@ -1,0 +1,366 @@
+"""``LocalWorker``: runs an app's activities, and makes the programs of its workflows, in the engine's own process.
+
+All that is decided here is decided on the engine's thread: which attempts run, how many of a kind, whom to cancel,
+what to report. Where user code runs is the business of ``executors``.
+"""
+
+import asyncio
+import hashlib
+import inspect
+import os
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from perdure.model.errors import InvalidArgumentError
+from perdure.model.events import WorkflowExecutionStarted
+from perdure.model.failures import Failure, FailureKind
+from perdure.model.ids import RunAddress
+from perdure.model.program import ActivityTask, Program, Report
+from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, Request
+from perdure.sdk.app import App
+from perdure.sdk.build_id import DIGITS
+from perdure.sdk.callables import Activity
+from perdure.sdk.definitions import Executor as ExecutorName
+from perdure.sdk.definitions import WorkflowDefinition
+from perdure.sdk.durations import Duration, to_seconds
+from perdure.sdk.executors import LoopExecutor, ProcessExecutor, ThreadExecutor
+from perdure.sdk.failures import SOURCE
+from perdure.sdk.heartbeats import Heartbeats
+from perdure.sdk.outcomes import Canceled, Completed, Failed, Later, Outcome
+from perdure.sdk.processes import find_activity
+from perdure.sdk.program import ProgramSettings, PythonProgram
+from perdure.sdk.running import EngineLoop, Running, Served, log
+from perdure.sdk.threads import Threads
+
+LINGERING_SECONDS = 10.0
+"""An activity that still runs so long after it was cancelled is named in the log."""
+
+DEFAULT_MAX_ASYNC = 1000
+DEFAULT_MAX_THREADS = 64
+
+
+class LocalWorker:
+    """Serves apps to an engine in this process. Implements ``perdure.model.program.Worker``.
+
+    Call ``open`` on the engine's thread before the engine uses it, and ``close`` there in the end.
+
+    Args:
+        apps: whose activities and workflows it runs.
+        task_queues: the queues it serves; None for all that its apps name.
+        identity: who it is, in histories; process id and host name without it.
+        max_async: how many ``async`` activities may run at once.
+        max_threads: how many activities may run in threads at once.
+        max_processes: how many may run in child processes at once; None for one per processor.
+        deadlock_timeout: how long one turn of a workflow may take; a timedelta or seconds, None for no limit.
+        mocks: functions to run in place of activities, by activity or by name; for tests.
+
+    Raises:
+        InvalidArgumentError: two apps define the same type, or a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        apps: Sequence[App],
+        *,
+        task_queues: Iterable[str] | None = None,
+        identity: str | None = None,
+        max_async: int = DEFAULT_MAX_ASYNC,
+        max_threads: int = DEFAULT_MAX_THREADS,
+        max_processes: int | None = None,
+        deadlock_timeout: Duration | None = 2.0,
+        mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
+    ) -> None:
+        self._apps = tuple(apps)
+        self._identity = identity if identity is not None else f"{os.getpid()}@{socket.gethostname()}"
+        self._build_id = _build_id_of(self._apps)
+        self._program_settings = ProgramSettings(
+            deadlock_timeout_seconds=None if deadlock_timeout is None else to_seconds(deadlock_timeout),
+            build_id=self._build_id,
+        )
+        self._given_queues = None if task_queues is None else frozenset(task_queues)
+        self._known_queues: set[str] = set()
+        self._max_async = _at_least_one("max_async", max_async)
+        self._max_threads = _at_least_one("max_threads", max_threads)
+        self._max_processes = _at_least_one("max_processes", max_processes or os.cpu_count() or 1)
+        self._mocks = {key if isinstance(key, str) else key.name: fn for key, fn in (mocks or {}).items()}
+        self._workflows: dict[str, tuple[App, WorkflowDefinition]] = {}
+        self._activities: dict[str, Activity[..., Any]] = {}
+        for app in self._apps:
+            self._add(app)
+        if unknown := self._mocks.keys() - self._activities.keys():
+            raise InvalidArgumentError(f"mocks for {sorted(unknown)} stand for no activity of these apps")
+        self._served: dict[str, Served] = {}
+        self._running: dict[tuple[str, int], Running] = {}
+        self._overtaken: set[Running] = set()
+        self._threads = Threads("perdure-activity")
+        self._is_draining = False
+        self._is_closing = False
+        self._is_closed = False
+        self._idle: asyncio.Event | None = None
+
+    def open(self, report: Report) -> None:
+        """Begin. Called on the engine's thread; ``report`` will be called there too."""
+        engine = EngineLoop()
+        self._loop = engine.loop
+        self._report = report
+        self._heartbeats = Heartbeats(engine, report, self._identity)
+        self._on_loop = LoopExecutor(self._max_async, engine, self._end)
+        self._in_threads = ThreadExecutor(self._max_threads, engine, self._end, self._threads)
+        self._in_processes = ProcessExecutor(self._max_processes, engine, self._end, self._threads, self._heartbeats)
+        self._served = {name: self._serve(activity) for name, activity in self._activities.items()}
+
+    # --- what it is
+
+    @property
+    def identity(self) -> str:
+        """Who this is, in histories."""
+        return self._identity
+
+    @property
+    def build_id(self) -> str:
+        """Which version of the code this is, in histories."""
+        return self._build_id
+
+    @property
+    def task_queues(self) -> frozenset[str]:
+        """The queues it serves."""
+        if self._given_queues is not None:
+            return self._given_queues
+        return frozenset().union(*(app.task_queues for app in self._apps))
+
+    @property
+    def activity_types(self) -> frozenset[str]:
+        """The activities it can run."""
+        return frozenset(self._activities)
+
+    @property
+    def workflow_types(self) -> frozenset[str]:
+        """The workflows it can run."""
+        return frozenset(self._workflows)
+
+    @property
+    def running(self) -> Sequence[ActivityTask]:
+        """The attempts that run now."""
+        return [running.task for running in self._attempts()]
+
+    @property
+    def running_count(self) -> int:
+        """How many attempts run now."""
+        return len(self._running) + len(self._overtaken)
+
+    @property
+    def lingering(self) -> Sequence[ActivityTask]:
+        """The attempts that were asked to stop and still run; each keeps its slot until it ends."""
+        return [running.task for running in self._attempts() if running.is_cancel_requested]
+
+    # --- workflows
+
+    def serves_workflow(self, task_queue: str, workflow_type: str) -> bool:
+        """Whether programs of this type on this queue run here."""
+        return workflow_type in self._workflows and self._serves_queue(task_queue)
+
+    def create_program(self, address: RunAddress, started: WorkflowExecutionStarted) -> Program:
+        """A new program for a run that ``serves_workflow`` said yes to."""
+        app, definition = self._workflows[started.workflow_type]
+        return PythonProgram(definition, address, started, app.converter, self._program_settings)
+
+    # --- activities
+
+    def reserve(self, task_queue: str, activity_type: str) -> bool:
+        """Take a slot for one activity, if it is served here and a slot is free."""
+        served = self._served.get(activity_type)
+        if served is None or self._is_draining or not self._serves_queue(task_queue):
+            return False
+        executor = served.executor
+        if executor.free <= 0:
+            return False
+        executor.free -= 1
+        return True
+
+    def release(self, task_queue: str, activity_type: str) -> None:
+        """Give back a slot that was reserved and will not be used."""
+        self._served[activity_type].executor.free += 1
+
+    def start_activity(self, task: ActivityTask) -> None:
+        """Run an activity in the slot reserved for it."""
+        served = self._served[task.scheduled.activity_type]
+        running = Running(task, served, self._heartbeats.beat)
+        earlier = self._running.get(running.key)
+        if earlier is not None:
+            # The attempt before this one has timed out but does not end.
+            self._overtaken.add(earlier)
+            self._cancel(earlier)
+        self._running[running.key] = running
+        served.executor.run(running)
+
+    def cancel_activity(self, address: RunAddress, scheduled_event_id: int) -> None:
+        """Ask an activity to stop: an ``async`` one at the ``await`` it is in, any other at its next heartbeat."""
+        running = self._running.get((address.run_id, scheduled_event_id))
+        if running is not None:
+            self._cancel(running)
+
+    def _cancel(self, running: Running) -> None:
+        if running.is_cancel_requested:
+            return
+        running.is_cancel_requested = True
+        running.interrupt()
+        self._loop.call_later(LINGERING_SECONDS, self._notice_lingering, running)
+
+    def _notice_lingering(self, running: Running) -> None:
+        if not running.has_ended and not self._is_closed:
+            log.warning(
+                "activity %s was asked to stop %.0f seconds ago and still runs; it keeps its slot until it ends. "
+                "Let it call activity.heartbeat() now and then",
+                _names([running.task]),
+                LINGERING_SECONDS,
+            )
+
+    # --- how attempts end
+
+    def _end(self, running: Running, outcome: Outcome) -> None:
+        """An attempt is over: free its slot, then say what became of it."""
+        self._heartbeats.stop(running)
+        if self._running.get(running.key) is running:
+            del self._running[running.key]
+        else:
+            self._overtaken.discard(running)
+        running.served.executor.free += 1
+        if not self._is_closed:
+            self._report(running.task.address, self._answer(running, outcome))
+        if self._idle is not None and not self.running_count:
+            self._idle.set()
+
+    def _answer(self, running: Running, outcome: Outcome) -> Request:
+        event_id, attempt, identity = running.task.scheduled.id, running.task.attempt, self._identity
+        match outcome:
+            case Completed(result):
+                return CompleteActivity(event_id, attempt, result, identity)
+            case Failed(failure):
+                return self._failed(running, failure)
+            case Canceled() if running.is_cancel_requested:
+                return CancelActivity(event_id, attempt, (), identity)
+            case Canceled() if self._is_closing:
+                return self._failed(running, Failure("the worker was closed", type="WorkerShutdown", source=SOURCE))
+            case Canceled(failure):
+                own = msgspec.structs.replace(
+                    failure,
+                    message=f"the activity cancelled itself: {failure.message}",
+                    kind=FailureKind.APPLICATION,
+                    type=asyncio.CancelledError.__name__,
+                )
+                return self._failed(running, own)
+            case Later():
+                # The slot is free though the attempt goes on. The engine hears of it by a last heartbeat from here.
+                details = running.details or running.task.heartbeat_details
+                return HeartbeatActivity(event_id, attempt, details, identity)
+
+    def _failed(self, running: Running, failure: Failure) -> FailActivity:
+        details = running.details if running.unsent else None
+        return FailActivity(running.task.scheduled.id, running.task.attempt, failure, self._identity, details)
+
+    # --- its own end
+
+    async def drain(self, timeout: Duration | None = None) -> bool:
+        """Take no more activities, and wait for those that run.
+
+        Args:
+            timeout: the longest wait; a timedelta or seconds, None for no limit.
+
+        Returns:
+            Whether all have ended.
+        """
+        self._is_draining = True
+        if self.running_count:
+            self._idle = self._idle or asyncio.Event()
+            try:
+                await asyncio.wait_for(self._idle.wait(), None if timeout is None else to_seconds(timeout))
+            except TimeoutError:
+                return False
+        return True
+
+    async def close(self, grace: Duration = 1.0) -> None:
+        """Stop all activities, and end all threads and processes.
+
+        Attempts that are interrupted fail as ``WorkerShutdown``, and are tried again by whoever serves the queue next.
+        Those that have not ended after ``grace`` (a timedelta or seconds) are left alone; what they return is lost.
+        """
+        if self._is_closed:
+            return
+        self._is_closing = True
+        for running in self._attempts():
+            running.interrupt()
+        if not await self.drain(grace):
+            log.warning("closing, with %d activities still running: %s", self.running_count, _names(self.running))
+        self._is_closed = True
+        for running in self._attempts():
+            self._heartbeats.stop(running)
+        self._threads.close()
+        if self._served:
+            self._in_processes.close()
+
+    # --- inside
+
+    def _add(self, app: App) -> None:
+        for name, definition in app.workflows.items():
+            if name in self._workflows:
+                raise InvalidArgumentError(
+                    f"apps {self._workflows[name][0].name!r} and {app.name!r} both define a workflow type {name!r}"
+                )
+            self._workflows[name] = (app, definition)
+        for name, activity in app.activities.items():
+            if name in self._activities:
+                raise InvalidArgumentError(
+                    f"apps {self._activities[name].app.name!r} and {app.name!r} both define an activity type {name!r}"
+                )
+            self._activities[name] = activity
+            if self._executor_name(activity) == "process":
+                find_activity(activity.__module__, activity.__qualname__)
+
+    def _executor_name(self, activity: Activity[..., Any]) -> ExecutorName:
+        mock = self._mocks.get(activity.name)
+        if mock is None:
+            return activity.__perdure_activity__.executor
+        return "async" if inspect.iscoroutinefunction(mock) else "thread"
+
+    def _serve(self, activity: Activity[..., Any]) -> Served:
+        fn = self._mocks.get(activity.name, activity.fn)
+        match self._executor_name(activity):
+            case "async":
+                return Served(activity, fn, self._on_loop)
+            case "thread":
+                return Served(activity, fn, self._in_threads)
+            case "process":
+                return Served(activity, fn, self._in_processes)
+
+    def _serves_queue(self, task_queue: str) -> bool:
+        if task_queue in self._known_queues:
+            return True
+        # Apps may come to name more queues while they run.
+        self._known_queues.update(self.task_queues)
+        return task_queue in self._known_queues
+
+    def _attempts(self) -> list[Running]:
+        return [*self._running.values(), *self._overtaken]
+
+
+def _at_least_one(name: str, count: int) -> int:
+    if count < 1:
+        raise InvalidArgumentError(f"{name}={count!r} must be at least 1")
+    return count
+
+
+def _build_id_of(apps: Sequence[App]) -> str:
+    ids = [app.build_id for app in apps]
+    if len(ids) == 1:
+        return ids[0]
+    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:DIGITS]
+
+
+def _names(tasks: Sequence[ActivityTask]) -> str:
+    return ", ".join(
+        f"{task.scheduled.activity_type} (workflow {task.address.workflow_id}, attempt {task.attempt})"
+        for task in tasks
+    )

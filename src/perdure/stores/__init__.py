@@ -1,0 +1,1 @@
+"""The rooms where runs are kept. Each passes ``tests/conformance``; none knows another; only ``app`` picks one."""

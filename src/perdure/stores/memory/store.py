@@ -1,0 +1,138 @@
+"""The store that keeps everything in memory: plain structures, every promise of the port, nothing clever."""
+
+import asyncio
+import copy
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from perdure.engine.ports import Done, MessageRow, Opened, RunRow, StoredRun, TaskRow, TimerRow, Write
+from perdure.model.errors import StoreConflictError, StoreError, StoreLockedError
+from perdure.model.options import RunStatus
+from perdure.model.service import Namespace
+from perdure.stores.memory.disk import Disk
+
+
+class MemoryStore:
+    """A ``Store`` over a ``Disk``. Give the disk to keep it beyond this store; otherwise it vanishes with it.
+
+    A write is on the disk when ``write`` returns, and its ``done`` comes on the loop's next round, never before
+    ``write`` returns.
+    """
+
+    def __init__(self, disk: Disk | None = None) -> None:
+        self._disk = disk if disk is not None else Disk()
+        self._epoch = 0
+
+    async def open(self) -> Opened:
+        disk = self._disk
+        if disk.is_owned:
+            raise StoreLockedError(
+                "this memory disk is in use by another store; close that store, "
+                "or call disk.crash() to take the disk from it"
+            )
+        disk.is_owned = True
+        disk.epoch += 1
+        self._epoch = disk.epoch
+        return Opened(epoch=disk.epoch, next_key=disk.last_key + 1)
+
+    async def close(self) -> None:
+        if self._owns():
+            self._disk.is_owned = False
+        self._epoch = 0
+
+    def write(self, batch: Sequence[Write], done: Done) -> None:
+        error: StoreError | None = None
+        try:
+            self._check_owner()
+            self._disk.check(batch)
+            self._disk.apply(batch)
+        except StoreError as refusal:
+            error = refusal
+        asyncio.get_running_loop().call_soon(done, error)
+
+    def find(
+        self, namespace: str, workflow_id: str, run_id: str, then: Callable[[RunRow | StoreError | None], None]
+    ) -> None:
+        for key in reversed(self._disk.keys_of_workflow.get((namespace, workflow_id), ())):
+            row = self._disk.runs[key]
+            if not run_id or row.run_id == run_id:
+                then(copy.copy(row))
+                return
+        then(None)
+
+    def read(self, key: int, then: Callable[[StoredRun | StoreError | None], None]) -> None:
+        then(self._stored(key))
+
+    async def history(self, key: int) -> StoredRun | None:
+        return self._stored(key)
+
+    async def blob(self, digest: bytes) -> bytes | None:
+        return self._disk.blobs.get(digest)
+
+    def blobs(self, digests: Sequence[bytes], then: Callable[[dict[bytes, bytes] | StoreError], None]) -> None:
+        then({digest: self._disk.blobs[digest] for digest in digests if digest in self._disk.blobs})
+
+    async def runs(
+        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, before: int, limit: int
+    ) -> Sequence[RunRow]:
+        rows = (
+            copy.copy(row)
+            for key, row in sorted(self._disk.runs.items(), reverse=True)
+            if row.namespace == namespace
+            and (not before or key < before)
+            and (not statuses or row.status in statuses)
+            and (not workflow_type or row.workflow_type == workflow_type)
+        )
+        return list(islice(rows, limit))
+
+    async def tasks(self, after: tuple[int, int], limit: int) -> Sequence[TaskRow]:
+        rows = sorted(((key, ref), task) for key, tasks in self._disk.tasks.items() for ref, task in tasks.items())
+        return [task for place, task in rows if place > after][:limit]
+
+    async def timers(self, until: int, after: TimerRow | None, limit: int) -> Sequence[TimerRow]:
+        rows = (timer for timer in self._disk.timers if timer.due <= until and (after is None or timer > after))
+        return list(islice(rows, limit))
+
+    async def messages(self, after: tuple[int, int], limit: int) -> Sequence[MessageRow]:
+        rows = (MessageRow(key, ref, data) for key, held in self._disk.messages.items() for ref, data in held.items())
+        behind = [row for row in rows if (row.key, row.ref) > after]
+        behind.sort(key=lambda row: (row.key, row.ref))
+        return behind[:limit]
+
+    async def closed_before(self, namespace: str, close_time: int, limit: int) -> Sequence[int]:
+        closed = sorted(
+            (row.close_time, key)
+            for key, row in self._disk.runs.items()
+            if row.namespace == namespace and row.status.is_closed and 0 < row.close_time < close_time
+        )
+        return [key for _, key in closed[:limit]]
+
+    def delete(self, keys: Sequence[int], done: Done) -> None:
+        error: StoreError | None = None
+        try:
+            self._check_owner()
+            self._disk.delete(keys)
+        except StoreError as refusal:
+            error = refusal
+        asyncio.get_running_loop().call_soon(done, error)
+
+    async def namespaces(self) -> Sequence[Namespace]:
+        return [namespace for _, namespace in sorted(self._disk.namespaces.items())]
+
+    async def set_namespace(self, namespace: Namespace) -> None:
+        self._check_owner()
+        self._disk.namespaces[namespace.name] = namespace
+
+    def _stored(self, key: int) -> StoredRun | None:
+        row = self._disk.runs.get(key)
+        return None if row is None else StoredRun(copy.copy(row), tuple(self._disk.histories.get(key, ())))
+
+    def _owns(self) -> bool:
+        return self._disk.is_owned and self._epoch == self._disk.epoch
+
+    def _check_owner(self) -> None:
+        if not self._owns():
+            raise StoreConflictError(
+                f"this store does not own its disk (its epoch is {self._epoch}, the disk's {self._disk.epoch}), "
+                "so nothing was written; open a store over the disk"
+            )

@@ -1,0 +1,219 @@
+-- Every statement of the SQLite store. `-- name: x` starts one; the comment under it says what it is for and why it is
+-- written so. `-- rows: x, n` starts one that takes many rows of n values at once: they stand where `:rows` is, as a table
+-- with the columns column1, column2 ...
+
+-- name: read_epoch
+-- Checked in every transaction: a lower one of ours means that someone else took the file.
+SELECT epoch FROM shards WHERE shard = 0;
+
+-- name: take_shard
+UPDATE shards SET epoch = epoch + 1 WHERE shard = 0 RETURNING epoch;
+
+-- name: read_next_key
+SELECT max(last_key, coalesce((SELECT max(key) FROM runs), 0)) + 1 FROM shards WHERE shard = 0;
+
+-- rows: add_runs, 13
+INSERT INTO runs SELECT * FROM :rows;
+
+-- rows: change_runs, 6
+-- Only what may change.
+UPDATE runs
+SET status = new.column2, close_time = new.column3, history_length = new.column4, memo = new.column5,
+    search_attributes = new.column6
+FROM :rows AS new WHERE key = new.column1;
+
+-- rows: add_commits, 2
+-- The primary key refuses a commit that is there already: that is half of the optimistic check.
+INSERT INTO history SELECT * FROM :rows;
+
+-- rows: count_commits, 1
+-- The other half: the commit before each must be there too. One look at a page that was just written; measured, it costs a
+-- tenth of the insert, and a trigger that does the same costs more than half of it.
+SELECT count(*) FROM history WHERE id IN :rows;
+
+-- rows: put_tasks, 6
+INSERT OR REPLACE INTO tasks SELECT * FROM :rows;
+
+-- rows: drop_tasks, 2
+DELETE FROM tasks WHERE (key, ref) IN :rows;
+
+-- rows: put_timers, 3
+INSERT OR IGNORE INTO timers SELECT * FROM :rows;
+
+-- rows: drop_timers, 3
+DELETE FROM timers WHERE (due, key, ref) IN :rows;
+
+-- rows: put_messages, 3
+INSERT OR REPLACE INTO messages SELECT * FROM :rows;
+
+-- rows: drop_messages, 2
+DELETE FROM messages WHERE (key, ref) IN :rows;
+
+-- rows: put_blobs, 2
+-- The digest is of the content, so what is there already is the same.
+INSERT OR IGNORE INTO blobs SELECT * FROM :rows;
+
+-- rows: put_blob_refs, 2
+INSERT OR IGNORE INTO blob_refs SELECT * FROM :rows;
+
+-- name: read_indexed_key
+SELECT indexed_key FROM shards WHERE shard = 0;
+
+-- name: set_indexed_key
+UPDATE shards SET indexed_key = ? WHERE shard = 0;
+
+-- name: read_unindexed
+-- What an engine that opens the file must learn of the workflow ids that are not in the index yet.
+SELECT key, namespace, workflow_id FROM runs WHERE key > ? ORDER BY key;
+
+-- rows: index_workflow_ids, 2
+INSERT OR IGNORE INTO workflow_ids SELECT * FROM :rows;
+
+-- name: unindex_workflow_id
+DELETE FROM workflow_ids WHERE hash = ? AND key = ?;
+
+-- name: put_filter
+INSERT OR REPLACE INTO workflow_id_filter VALUES (?, ?);
+
+-- name: read_filter
+SELECT part, bits FROM workflow_id_filter;
+
+-- name: find_indexed
+-- Among the indexed keys only; an engine knows the others. An empty run id finds the last started. Looks at the newest few,
+-- since it is asked on the engine's thread; more than that is a case for find_any.
+SELECT runs.* FROM (SELECT key FROM workflow_ids WHERE hash = ?1 ORDER BY key DESC LIMIT ?5) AS known
+CROSS JOIN runs ON runs.key = known.key
+WHERE runs.namespace = ?2 AND runs.workflow_id = ?3 AND (?4 = '' OR runs.run_id = ?4)
+ORDER BY runs.key DESC LIMIT 1;
+
+-- name: count_indexed
+SELECT count(*) FROM (SELECT 1 FROM workflow_ids WHERE hash = ? LIMIT ?);
+
+-- name: find_any
+-- For those who do not know the keys above the index and look at each of them, and for long chains of runs.
+SELECT * FROM runs
+WHERE (key > (SELECT indexed_key FROM shards WHERE shard = 0) OR key IN (SELECT key FROM workflow_ids WHERE hash = ?1))
+AND namespace = ?2 AND workflow_id = ?3 AND (?4 = '' OR run_id = ?4)
+ORDER BY key DESC LIMIT 1;
+
+-- name: read_run
+SELECT * FROM runs WHERE key = ?;
+
+-- name: read_commits
+SELECT records FROM history WHERE id BETWEEN ? AND ? ORDER BY id;
+
+-- name: read_blob
+SELECT data FROM blobs WHERE digest = ?;
+
+-- name: list_runs
+-- The list of any status: the primary key is the order wanted.
+SELECT * FROM runs NOT INDEXED WHERE namespace = ?1 AND key < ?2 AND (?3 = '' OR workflow_type = ?3) ORDER BY key DESC LIMIT ?4;
+
+-- name: list_runs_by_status
+SELECT * FROM runs INDEXED BY runs_by_status
+WHERE namespace = ?1 AND status = ?5 AND key < ?2 AND (?3 = '' OR workflow_type = ?3) ORDER BY key DESC LIMIT ?4;
+
+-- name: list_tasks
+SELECT * FROM tasks WHERE (key, ref) > (?, ?) ORDER BY key, ref LIMIT ?;
+
+-- name: list_timers
+SELECT due, key, ref FROM timers WHERE due <= ? AND (due, key, ref) > (?, ?, ?) ORDER BY due, key, ref LIMIT ?;
+
+-- name: list_messages
+SELECT * FROM messages WHERE (key, ref) > (?, ?) ORDER BY key, ref LIMIT ?;
+
+-- name: list_closed
+-- By start, and only as far as it matters: what started later can't have closed earlier. So no index over close times is needed.
+SELECT key FROM runs INDEXED BY runs_by_status
+WHERE namespace = ? AND status = ? AND close_time > 0 AND close_time < ? ORDER BY key LIMIT ?;
+
+-- name: list_namespaces
+SELECT name, retention_ns, description FROM namespaces ORDER BY name;
+
+-- name: put_namespace
+INSERT OR REPLACE INTO namespaces VALUES (?, ?, ?);
+
+-- name: keep_last_key
+-- Deleting the newest runs must not free their keys.
+UPDATE shards SET last_key = max(last_key, ?) WHERE shard = 0;
+
+-- rows: read_runs, 1
+SELECT * FROM runs WHERE key IN :rows;
+
+-- rows: delete_runs, 1
+DELETE FROM runs WHERE key IN :rows;
+
+-- rows: delete_commits, 1
+-- 23 bits of a history row's id are the number.
+DELETE FROM history WHERE id IN (
+    SELECT id FROM :rows AS gone CROSS JOIN history
+    ON history.id BETWEEN gone.column1 << 23 AND (gone.column1 << 23) + 8388607
+);
+
+-- rows: delete_tasks, 1
+DELETE FROM tasks WHERE key IN :rows;
+
+-- rows: delete_timers, 1
+DELETE FROM timers WHERE key IN :rows;
+
+-- rows: delete_messages, 1
+DELETE FROM messages WHERE key IN :rows;
+
+-- rows: read_blob_refs, 1
+SELECT DISTINCT digest FROM blob_refs WHERE key IN :rows;
+
+-- rows: delete_blob_refs, 1
+DELETE FROM blob_refs WHERE key IN :rows;
+
+-- rows: delete_blobs, 1
+-- After the references are gone.
+DELETE FROM blobs WHERE digest IN :rows AND NOT EXISTS (SELECT 1 FROM blob_refs WHERE blob_refs.digest = blobs.digest);
+
+-- name: check_file
+PRAGMA integrity_check;
+
+-- name: count_runs
+SELECT count(*) FROM runs;
+
+-- name: list_keys
+SELECT key FROM runs WHERE key > ? ORDER BY key LIMIT 1000;
+
+-- name: list_stray_keys
+-- Keys of rows that belong to no run.
+SELECT id >> 23 AS key FROM history WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key = history.id >> 23)
+UNION SELECT key FROM tasks WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key = tasks.key)
+UNION SELECT key FROM timers WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key = timers.key)
+UNION SELECT key FROM messages WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key = messages.key)
+UNION SELECT key FROM blob_refs WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key = blob_refs.key)
+ORDER BY key;
+
+-- name: numbered_commits
+SELECT id & 8388607, records FROM history WHERE id BETWEEN ? AND ? ORDER BY id;
+
+-- name: tasks_of_run
+SELECT * FROM tasks WHERE key = ? ORDER BY ref;
+
+-- name: timers_of_run
+SELECT due, key, ref FROM timers WHERE key = ? ORDER BY due, ref;
+
+-- name: messages_of_run
+SELECT * FROM messages WHERE key = ? ORDER BY ref;
+
+-- name: blobs_of_run
+SELECT digest FROM blob_refs WHERE key = ? ORDER BY digest;
+
+-- name: count_blobs_without_run
+SELECT count(*) FROM blobs WHERE NOT EXISTS (SELECT 1 FROM blob_refs WHERE blob_refs.digest = blobs.digest);
+
+-- name: count_refs_without_blob
+SELECT count(DISTINCT digest) FROM blob_refs WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.digest = blob_refs.digest);
+
+-- name: count_unindexed_runs
+-- workflow_hash is ours.
+SELECT count(*) FROM runs
+WHERE key <= (SELECT indexed_key FROM shards WHERE shard = 0) AND NOT EXISTS (
+    SELECT 1 FROM workflow_ids WHERE hash = workflow_hash(runs.namespace, runs.workflow_id) AND workflow_ids.key = runs.key
+);
+
+-- name: count_index_without_run
+SELECT count(*) FROM workflow_ids WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key = workflow_ids.key);

@@ -1,0 +1,160 @@
+"""Reading: from SQLite's rows to the port's structs, and how a history's primary key is made."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from perdure.engine.ports import MessageRow, RunRow, StoredRun, TaskRow, TimerRow
+from perdure.model.options import RunStatus
+from perdure.model.service import Namespace
+from perdure.stores.sqlite.queries import query
+from perdure.stores.sqlite.workflow_ids import WorkflowIds, workflow_hash
+
+# A history row's id is (key << 23) | number: one integer, so that the table is clustered by run without a second index.
+NUMBER_BITS = 23
+MAX_NUMBER = (1 << NUMBER_BITS) - 1
+MAX_KEY = (1 << (63 - NUMBER_BITS)) - 1
+
+# So many runs of one workflow id may be looked at while the engine waits, at some microseconds each.
+_FEW = 16
+
+_STATUSES = {int(status): status for status in RunStatus}
+
+
+def run_row(row: tuple[Any, ...]) -> RunRow:
+    """A row of ``SELECT * FROM runs``."""
+    key, namespace, workflow_id, run_id, workflow_type, task_queue, status, *rest = row
+    return RunRow(key, namespace, workflow_id, run_id, workflow_type, task_queue, _STATUSES[status], *rest)
+
+
+def task_row(row: tuple[Any, ...]) -> TaskRow:
+    """A row of ``SELECT * FROM tasks``."""
+    key, ref, task_queue, type, started, due = row
+    return TaskRow(key, ref, task_queue, type, bool(started), due)
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """All reads within are of one moment. Inside another one, it is the other's moment."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+class TooMany(Exception):
+    """The workflow id has had so many runs that looking through them takes long."""
+
+
+def find_run(
+    connection: sqlite3.Connection, ids: WorkflowIds, namespace: str, workflow_id: str, run_id: str
+) -> RunRow | None:
+    """The row of a run, of the last started one of the workflow id if ``run_id`` is empty. Raises ``TooMany``."""
+    hash = workflow_hash(namespace, workflow_id)
+    for count, key in enumerate(ids.recent(hash)):
+        if count == _FEW:
+            raise TooMany
+        row = connection.execute(query("read_run"), (key,)).fetchone()
+        if row is not None and row[1] == namespace and row[2] == workflow_id and (not run_id or row[3] == run_id):
+            return run_row(row)
+    if not ids.may_be_stored(hash):
+        return None
+    row = connection.execute(query("find_indexed"), (hash, namespace, workflow_id, run_id, _FEW)).fetchone()
+    if row is not None:
+        return run_row(row)
+    if connection.execute(query("count_indexed"), (hash, _FEW)).fetchone()[0] == _FEW:
+        raise TooMany
+    return None
+
+
+def find_any_run(connection: sqlite3.Connection, namespace: str, workflow_id: str, run_id: str) -> RunRow | None:
+    """The same from the file alone, however many there are."""
+    hash = workflow_hash(namespace, workflow_id)
+    row = connection.execute(query("find_any"), (hash, namespace, workflow_id, run_id)).fetchone()
+    return None if row is None else run_row(row)
+
+
+def read_run(connection: sqlite3.Connection, key: int) -> StoredRun | None:
+    """A run's row and history."""
+    first = key << NUMBER_BITS
+    with snapshot(connection):
+        row = connection.execute(query("read_run"), (key,)).fetchone()
+        if row is None:
+            return None
+        commits = connection.execute(query("read_commits"), (first, first | MAX_NUMBER)).fetchall()
+    return StoredRun(run_row(row), [records for (records,) in commits])
+
+
+def numbered_commits(connection: sqlite3.Connection, key: int) -> list[tuple[int, bytes]]:
+    """A run's history with the commits' numbers, for those who check that none is missing."""
+    first = key << NUMBER_BITS
+    return connection.execute(query("numbered_commits"), (first, first | MAX_NUMBER)).fetchall()
+
+
+def read_blob(connection: sqlite3.Connection, digest: bytes) -> bytes | None:
+    """A large payload."""
+    row = connection.execute(query("read_blob"), (digest,)).fetchone()
+    return None if row is None else row[0]
+
+
+def read_blobs(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Large payloads; those that are not there are left out."""
+    found = ((digest, read_blob(connection, digest)) for digest in digests)
+    return {digest: data for digest, data in found if data is not None}
+
+
+def list_runs(
+    connection: sqlite3.Connection,
+    namespace: str,
+    statuses: Iterable[RunStatus],
+    workflow_type: str,
+    before: int,
+    limit: int,
+) -> list[RunRow]:
+    """A page of runs, newest first."""
+    bounds = (namespace, before or MAX_KEY + 1, workflow_type, limit)
+    wanted = set(statuses)
+    if not wanted:
+        return [run_row(row) for row in connection.execute(query("list_runs"), bounds)]
+    found: list[RunRow] = []
+    with snapshot(connection):
+        for status in wanted:
+            found += map(run_row, connection.execute(query("list_runs_by_status"), (*bounds, int(status))))
+    found.sort(key=lambda row: row.key, reverse=True)
+    return found[:limit]
+
+
+def list_tasks(connection: sqlite3.Connection, after: tuple[int, int], limit: int) -> list[TaskRow]:
+    """A page of tasks."""
+    return [task_row(row) for row in connection.execute(query("list_tasks"), (*after, limit))]
+
+
+def list_timers(connection: sqlite3.Connection, until: int, after: TimerRow | None, limit: int) -> list[TimerRow]:
+    """A page of timers due."""
+    bound = (-1, -1, -1) if after is None else (after.due, after.key, after.ref)
+    return [TimerRow(*row) for row in connection.execute(query("list_timers"), (until, *bound, limit))]
+
+
+def list_messages(connection: sqlite3.Connection, after: tuple[int, int], limit: int) -> list[MessageRow]:
+    """A page of the outbox."""
+    return [MessageRow(*row) for row in connection.execute(query("list_messages"), (*after, limit))]
+
+
+def list_closed(connection: sqlite3.Connection, namespace: str, close_time: int, limit: int) -> list[int]:
+    """Keys of runs closed before a time, for each status the longest started first."""
+    keys: list[int] = []
+    for status in RunStatus:
+        if status.is_closed and len(keys) < limit:
+            rows = connection.execute(query("list_closed"), (namespace, status, close_time, limit - len(keys)))
+            keys += (key for (key,) in rows)
+    return keys
+
+
+def list_namespaces(connection: sqlite3.Connection) -> list[Namespace]:
+    """All namespaces, by name."""
+    return [Namespace(*row) for row in connection.execute(query("list_namespaces"))]

@@ -1,0 +1,199 @@
+"""The SQLite store: a thread of its own for changes, connections of the engine's thread and of a small pool for reads.
+
+What an engine asks while it handles something (``find``, ``read``, ``blobs``) is answered at once on its own thread,
+in some microseconds. What walks over many rows runs in the pool. Every read is its own short transaction, because an
+open one would keep the log from starting again.
+"""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
+
+from perdure.engine.ports import Done, MessageRow, Opened, RunRow, StoredRun, TaskRow, TimerRow, Write
+from perdure.model.errors import StoreError
+from perdure.model.options import RunStatus
+from perdure.model.service import Namespace
+from perdure.stores.sqlite import rows
+from perdure.stores.sqlite.connections import connect_reader
+from perdure.stores.sqlite.faults import translated
+from perdure.stores.sqlite.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_POOL_THREADS = 2
+
+
+class SqliteStore:
+    """A ``Store`` in the file at ``path``; the file is made if there is none, its folder is not.
+
+    Beside it there are ``<path>-wal`` and ``<path>-shm`` while it is open, and they belong to it after a crash; and
+    ``<path>.lock``, which stays.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = os.fspath(path)
+        self._writer = Writer(self._path)
+        self._reader: sqlite3.Connection | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._of_thread = threading.local()
+        self._pooled: list[sqlite3.Connection] = []
+
+    async def open(self) -> Opened:
+        if self._reader is not None:
+            raise StoreError(f"the store {self._path} is open already; open it once")
+        self._writer = Writer(self._path)
+        opened = await self._writer.open()
+        try:
+            self._reader = connect_reader(self._path)
+        except BaseException as error:
+            await self._writer.close()
+            if isinstance(error, sqlite3.Error):
+                raise translated(error, self._path, "opening") from error
+            raise
+        self._pool = ThreadPoolExecutor(_POOL_THREADS, thread_name_prefix="perdure-sqlite-reader")
+        return opened
+
+    async def close(self) -> None:
+        if self._reader is None or self._pool is None:
+            return
+        pool, reader = self._pool, self._reader
+        self._pool = self._reader = None
+        await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
+        # Before the writer's: the last connection to close moves the log into the file.
+        reader.close()
+        for connection in self._pooled:
+            connection.close()
+        self._pooled.clear()
+        await self._writer.close()
+
+    def write(self, batch: Sequence[Write], done: Done) -> None:
+        if self._reader is None:
+            asyncio.get_running_loop().call_soon(done, self._not_open())
+        else:
+            self._writer.write(batch, done)
+
+    def find(
+        self, namespace: str, workflow_id: str, run_id: str, then: Callable[[RunRow | StoreError | None], None]
+    ) -> None:
+        ids = self._writer.workflow_ids
+        try:
+            found = self._now(rows.find_run, ids, namespace, workflow_id, run_id)
+        except rows.TooMany:
+            self._call_later(then, rows.find_any_run, namespace, workflow_id, run_id)
+        else:
+            then(found)
+
+    def read(self, key: int, then: Callable[[StoredRun | StoreError | None], None]) -> None:
+        then(self._now(rows.read_run, key))
+
+    async def history(self, key: int) -> StoredRun | None:
+        return await self._later(rows.read_run, key)
+
+    async def blob(self, digest: bytes) -> bytes | None:
+        return await self._later(rows.read_blob, digest)
+
+    def blobs(self, digests: Sequence[bytes], then: Callable[[dict[bytes, bytes] | StoreError], None]) -> None:
+        then(self._now(rows.read_blobs, digests))
+
+    async def runs(
+        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, before: int, limit: int
+    ) -> Sequence[RunRow]:
+        return await self._later(rows.list_runs, namespace, statuses, workflow_type, before, limit)
+
+    async def tasks(self, after: tuple[int, int], limit: int) -> Sequence[TaskRow]:
+        return await self._later(rows.list_tasks, after, limit)
+
+    async def timers(self, until: int, after: TimerRow | None, limit: int) -> Sequence[TimerRow]:
+        return await self._later(rows.list_timers, until, after, limit)
+
+    async def messages(self, after: tuple[int, int], limit: int) -> Sequence[MessageRow]:
+        return await self._later(rows.list_messages, after, limit)
+
+    async def closed_before(self, namespace: str, close_time: int, limit: int) -> Sequence[int]:
+        return await self._later(rows.list_closed, namespace, close_time, limit)
+
+    def delete(self, keys: Sequence[int], done: Done) -> None:
+        if self._reader is None:
+            asyncio.get_running_loop().call_soon(done, self._not_open())
+        else:
+            self._writer.delete(keys, done)
+
+    async def namespaces(self) -> Sequence[Namespace]:
+        return await self._later(rows.list_namespaces)
+
+    async def set_namespace(self, namespace: Namespace) -> None:
+        if self._reader is None:
+            raise self._not_open()
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(error: StoreError | None) -> None:
+            if written.cancelled():
+                pass
+            elif error is None:
+                written.set_result(None)
+            else:
+                written.set_exception(error)
+
+        self._writer.put_namespace(namespace, done)
+        await written
+
+    def _now(
+        self, read: Callable[Concatenate[sqlite3.Connection, P], T], *arguments: P.args, **options: P.kwargs
+    ) -> T | StoreError:
+        if self._reader is None:
+            return self._not_open()
+        try:
+            return read(self._reader, *arguments, **options)
+        except sqlite3.Error as error:
+            return translated(error, self._path, "reading")
+
+    async def _later(
+        self, read: Callable[Concatenate[sqlite3.Connection, P], T], *arguments: P.args, **options: P.kwargs
+    ) -> T:
+        if self._pool is None:
+            raise self._not_open()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, partial(self._in_pool, read, *arguments, **options))
+
+    def _call_later(
+        self,
+        then: Callable[[T | StoreError], None],
+        read: Callable[Concatenate[sqlite3.Connection, P], T],
+        *arguments: P.args,
+        **options: P.kwargs,
+    ) -> None:
+        if self._pool is None:
+            then(self._not_open())
+            return
+        loop = asyncio.get_running_loop()
+
+        def run() -> None:
+            answer: T | StoreError
+            try:
+                answer = self._in_pool(read, *arguments, **options)
+            except StoreError as error:
+                answer = error
+            loop.call_soon_threadsafe(then, answer)
+
+        self._pool.submit(run)
+
+    def _in_pool(
+        self, read: Callable[Concatenate[sqlite3.Connection, P], T], *arguments: P.args, **options: P.kwargs
+    ) -> T:
+        try:
+            connection: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
+            if connection is None:
+                connection = self._of_thread.connection = connect_reader(self._path)
+                self._pooled.append(connection)
+            return read(connection, *arguments, **options)
+        except sqlite3.Error as error:
+            raise translated(error, self._path, "reading") from error
+
+    def _not_open(self) -> StoreError:
+        return StoreError(f"the store {self._path} is not open; open it first")

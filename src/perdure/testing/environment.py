@@ -1,0 +1,122 @@
+"""``environment``: engine, worker and client in memory, where nine days of waiting pass at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from perdure.app import Embedded, memory_store
+from perdure.engine.settings import Settings
+from perdure.model.options import DEFAULT_NAMESPACE, SECOND_NS
+from perdure.sdk.app import App
+from perdure.sdk.callables import Activity
+from perdure.sdk.client import Client
+from perdure.testing.clock import VirtualClock
+
+_CENTURY_NS = 100 * 365 * 86_400 * SECOND_NS
+_END_NS = _CENTURY_NS // 2
+"""Time is not skipped further than this: beyond it lie only the engine's own rounds, put off for so long."""
+
+QUIET_ROUNDS = 5
+"""So many rounds of the event loop nothing may have happened before time is skipped: whoever can run has run by then."""
+
+POLL_SECONDS = 0.001
+
+
+class Environment:
+    """``client`` talks to an engine whose time is virtual.
+
+    Time stands still while anything can run: a workflow, an activity, or the test itself. It skips to the next timer, time-out or retry
+    when all that is left is to wait, that is, when the test awaits something of a run (its result, an update, its history) or ``sleep``.
+    """
+
+    def __init__(self, embedded: Embedded, clock: VirtualClock) -> None:
+        self._embedded = embedded
+        self._clock = clock
+        self._start_ns = clock.now_ns()
+        self._sleepers = 0
+
+    @property
+    def client(self) -> Client:
+        """The client, as ``perdure.open`` gives it."""
+        return self._embedded.client
+
+    @property
+    def elapsed(self) -> timedelta:
+        """How much virtual time has passed since the environment was opened."""
+        return timedelta(microseconds=(self._clock.now_ns() - self._start_ns) / 1000)
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time, aware, in UTC."""
+        return datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC)
+
+    async def sleep(self, duration: timedelta | float) -> None:
+        """Let virtual time pass, in seconds if a number, and everything happen that comes due in it."""
+        seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._clock.call_at(self._clock.now_ns() + round(seconds * SECOND_NS), lambda: woken.done() or woken.set_result(None))
+        self._sleepers += 1
+        try:
+            await woken
+        finally:
+            self._sleepers -= 1
+
+    async def keep_time(self) -> None:
+        """Skip time whenever nothing can run."""
+        quiet = 0
+        while True:
+            await asyncio.sleep(0)
+            if not self._is_quiet():
+                quiet = 0
+                if self._embedded.is_busy:
+                    # Something real is under way, such as an activity's own I/O: look again soon, without spinning.
+                    await asyncio.sleep(POLL_SECONDS)
+                continue
+            quiet += 1
+            if quiet < QUIET_ROUNDS:
+                continue
+            quiet = 0
+            if not self._skip():
+                await asyncio.sleep(POLL_SECONDS)
+
+    def _is_quiet(self) -> bool:
+        return not self._embedded.is_busy and not self._clock.has_due()
+
+    def _skip(self) -> bool:
+        due = self._clock.next_due()
+        if not due or due - self._start_ns >= _END_NS or not (self._sleepers or self._embedded.is_awaited):
+            return False
+        self._clock.advance_to(due)
+        return True
+
+
+@asynccontextmanager
+async def environment(
+    *apps: App,
+    mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
+    start_time: datetime | None = None,
+    namespace: str = DEFAULT_NAMESPACE,
+) -> AsyncIterator[Environment]:
+    """An engine in memory with a virtual clock.
+
+    Args:
+        apps: what it runs.
+        mocks: functions to run in place of activities, by activity or by name.
+        start_time: the virtual time it begins at; now, without one.
+        namespace: that the client works in.
+    """
+    begin = start_time or datetime.now(UTC)
+    clock = VirtualClock(int(begin.timestamp() * 1e6) * 1000)
+    settings = Settings(timer_horizon_ns=_CENTURY_NS, retention_sweep_ns=_CENTURY_NS)
+    embedded = Embedded(apps, memory_store(), clock, settings=settings, mocks=mocks, namespace=namespace)
+    await embedded.open()
+    env = Environment(embedded, clock)
+    keeper = asyncio.create_task(env.keep_time())
+    try:
+        yield env
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        await embedded.close()

@@ -1,0 +1,75 @@
+"""A store that an engine wrote and was killed over, and ways to run the program on it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from perdure.cli.main import app
+
+HERE = Path(__file__).parent
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a run of the program came to."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+Perdure = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session")
+def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "shop.db"
+    subprocess.run([sys.executable, str(HERE / "orders.py"), str(path)], check=True, timeout=60, stderr=subprocess.DEVNULL)
+    return path
+
+
+@pytest.fixture
+def store(written_store: Path, tmp_path: Path) -> Path:
+    """A copy for one test, with the log that the killed engine left."""
+    for file in written_store.parent.iterdir():
+        shutil.copy(file, tmp_path / file.name)
+    return tmp_path / written_store.name
+
+
+@pytest.fixture
+def perdure(monkeypatch: pytest.MonkeyPatch) -> Perdure:
+    """The program in this process, on a pipe; ``width`` puts it on a terminal so wide."""
+
+    def run(*arguments: object, width: int = 0, **env: str) -> Outcome:
+        for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE"):
+            monkeypatch.delenv(name, raising=False)
+        if width:
+            env |= {"FORCE_COLOR": "1", "COLUMNS": str(width), "TERM": "xterm-256color"}
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], env=env, prog_name="perdure")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+@pytest.fixture
+def process() -> Perdure:
+    """The program in a process of its own, as a shell would start it."""
+
+    def run(*arguments: object, **env: str) -> Outcome:
+        command = [sys.executable, "-m", "perdure", *(str(argument) for argument in arguments)]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, env={**os.environ, **env}, check=False)
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run

@@ -1,0 +1,8 @@
+"""Settings shared by all tests."""
+
+from hypothesis import settings
+
+# Tests run on two busy cores beside SQLite's syncs, so the time of one example says nothing about the code. The profile
+# builds on Hypothesis's own choice, which in CI is a reproducible one.
+settings.register_profile("perdure", parent=settings(), deadline=None)
+settings.load_profile("perdure")

@@ -1,0 +1,200 @@
+"""Signals, queries and updates, and workflows that talk to each other."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+import perdure
+from perdure import App, workflow
+from perdure.testing import environment
+
+from .conftest import events_of
+
+app = App("messages")
+
+
+@app.workflow
+class Account:
+    def __init__(self) -> None:
+        self.balance = 0
+        self.closed = False
+
+    async def run(self, opening: int = 0) -> int:
+        self.balance += opening
+        await workflow.wait_condition(lambda: self.closed)
+        return self.balance
+
+    @workflow.signal
+    def deposit(self, amount: int) -> None:
+        self.balance += amount
+
+    @workflow.signal
+    def close(self) -> None:
+        self.closed = True
+
+    @workflow.query
+    def now(self) -> int:
+        return self.balance
+
+    @workflow.query
+    def broken(self) -> int:
+        raise ValueError("no such number")
+
+    @workflow.update
+    async def withdraw(self, amount: int) -> int:
+        if amount == 13:
+            raise perdure.ApplicationError("unlucky amount")
+        self.balance -= amount
+        await asyncio.sleep(0.01)
+        return self.balance
+
+    @withdraw.validator
+    def _enough(self, amount: int) -> None:
+        if amount > self.balance:
+            raise ValueError(f"only {self.balance} left")
+
+
+@app.workflow
+async def child(number: int) -> int:
+    if number < 0:
+        raise perdure.ApplicationError("negative")
+    await asyncio.sleep(0.01)
+    return number + 1
+
+
+@app.workflow
+async def parent(numbers: list[int]) -> list[int]:
+    return list(await asyncio.gather(*(child(number) for number in numbers)))
+
+
+@app.workflow
+async def sleeper() -> str:
+    await asyncio.sleep(1000)
+    return "slept"
+
+
+@app.workflow
+async def leaves(policy: str) -> str:
+    handle = await workflow.start_child(sleeper.options(id=f"left-{policy}", parent_close=policy))  # type: ignore[arg-type]
+    return handle.run_id
+
+
+@app.workflow
+async def talks(target: str) -> str:
+    other = workflow.external(target)
+    await other.signal("deposit", 5)
+    await other.signal(Account.close)
+    try:
+        await workflow.external("nobody").signal("hello")
+    except perdure.FailureError as error:
+        return str(error)
+    return "delivered to nobody"
+
+
+async def test_signals_queries_and_updates(opened):
+    async with opened(app) as client:
+        run = await client.start(Account, 100, id="a")
+        await run.signal(Account.deposit, 50)
+        assert await run.query(Account.now) == 150
+        assert await run.update(Account.withdraw, 30) == 120
+        with pytest.raises(perdure.UpdateFailedError) as refused:
+            await run.update(Account.withdraw, 1000)
+        assert "only 120 left" in str(refused.value.__cause__)
+        with pytest.raises(perdure.UpdateFailedError) as failed:
+            await run.update(Account.withdraw, 13)
+        assert "unlucky" in str(failed.value.__cause__)
+        with pytest.raises(perdure.QueryFailedError, match="no such number"):
+            await run.query(Account.broken)
+        with pytest.raises(perdure.QueryFailedError):
+            await run.query("nothing")
+        await run.signal(Account.close)
+        assert await run.result() == 120
+        assert await run.query(Account.now) == 120, "a closed run answers too"
+        with pytest.raises(perdure.RunClosedError):
+            await run.update(Account.withdraw, 1)
+
+
+async def test_a_rejected_update_leaves_no_trace(opened):
+    async with opened(app) as client:
+        run = await client.start(Account, 1)
+        before = await events_of(run)
+        with pytest.raises(perdure.UpdateFailedError):
+            await run.update(Account.withdraw, 2)
+        assert await events_of(run) == before
+        await run.signal(Account.close)
+        assert await run.result() == 1
+
+
+async def test_messages_sent_twice_count_once(opened):
+    async with opened(app) as client:
+        run = await client.start(Account, 10)
+        for _ in range(3):
+            await run.signal(Account.deposit, 5, request_id="one")
+            assert await run.update(Account.withdraw, 1, id="once") == 14
+        await run.signal(Account.close)
+        assert await run.result() == 14
+
+
+async def test_update_stages(opened):
+    async with opened(app) as client:
+        run = await client.start(Account, 10)
+        handle = await run.start_update(Account.withdraw, 4, wait="accepted")
+        assert await handle.result() == 6
+        await run.terminate()
+
+
+async def test_signal_and_update_with_start(opened):
+    async with opened(app) as client:
+        for _ in range(2):
+            run = await client.start(Account, 1, id="s", start_signal=perdure.message(Account.deposit, 10))
+        assert await run.query(Account.now) == 21
+        answer = await client.update_with_start(perdure.message(Account.withdraw, 1), Account, 0, id="s")
+        assert await answer.result() == 20
+        fresh = await client.update_with_start(perdure.message(Account.withdraw, 2), Account, 7, id="fresh")
+        assert await fresh.result() == 5
+        for id in ("s", "fresh"):
+            await client.get(id).terminate()
+
+
+async def test_children_run_and_fail_into_their_parent(opened):
+    async with opened(app) as client:
+        assert await client.execute(parent, [1, 2, 3]) == [2, 3, 4]
+        with pytest.raises(perdure.WorkflowFailedError) as caught:
+            await client.execute(parent, [1, -1])
+        assert isinstance(caught.value.__cause__, perdure.ChildWorkflowError)
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"),
+    [("terminate", "TERMINATED"), ("abandon", "RUNNING"), ("cancel", "CANCELED")],
+)
+async def test_parent_close_policies(opened, policy, status):
+    async with opened(app) as client:
+        await client.execute(leaves, policy)
+        left = client.get(f"left-{policy}")
+        if status == "RUNNING":
+            assert (await left.describe()).status.name == status
+            await left.terminate()
+        else:
+            with pytest.raises(perdure.WorkflowFailedError) as caught:
+                await left.result()
+            assert caught.value.status.name == status
+
+
+async def test_workflows_signal_each_other(opened):
+    async with opened(app) as client:
+        run = await client.start(Account, 1, id="target")
+        said = await client.execute(talks, "target")
+        assert await run.result() == 6
+        assert "nobody" in said
+
+
+async def test_a_loan_waits_for_days_at_no_cost():
+    @app.workflow(name="waits")
+    async def waits() -> str:
+        return await workflow.receive("go", str, timeout=timedelta(days=9), default="nobody came")
+
+    async with environment(app) as env:
+        assert await env.client.execute(waits) == "nobody came"
+        assert env.elapsed >= timedelta(days=9)

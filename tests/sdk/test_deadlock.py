@@ -1,0 +1,154 @@
+"""Turns that do not end by themselves are ended, and only those."""
+
+import asyncio
+import threading
+import time
+
+
+import pytest
+
+from perdure.model.program import TurnFailed
+from perdure.sdk import deadlock, workflow
+from perdure.sdk.app import App
+from perdure.sdk.deadlock import TurnInterrupted, watch_of_thread
+from perdure.sdk.program import ProgramSettings
+from tests.sdk.fake_kernel import FakeKernel
+
+app = App("test")
+QUICK = ProgramSettings(deadlock_timeout_seconds=0.1)
+
+
+@app.workflow
+async def spins() -> None:
+    while True:
+        pass
+
+
+def test_an_endless_loop_fails_the_turn_and_names_the_line() -> None:
+    failed = FakeKernel(spins, settings=QUICK).try_turn()
+    assert isinstance(failed, TurnFailed)
+    assert failed.cause == "WORKFLOW_WORKER_UNHANDLED_FAILURE"
+    assert failed.failure.type == "DeadlockError"
+    for part in ("'spins'", "(w)", "0.1 seconds", "test_deadlock.py:", "in spins"):
+        assert part in failed.failure.message
+
+
+@app.workflow
+async def spins_stubbornly() -> None:
+    caught = 0
+    while caught < 3:
+        try:
+            while True:
+                pass
+        except BaseException:
+            caught += 1
+
+
+def test_code_that_catches_everything_is_interrupted_again_and_fails_all_the_same() -> None:
+    failed = FakeKernel(spins_stubbornly, settings=QUICK).try_turn()
+    assert isinstance(failed, TurnFailed)
+    assert failed.failure.type == "DeadlockError"
+
+
+@app.workflow
+class Asked:
+    async def run(self) -> None:
+        await workflow.sleep(1)
+
+    @workflow.query
+    def spin(self) -> None:
+        while True:
+            pass
+
+
+def test_a_query_is_interrupted_too_and_the_run_goes_on() -> None:
+    run = FakeKernel(Asked, settings=QUICK)
+    run.turn()
+    assert run.query("spin").type == "DeadlockError"
+    run.fire().turn()
+    assert run.result is None
+
+
+@app.workflow
+async def slow_but_ends(seconds: float) -> str:
+    with workflow.unguarded():
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            pass
+    return "done"
+
+
+def test_without_a_limit_nothing_is_interrupted() -> None:
+    run = FakeKernel(slow_but_ends, 0.5, settings=ProgramSettings(deadlock_timeout_seconds=None))
+    run.turn()
+    assert run.result == "done"
+
+
+def test_stuck_in_c_is_logged_and_fails_once_it_returns(caplog: pytest.LogCaptureFixture) -> None:
+    lock = threading.Lock()
+    lock.acquire()
+
+    @app.workflow(name="blocks")
+    async def blocks() -> None:
+        lock.acquire(timeout=0.6)
+
+    failed = FakeKernel(blocks, settings=QUICK).try_turn()
+    assert isinstance(failed, TurnFailed)
+    assert failed.failure.type == "DeadlockError"
+    assert "cannot be interrupted there" in caplog.text
+
+
+def test_turns_that_end_at_the_limit_are_never_interrupted_later() -> None:
+    # Turns whose length is about the time limit, so that the watchdog often decides while they end.
+    settings = ProgramSettings(deadlock_timeout_seconds=0.02)
+    outcomes = set()
+    try:
+        for number in range(120):
+            run = FakeKernel(slow_but_ends, 0.015 + number % 12 * 0.004, settings=settings)
+            started = run.try_turn()
+            outcomes.add(type(started))
+            assert isinstance(started, (list, TurnFailed))
+            # Were an interruption still under way, it would come here.
+            sum(range(2000))
+    except TurnInterrupted:  # pragma: no cover
+        pytest.fail("interrupted outside of a turn")
+    assert outcomes == {list, TurnFailed}
+
+
+def test_an_interruption_between_the_end_and_the_clean_up_still_cleans_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worst moment: the exception is raised in what follows the turn."""
+    watch = watch_of_thread()
+    original = deadlock.Watch.end
+    calls: list[str] = []
+
+    def end(self: deadlock.Watch) -> str:
+        calls.append("end")
+        if len(calls) == 1:
+            raise TurnInterrupted
+        return original(self)
+
+    monkeypatch.setattr(deadlock.Watch, "end", end)
+    failed = FakeKernel(slow_but_ends, 0.0, settings=QUICK).try_turn()
+    assert isinstance(failed, TurnFailed)
+    assert watch.turn is None
+    with pytest.raises(RuntimeError):
+        asyncio.get_running_loop()
+
+
+def test_time_spent_suspended_does_not_count() -> None:
+    watch = deadlock.Watch(threading.get_ident())
+    watch.begin("a turn", 2.0)
+    watch.poll(0.5)
+    # However long the machine slept between two polls, it is one poll.
+    watch.poll(0.5)
+    assert not watch.suspected
+    assert watch.end() == ""
+
+
+def test_a_debugged_turn_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadlock, "_is_debugged", lambda frame: True)
+    run = FakeKernel(slow_but_ends, 0.4, settings=QUICK)
+    run.turn()
+    assert run.result == "done"
+
+
