@@ -57,8 +57,62 @@ from perdure.model.options import RunStatus
 from perdure.sdk import activity, workflow
 from perdure.sdk.app import App
 from perdure.sdk.client import Client
+from perdure.sdk.codec import Codec
+from perdure.sdk.converter import Converter
+from perdure.sdk.handles import Run, UpdateHandle
 from perdure.sdk.references import Message, message
 from perdure.sdk.replay import History, replay
 from perdure.sdk.retry import Retry
+from perdure.sdk.starting import StartOptions
+
+__all__ = [
+    "ActivityError",
+    "AlreadyExistsError",
+    "App",
+    "ApplicationError",
+    "CancelledError",
+    "ChildWorkflowError",
+    "Client",
+    "Codec",
+    "Converter",
+    "DEFAULT_STORE",
+    "DeadlockError",
+    "FailureError",
+    "History",
+    "InvalidArgumentError",
+    "InvariantError",
+    "LimitExceededError",
+    "Limits",
+    "Message",
+    "NonDeterminismError",
+    "NotAllowedInWorkflowError",
+    "NotFoundError",
+    "PerdureError",
+    "PermissionDeniedError",
+    "QueryFailedError",
+    "Retry",
+    "Run",
+    "RunClosedError",
+    "RunStatus",
+    "ServerError",
+    "Settings",
+    "StartOptions",
+    "StoreConflictError",
+    "StoreCorruptError",
+    "StoreError",
+    "StoreLockedError",
+    "StoreVersionError",
+    "TerminatedError",
+    "TimeoutError",
+    "UpdateFailedError",
+    "UpdateHandle",
+    "WorkflowFailedError",
+    "activity",
+    "backup",
+    "message",
+    "open",
+    "replay",
+    "workflow",
+]
 
 __version__ = "0.1.0"

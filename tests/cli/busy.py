@@ -4,8 +4,9 @@ import asyncio
 import itertools
 import sys
 
-import perdure
 from tests.cli.orders import Order, app, echo, fulfil, ship
+
+import perdure
 
 
 async def work(path: str) -> None:

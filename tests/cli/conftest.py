@@ -34,7 +34,9 @@ Perdure = Callable[..., Outcome]
 @pytest.fixture(scope="session")
 def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store") / "shop.db"
-    subprocess.run([sys.executable, str(HERE / "orders.py"), str(path)], check=True, timeout=60, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, str(HERE / "orders.py"), str(path)], check=True, timeout=60, stderr=subprocess.DEVNULL
+    )
     return path
 
 
@@ -69,7 +71,9 @@ def process() -> Perdure:
 
     def run(*arguments: object, **env: str) -> Outcome:
         command = [sys.executable, "-m", "perdure", *(str(argument) for argument in arguments)]
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, env={**os.environ, **env}, check=False)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", timeout=60, env={**os.environ, **env}, check=False
+        )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     return run

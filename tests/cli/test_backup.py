@@ -66,5 +66,7 @@ def test_a_damaged_copy_is_told_and_does_not_replace_a_good_one(perdure: Perdure
         file.seek((page - 1) * 4096)
         file.write(b"\xab" * 4096)
     outcome = perdure("backup", store, target, "--force")
-    assert outcome.exit_code == 1 and "damaged" in outcome.lines[0] and str(tmp_path / "copy.db.new") in outcome.lines[0]
+    assert (
+        outcome.exit_code == 1 and "damaged" in outcome.lines[0] and str(tmp_path / "copy.db.new") in outcome.lines[0]
+    )
     assert target.read_bytes() == good

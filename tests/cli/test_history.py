@@ -4,14 +4,15 @@ import json
 import re
 from typing import get_args
 
+from tests.cli.conftest import Perdure
+from tests.cli.orders import LARGE
+
 from perdure.cli.events_view import ATTRIBUTES, event_json
 from perdure.cli.times import TimeStyle
 from perdure.cli.values import attribute_text
 from perdure.model.events import ActivityTaskScheduled, Event
 from perdure.model.options import RetryPolicy
 from perdure.model.payloads import Payload
-from tests.cli.conftest import Perdure
-from tests.cli.orders import LARGE
 
 
 def test_events_are_listed_with_the_attributes_that_matter(perdure: Perdure, store):
@@ -88,7 +89,13 @@ def test_every_type_of_event_has_its_attributes_and_they_exist():
 
 def test_an_event_is_whole_in_json_whatever_its_attributes():
     event = ActivityTaskScheduled(
-        5, 1, "1", "work", "default", (Payload(b'{"a": 1.10}'), Payload(b"\xff", "binary/x")), retry_policy=RetryPolicy()
+        5,
+        1,
+        "1",
+        "work",
+        "default",
+        (Payload(b'{"a": 1.10}'), Payload(b"\xff", "binary/x")),
+        retry_policy=RetryPolicy(),
     )
     shown = event_json(event)
     assert shown["attributes"].keys() == set(ActivityTaskScheduled.__struct_fields__) - {"id", "time"}

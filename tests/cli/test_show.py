@@ -5,12 +5,11 @@ import re
 import sqlite3
 
 import pytest
-
-from tests.cli.conftest import Perdure
+from tests.cli.conftest import Outcome, Perdure
 from tests.cli.orders import LARGE
 
 
-def section(outcome, title: str) -> list[str]:
+def section(outcome: Outcome, title: str) -> list[str]:
     lines = outcome.lines[outcome.lines.index(title) + 1 :]
     return lines[: lines.index("")] if "" in lines else lines
 
@@ -102,7 +101,7 @@ def test_an_ambiguous_run_id_names_the_candidates(perdure: Perdure, store):
 @pytest.mark.parametrize(
     ("workflow_id", "hint"),
     [
-        ("order-O", "Did you mean order-0 or order-2 or order-1?"),
+        ("order-O", "Did you mean order-2, order-1 or order-0?"),
         ("dear", "Did you mean order-dear?"),
         ("elsewhere", "There is one in another namespace: add --namespace other."),
         ("zzzzzz", "See what there is with perdure list."),

@@ -53,8 +53,16 @@ def test_moments():
     [
         (Payload(b'{"a" : [1, 2.50]}'), '{"a":[1,2.50]}', b'{"encoding":"json/plain","value":{"a":[1,2.50]}}'),
         (Payload(b"", NULL), "null", b'{"encoding":"binary/null","value":null}'),
-        (Payload(b"\xff\x00", "binary/plain"), "<binary/plain, 2 bytes>", b'{"encoding":"binary/plain","base64":"/wA="}'),
-        (Payload(b"{broken", "json/plain"), "<json/plain, 7 bytes>", b'{"encoding":"json/plain","base64":"e2Jyb2tlbg=="}'),
+        (
+            Payload(b"\xff\x00", "binary/plain"),
+            "<binary/plain, 2 bytes>",
+            b'{"encoding":"binary/plain","base64":"/wA="}',
+        ),
+        (
+            Payload(b"{broken", "json/plain"),
+            "<json/plain, 7 bytes>",
+            b'{"encoding":"json/plain","base64":"e2Jyb2tlbg=="}',
+        ),
         (Payload(b'"\xff"'), "<json/plain, 3 bytes>", b'{"encoding":"json/plain","base64":"Iv8i"}'),
         (Payload(b"1" * 40), "1" * 40, b'{"encoding":"json/plain","value":' + b"1" * 40 + b"}"),
         (

@@ -2,14 +2,12 @@
 
 import json
 import os
-import pty
 import shutil
 import sqlite3
 import subprocess
 import sys
 
 import pytest
-
 from tests.cli.conftest import Perdure
 
 
@@ -22,11 +20,14 @@ def test_a_sound_store(perdure: Perdure, store):
     outcome = perdure("verify", store)
     assert outcome.exit_code == 0 and not outcome.err
     assert outcome.out.startswith("All is as it must be: 17 runs in ")
-    assert json.loads(perdure("verify", store, "--json").out).items() >= {
-        "kind": "summary",
-        "runs": 17,
-        "findings": 0,
-    }.items()
+    assert (
+        json.loads(perdure("verify", store, "--json").out).items()
+        >= {
+            "kind": "summary",
+            "runs": 17,
+            "findings": 0,
+        }.items()
+    )
 
 
 OF_SHIP = "WHERE key = (SELECT key FROM runs WHERE workflow_id = 'ship-1')"
@@ -91,6 +92,7 @@ def test_a_file_that_is_no_store_is_an_error(perdure: Perdure, tmp_path):
 
 
 def test_a_terminal_gets_a_bar_that_vanishes(store):
+    pty = pytest.importorskip("pty")
     reader, writer = pty.openpty()
     done = subprocess.run(
         [sys.executable, "-m", "perdure", "verify", str(store)],

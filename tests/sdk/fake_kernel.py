@@ -1,7 +1,7 @@
 """The least engine that can drive a program: it turns commands into events, numbers them, and keeps the whole history.
 
-A story in a test alternates inputs (``complete``, ``fire``, ``signal`` ...) and turns. ``check_replay`` then takes every turn again on
-fresh programs, from the history alone, and compares the commands.
+A story in a test alternates inputs (``complete``, ``fire``, ``signal`` ...) and turns. ``check_replay`` then takes
+every turn again on fresh programs, from the history alone, and compares the commands.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,12 @@ class FakeKernel:
         self.memo: dict[str, Any] = {}
         self.closing: e.Event | None = None
         self.add(
-            e.WorkflowExecutionStarted, "w", self.definition.name, "default", self.converter.to_payloads(args), **started
+            e.WorkflowExecutionStarted,
+            "w",
+            self.definition.name,
+            "default",
+            self.converter.to_payloads(args),
+            **started,
         )
         self.program = self.new_program()
 
@@ -70,7 +75,9 @@ class FakeKernel:
         return commands
 
     def try_turn(self, *updates: tuple[str, str, tuple[Any, ...]]) -> list[c.AnyCommand] | TurnFailed:
-        admitted = [e.UpdateAdmitted(0, self.now, id, name, self.converter.to_payloads(args)) for id, name, args in updates]
+        admitted = [
+            e.UpdateAdmitted(0, self.now, id, name, self.converter.to_payloads(args)) for id, name, args in updates
+        ]
         scheduled = self.add(e.WorkflowTaskScheduled, "default")
         started = self.add(e.WorkflowTaskStarted, scheduled.id)
         taken = self.program.turn(self.events[self.seen :], admitted)
@@ -93,7 +100,11 @@ class FakeKernel:
         match command:
             case c.ScheduleActivityTask():
                 event = self.add(
-                    e.ActivityTaskScheduled, command.activity_id, command.activity_type, command.task_queue, command.input
+                    e.ActivityTaskScheduled,
+                    command.activity_id,
+                    command.activity_type,
+                    command.task_queue,
+                    command.input,
                 )
                 assert command.activity_id not in self.activities
                 self.activities[command.activity_id] = event
@@ -119,7 +130,10 @@ class FakeKernel:
                 self.closing = self.add(e.WorkflowExecutionContinuedAsNew, "next", "", "", command.input)
             case c.StartChildWorkflowExecution():
                 self.children[command.workflow_id] = self.add(
-                    e.StartChildWorkflowExecutionInitiated, command.workflow_id, command.workflow_type, command.task_queue
+                    e.StartChildWorkflowExecutionInitiated,
+                    command.workflow_id,
+                    command.workflow_type,
+                    command.task_queue,
                 )
             case c.SignalExternalWorkflowExecution():
                 self.externals.append(
@@ -140,9 +154,7 @@ class FakeKernel:
                 self.add(e.WorkflowPropertiesModified, command.upserted_memo)
             case c.AcceptUpdate():
                 update = next(update for update in admitted if update.update_id == command.update_id)
-                event = self.add(
-                    e.WorkflowExecutionUpdateAccepted, command.update_id, update.update_name, update.input
-                )
+                event = self.add(e.WorkflowExecutionUpdateAccepted, command.update_id, update.update_name, update.input)
                 self.updates[command.update_id] = event.id
             case c.RejectUpdate():
                 self.rejected[command.update_id] = command.failure
@@ -159,9 +171,7 @@ class FakeKernel:
 
     def find(self, activity: str) -> e.ActivityTaskScheduled:
         """A pending activity, by its type or its id."""
-        return next(
-            event for id, event in self.activities.items() if activity in (event.activity_type, id)
-        )
+        return next(event for id, event in self.activities.items() if activity in (event.activity_type, id))
 
     def complete(self, activity: str, value: Any = None) -> "FakeKernel":
         scheduled = self.find(activity)
@@ -277,7 +287,10 @@ class FakeKernel:
         return self
 
     def check_replay(self) -> None:
-        """Every turn, taken again from the history before it, gives the same commands; so does the whole history at once."""
+        """Every turn, taken again from the history before it, gives the same commands.
+
+        So does the whole history at once.
+        """
         for started_id, updates, commands in self.turns:
             program = self.new_program()
             taken = program.turn(self.events[:started_id], updates)

@@ -4,15 +4,15 @@ import asyncio
 import threading
 import time
 
-
 import pytest
+from tests.sdk.fake_kernel import FakeKernel
 
 from perdure.model.program import TurnFailed
 from perdure.sdk import deadlock, workflow
 from perdure.sdk.app import App
-from perdure.sdk.deadlock import TurnInterrupted, watch_of_thread
+from perdure.sdk.deadlock import TurnInterrupted, Watch, stage_of_thread
 from perdure.sdk.program import ProgramSettings
-from tests.sdk.fake_kernel import FakeKernel
+from perdure.sdk.turns import Stage
 
 app = App("test")
 QUICK = ProgramSettings(deadlock_timeout_seconds=0.1)
@@ -117,32 +117,33 @@ def test_turns_that_end_at_the_limit_are_never_interrupted_later() -> None:
 
 def test_an_interruption_between_the_end_and_the_clean_up_still_cleans_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worst moment: the exception is raised in what follows the turn."""
-    watch = watch_of_thread()
-    original = deadlock.Watch.end
+    original = Stage.leave
     calls: list[str] = []
 
-    def end(self: deadlock.Watch) -> str:
-        calls.append("end")
+    def leave(self: Stage) -> str:
+        calls.append("leave")
         if len(calls) == 1:
             raise TurnInterrupted
         return original(self)
 
-    monkeypatch.setattr(deadlock.Watch, "end", end)
+    monkeypatch.setattr(Stage, "leave", leave)
     failed = FakeKernel(slow_but_ends, 0.0, settings=QUICK).try_turn()
     assert isinstance(failed, TurnFailed)
-    assert watch.turn is None
+    assert stage_of_thread().run is None
     with pytest.raises(RuntimeError):
         asyncio.get_running_loop()
 
 
 def test_time_spent_suspended_does_not_count() -> None:
-    watch = deadlock.Watch(threading.get_ident())
-    watch.begin("a turn", 2.0)
-    watch.poll(0.5)
+    run = FakeKernel(slow_but_ends, 0.0).program._run
+    stage = Stage(threading.get_ident(), lambda thread_id: None)
+    watch = Watch(stage)
+    stage.enter(run, 2.0)
     # However long the machine slept between two polls, it is one poll.
-    watch.poll(0.5)
-    assert not watch.suspected
-    assert watch.end() == ""
+    for _ in range(3):
+        watch.poll(0.5)
+        assert not stage.suspected
+    assert stage.leave() == ""
 
 
 def test_a_debugged_turn_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,5 +151,3 @@ def test_a_debugged_turn_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     run = FakeKernel(slow_but_ends, 0.4, settings=QUICK)
     run.turn()
     assert run.result == "done"
-
-

@@ -21,13 +21,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.sdk import guarded_helpers
+from tests.sdk.fake_kernel import FakeKernel
 
 from perdure.model.errors import NotAllowedInWorkflowError
 from perdure.model.program import TurnFailed
 from perdure.sdk import workflow
 from perdure.sdk.app import App
-from tests.sdk import guarded_helpers
-from tests.sdk.fake_kernel import FakeKernel
 
 app = App("test")
 
@@ -211,7 +211,7 @@ def test_guards_can_live_in_a_class_and_be_pickled() -> None:
     FakeKernel(waits)
 
     class Formatter(logging.Formatter):
-        converter = time.gmtime
+        converter = time.gmtime  # type: ignore[assignment]
 
     record = logging.LogRecord("x", 20, "f", 1, "m", (), None)
     assert Formatter("%(asctime)s").format(record)

@@ -6,13 +6,13 @@ import decimal
 from typing import Any
 
 import pytest
+from tests.sdk.fake_kernel import FakeKernel
 
 from perdure.model import commands as c
 from perdure.model.errors import NotAllowedInWorkflowError
 from perdure.model.options import SECOND_NS
 from perdure.sdk.app import App
 from perdure.sdk.loop import WorkflowLoop, WorkflowTask
-from tests.sdk.fake_kernel import FakeKernel
 
 app = App("test")
 
@@ -241,7 +241,12 @@ async def _inside_task() -> None:
     assert not isinstance(failed, list)
     assert asyncio.get_running_loop() is outer
     seen: asyncio.Future[None] = outer.create_future()
-    outer.call_soon(lambda: (_look_around(), seen.set_result(None)))
+
+    def callback() -> None:
+        _look_around()
+        seen.set_result(None)
+
+    outer.call_soon(callback)
     await seen
 
 
@@ -279,8 +284,8 @@ async def forgets() -> str:
     async def fails() -> None:
         raise ValueError("nobody listens")
 
-    asyncio.create_task(fails())
-    asyncio.create_task(asyncio.sleep(3600))
+    asyncio.create_task(fails())  # noqa: RUF006
+    asyncio.create_task(asyncio.sleep(3600))  # noqa: RUF006
     await asyncio.sleep(0)
     return "done"
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.sdk.fake_kernel import FakeKernel
 
 from perdure.model import commands as c
 from perdure.model.errors import ApplicationError
@@ -13,7 +14,6 @@ from perdure.model.failures import Failure
 from perdure.model.program import TurnFailed
 from perdure.sdk import workflow
 from perdure.sdk.app import App
-from tests.sdk.fake_kernel import FakeKernel
 
 app = App("test")
 
@@ -243,7 +243,7 @@ def test_signals_are_received_in_order() -> None:
 
 
 @app.workflow
-async def many_receivers() -> list[str]:
+async def many_receivers() -> tuple[str, str, str]:
     async def receive(timeout: float) -> str:
         return await workflow.receive("x", str, timeout=timeout, default="none")
 

@@ -1,20 +1,19 @@
 """Stories of programs: what happens, and what they ask for."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from tests.sdk.fake_kernel import FakeKernel
 
 from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model.errors import ActivityError, ApplicationError
 from perdure.model.failures import Failure, FailureKind, TimeoutType
-from perdure.model.options import SECOND_NS, CancellationType
+from perdure.model.options import SECOND_NS
 from perdure.model.program import TurnFailed
 from perdure.sdk import workflow
 from perdure.sdk.app import App
-from tests.sdk.fake_kernel import FakeKernel
 
 app = App("test")
 

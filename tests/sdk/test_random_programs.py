@@ -5,12 +5,12 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.sdk.fake_kernel import FakeKernel
 
 from perdure.model.errors import ApplicationError
 from perdure.model.events import ActivityTaskCancelRequested
 from perdure.sdk import workflow
 from perdure.sdk.app import App
-from tests.sdk.fake_kernel import FakeKernel
 
 app = App("test")
 
@@ -196,7 +196,9 @@ def branches(ops: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[list[Any]]:
 
 programs = st.recursive(leaves, branches, max_leaves=12)
 inputs = st.tuples(
-    st.sampled_from(["complete"] * 4 + ["fire"] * 3 + ["fail", "stop", "child", "signal", "s", "update", "cancel", "evict"]),
+    st.sampled_from(
+        ["complete"] * 4 + ["fire"] * 3 + ["fail", "stop", "child", "signal", "s", "update", "cancel", "evict"]
+    ),
     st.integers(0, 5),
 )
 circumstances = st.lists(st.lists(inputs, min_size=1, max_size=4), max_size=12)
@@ -213,7 +215,9 @@ def apply(run: FakeKernel, kind: str, number: int) -> None:
             run.fail(activity)
         case "stop" if activity:
             scheduled = run.activities[activity].id
-            if any(isinstance(e, ActivityTaskCancelRequested) and e.scheduled_event_id == scheduled for e in run.events):
+            if any(
+                isinstance(e, ActivityTaskCancelRequested) and e.scheduled_event_id == scheduled for e in run.events
+            ):
                 run.cancelled(activity)
         case "fire" if run.timers:
             run.fire()
@@ -229,6 +233,8 @@ def apply(run: FakeKernel, kind: str, number: int) -> None:
             run.cancel()
         case "evict":
             run.evict()
+        case _:
+            pass
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=300)

@@ -1,10 +1,11 @@
 """Histories kept in files, and code that no longer does what they say."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from tests.sdk.fake_kernel import FakeKernel
 
 from perdure.model import events as e
 from perdure.model.errors import InvalidArgumentError, NonDeterminismError
@@ -16,7 +17,6 @@ from perdure.model.program import TurnFailed
 from perdure.sdk import workflow
 from perdure.sdk.app import App
 from perdure.sdk.replay import History, replay
-from tests.sdk.fake_kernel import FakeKernel
 
 app = App("test")
 
@@ -92,9 +92,9 @@ def history() -> History:
     return run.history
 
 
-def today(code: Callable[[], Awaitable[Any]]) -> App:
+def today(code: Callable[[], Coroutine[Any, Any, Any]]) -> App:
     app = App("today")
-    app.workflow(name="pay")(code)  # type: ignore[call-overload]
+    app.workflow(name="pay")(code)
     return app
 
 
@@ -102,7 +102,7 @@ def test_unchanged_code_replays() -> None:
     replay(today(_original), history())
 
 
-DIFFERENCES: dict[Callable[[], Awaitable[Any]], str] = {
+DIFFERENCES: dict[Callable[[], Coroutine[Any, Any, Any]], str] = {
     _other_activity: (
         "At event 5, the history has ActivityTaskScheduled(activity_id='1', activity_type='charge'), "
         "but the code asked for ScheduleActivityTask(activity_id='1', activity_type='ship')."
@@ -126,7 +126,7 @@ DIFFERENCES: dict[Callable[[], Awaitable[Any]], str] = {
 
 
 @pytest.mark.parametrize("code", DIFFERENCES, ids=lambda code: code.__name__)
-def test_the_first_difference_is_named(code: Callable[[], Awaitable[Any]]) -> None:
+def test_the_first_difference_is_named(code: Callable[[], Coroutine[Any, Any, Any]]) -> None:
     with pytest.raises(NonDeterminismError) as raised:
         replay(today(code), history())
     assert DIFFERENCES[code] in str(raised.value)
@@ -154,7 +154,9 @@ def test_a_history_is_the_same_after_a_file() -> None:
 
 def test_every_kind_of_value_survives_a_file() -> None:
     payloads = (Payload(b"\xff\x00"), Payload(b"1", metadata={"k": b"\xfe"}))
-    failure = Failure("m", FailureKind.TIMEOUT, details=payloads, cause=Failure("c"), timeout_type=TimeoutType.HEARTBEAT)
+    failure = Failure(
+        "m", FailureKind.TIMEOUT, details=payloads, cause=Failure("c"), timeout_type=TimeoutType.HEARTBEAT
+    )
     started = e.WorkflowExecutionStarted(
         1,
         2,
@@ -179,7 +181,10 @@ def test_every_kind_of_value_survives_a_file() -> None:
         (b"nonsense", "this is not a history"),
         (b'{"workflow_id": "w", "run_id": "r", "events": []}', "begins with the event WorkflowExecutionStarted"),
         (b'{"workflow_id": "w", "run_id": "r", "events": [{"type": "Unheard"}]}', "no known type"),
-        (b'{"workflow_id": "w", "run_id": "r", "events": [{"type": "TimerFired", "x": 1}]}', "TimerFired cannot be read"),
+        (
+            b'{"workflow_id": "w", "run_id": "r", "events": [{"type": "TimerFired", "x": 1}]}',
+            "TimerFired cannot be read",
+        ),
     ],
 )
 def test_what_is_no_history(data: bytes, message: str) -> None:

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
+from tests.sdk.fake_kernel import FakeKernel
 
 from perdure.sdk import teardown, workflow
 from perdure.sdk.app import App
-from tests.sdk.fake_kernel import FakeKernel
 
 app = App("test")
 trace: list[str] = []

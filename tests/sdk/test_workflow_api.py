@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.sdk.fake_kernel import START, FakeKernel
 
 from perdure.model import commands as c
 from perdure.model import events as e
@@ -16,7 +17,6 @@ from perdure.model.options import SECOND_NS, ParentClose
 from perdure.model.program import TurnFailed
 from perdure.sdk import workflow
 from perdure.sdk.app import App
-from tests.sdk.fake_kernel import START, FakeKernel
 
 app = App("test")
 
@@ -263,9 +263,7 @@ def test_a_child_that_fails_fails_its_parent(
 def test_a_child_whose_id_is_taken() -> None:
     run = FakeKernel(parent)
     run.turn()
-    run.add(
-        e.StartChildWorkflowExecutionFailed, "c", "child", "WORKFLOW_ALREADY_EXISTS", run.children.pop("c").id
-    )
+    run.add(e.StartChildWorkflowExecutionFailed, "c", "child", "WORKFLOW_ALREADY_EXISTS", run.children.pop("c").id)
     run.turn()
     assert "could not start: WORKFLOW_ALREADY_EXISTS" in run.failure.message
     run.check_replay()
@@ -292,7 +290,9 @@ def test_a_child_can_be_held_on_to() -> None:
     run.child_started("r_1", "run-1").turn()
     run.child_started("nanny", "run-2")
     assert run.turn() == [
-        c.SignalExternalWorkflowExecution(RunAddress("", "nanny", "run-2"), "poke", run.converter.to_payloads([3]), True)
+        c.SignalExternalWorkflowExecution(
+            RunAddress("", "nanny", "run-2"), "poke", run.converter.to_payloads([3]), True
+        )
     ]
     run.child_completed("r_1", "ONE").delivered().turn()
     commands = run.fire().turn()
@@ -652,4 +652,3 @@ def test_continue_as_new_checks_the_arguments() -> None:
     failed = FakeKernel(forgets_arguments, 1).try_turn()
     assert isinstance(failed, TurnFailed)
     assert "missing a required argument: 'n'" in failed.failure.message
-

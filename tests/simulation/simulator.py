@@ -1136,10 +1136,12 @@ class Simulation:
 
     def _id_was_used_between(self, first_run_id: str, run: Run) -> bool:
         """Whether somebody else has used the workflow id since, so that the request can't be known as a repeat."""
-        runs = [self.store.ledgers[key].shadow for key, name in self.store.names.items() if name == run.workflow_id]
-        return any(
-            other is not None and other.started.first_execution_run_id not in (first_run_id, run.run_id) for other in runs
-        )
+        for key, name in self.store.names.items():
+            other = self.store.ledgers[key].shadow
+            if name == run.workflow_id and other is not None:
+                if other.run_id in self.forked or other.started.first_execution_run_id not in (first_run_id, run.run_id):
+                    return True
+        return False
 
     def _check_orphan(self, run: Run, all_runs: dict[str, Run]) -> None:
         """A parent that has closed has done to its children what it said."""

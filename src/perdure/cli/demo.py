@@ -15,8 +15,8 @@ perdure demo --keep /tmp/demo --plain"""
 
 
 def demo(
-    orders: Annotated[int, typer.Option("--orders", metavar="N", min=1, help="How many orders are placed.")] = 100,
-    kills: Annotated[int, typer.Option("--kills", metavar="N", min=0, help="How often the engine is killed.")] = 10,
+    orders: Annotated[int, typer.Option("--orders", metavar="N", min=1, help="How many orders are placed.")] = 300,
+    kills: Annotated[int, typer.Option("--kills", metavar="N", min=0, help="How often the engine is killed.")] = 5,
     seed: Annotated[
         int,
         typer.Option(
@@ -31,7 +31,7 @@ def demo(
     ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines instead of a live view.")] = False,
 ) -> None:
-    """Run hundreds of orders while the engine is killed again and again, and count what was lost or done twice."""
+    """Place orders while the engine is killed again and again, and see what was lost or done twice: nothing."""
     from perdure.demo.main import run
 
     raise typer.Exit(run(orders=orders, kills=kills, seed=seed, keep=keep, plain=plain))

@@ -125,7 +125,8 @@ def _similar_files(path: Path) -> str:
 
 
 def _alternatives(names: Sequence[str]) -> str:
-    return " or ".join(names)
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 # --- runs

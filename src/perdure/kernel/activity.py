@@ -4,11 +4,13 @@ An attempt is a fact (``ActivityAttemptStarted``) recorded before a worker gets 
 ``max_attempts=1`` nothing can start it again. The history shows ``ActivityTaskStarted`` once, when the last attempt ends, as Temporal's does.
 """
 
+from collections.abc import Sequence
+
 from perdure.kernel import workflow_task
 from perdure.kernel.commit import Commit, Reason, Rejection
 from perdure.kernel.run import Activity, Run
 from perdure.model import events as e
-from perdure.model.commands import RequestCancelActivityTask, ScheduleActivityTask
+from perdure.model.commands import AnyCommand, RequestCancelActivityTask, ScheduleActivityTask
 from perdure.model.failures import Failure, FailureKind, RetryState, TimeoutType
 from perdure.model.options import PAUSED, RetryPolicy
 from perdure.model.payloads import Payloads
@@ -67,11 +69,17 @@ def request_cancel(commit: Commit, command: RequestCancelActivityTask, task_comp
         commit.cancelled.append(command.scheduled_event_id)
 
 
-def end_cancelled(commit: Commit, command: RequestCancelActivityTask) -> None:
-    """All of the turn's commands have become events: an attempt that has not started never will."""
-    activity = commit.run.activities.get(command.scheduled_event_id)
-    if activity is not None and not activity.started_time:
-        _cancel(commit, activity, (), "", started_event_id=0)
+def end_cancelled(commit: Commit, asked: Sequence[AnyCommand]) -> bool:
+    """All of the turn's commands have become events: attempts they cancel that have not started never will. Whether there are any."""
+    is_any = False
+    for command in asked:
+        if command.__class__ is RequestCancelActivityTask:
+            activity = commit.run.activities.get(command.scheduled_event_id)
+            if activity is not None and not activity.started_time:
+                commit.occur(_cancelled(commit, activity, (), "", started_event_id=0))
+                commit.finish_task(command.scheduled_event_id)
+                is_any = True
+    return is_any
 
 
 # --- from workers
@@ -169,7 +177,7 @@ def cancel(commit: Commit, request: CancelActivity) -> Rejection | None:
             f"Activity {activity.scheduled.activity_id} of run {commit.run.run_id} was not asked to cancel; report a failure.",
         )
     started_id = _record_started(commit, activity)
-    _cancel(commit, activity, request.details, request.identity, started_event_id=started_id)
+    _end(commit, activity, _cancelled(commit, activity, request.details, request.identity, started_event_id=started_id))
     return None
 
 
@@ -317,19 +325,17 @@ def _record_started(commit: Commit, activity: Activity) -> int:
     return event_id
 
 
-def _cancel(commit: Commit, activity: Activity, details: Payloads, identity: str, *, started_event_id: int) -> None:
-    _end(
-        commit,
-        activity,
-        e.ActivityTaskCanceled(
-            commit.occurrence_id(),
-            commit.now,
-            activity.scheduled.id,
-            started_event_id,
-            details,
-            activity.cancel_requested_event_id,
-            identity,
-        ),
+def _cancelled(
+    commit: Commit, activity: Activity, details: Payloads, identity: str, *, started_event_id: int
+) -> e.ActivityTaskCanceled:
+    return e.ActivityTaskCanceled(
+        commit.occurrence_id(),
+        commit.now,
+        activity.scheduled.id,
+        started_event_id,
+        details,
+        activity.cancel_requested_event_id,
+        identity,
     )
 
 

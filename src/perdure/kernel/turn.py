@@ -6,7 +6,7 @@ from perdure.kernel import activity, commands, update, workflow_task
 from perdure.kernel.commit import Commit, Rejection
 from perdure.kernel.run import WorkflowTask
 from perdure.model import events as e
-from perdure.model.commands import AnyCommand, RejectUpdate, RequestCancelActivityTask
+from perdure.model.commands import AnyCommand, RejectUpdate
 from perdure.model.requests import CompleteWorkflowTask
 
 
@@ -45,7 +45,4 @@ def finish(commit: Commit, task: WorkflowTask, asked: Sequence[AnyCommand], iden
         for command in asked:
             commands.carry_out(commit, command, completed_id)
     if run.close is None:
-        for command in asked:
-            if command.__class__ is RequestCancelActivityTask:
-                activity.end_cancelled(commit, command)
-        workflow_task.flush(commit)
+        workflow_task.flush(commit, is_news=activity.end_cancelled(commit, asked))

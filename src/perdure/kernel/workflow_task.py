@@ -197,9 +197,9 @@ def force_close(commit: Commit) -> None:
     _number_buffered(commit)
 
 
-def flush(commit: Commit) -> None:
-    """The turn is over: number what came meanwhile, and ask for another turn if there is reason to."""
-    if _number_buffered(commit):
+def flush(commit: Commit, *, is_news: bool) -> None:
+    """The turn is over: number what came meanwhile, and ask for another turn if there is reason to, or ``is_news`` already."""
+    if _number_buffered(commit) or is_news:
         schedule(commit)
     elif any(update.admitted is not None for update in commit.run.updates.values()):
         request(commit)

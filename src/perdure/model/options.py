@@ -28,6 +28,9 @@ class RunStatus(IntEnum):
         """Whether nothing more can happen to the run."""
         return self is not RunStatus.RUNNING and self is not RunStatus.PAUSED
 
+    def __str__(self) -> str:
+        return self.name.lower()
+
 
 # Looking up a member of an enum class costs more than the comparison it is for; these two are compared all the time.
 RUNNING = RunStatus.RUNNING

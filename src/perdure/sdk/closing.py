@@ -37,14 +37,10 @@ def continuation(error: BaseException) -> ContinueAsNew | None:
 
 def closing_command(run: Run) -> c.AnyCommand:
     """The command that ends a run whose code has ended. Raises what is a bug in the code and ends only the turn."""
-    error = run.outcome
+    main, error = run.main, run.outcome
+    assert main is not None
     if error is None:
-        main = run.main
-        assert main is not None
-        if main.cancelled():
-            error = asyncio.CancelledError("the workflow was cancelled")
-        else:
-            error = main.exception()
+        error = main.exception() if not main.cancelled() else asyncio.CancelledError("the workflow was cancelled")
     if error is None:
         result = main.result()
         return c.CompleteWorkflowExecution((run.converter.to_payload(result),) if result is not None else ())

@@ -1,8 +1,8 @@
 """Ending turns that do not end by themselves.
 
-Workflow code shares its thread with everything else, so ``while True: pass`` would stop the engine. A watchdog thread looks
-now and then whether the same turn is still under way. After the time limit it raises ``TurnInterrupted`` in the thread that
-takes the turn, and the turn fails with the line at which it was stuck.
+Workflow code shares its thread with everything else, so ``while True: pass`` would stop the engine. A watchdog thread
+looks now and then whether the same turn is still under way. After the time limit it raises ``TurnInterrupted`` in the
+thread that takes the turn, and the turn fails with the line at which it was stuck.
 
 A turn pays two attribute writes and one read for this. The watchdog must never interrupt what comes after the turn:
 
@@ -11,8 +11,8 @@ A turn pays two attribute writes and one read for this. The watchdog must never 
     (2) reads suspected;                   (B) with lock: if it is still the same turn,
         if set, takes the lock once            interrupt
 
-If (2) reads False it came before (A), so (1) came before (B), which then sees that the turn is over. If it reads True, the
-lock puts it before or behind (B); behind it, an interruption that has not been raised yet is taken back.
+If (2) reads False it came before (A), so (1) came before (B), which then sees that the turn is over. If it reads True,
+the lock puts it before or behind (B); behind it, an interruption that has not been raised yet is taken back.
 """
 
 import ctypes

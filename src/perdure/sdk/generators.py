@@ -1,12 +1,14 @@
 """Async generators of workflows, kept apart from those of the loop that the engine runs on.
 
-Python tells the running loop, by hooks of the thread, when an async generator is used for the first time and when one is dropped
-before its end. The outer loop would close a workflow's generator in a task of its own, outside of any turn. So the outer loop's
-hooks are replaced by ``Hooks``, which passes on what is not a workflow's. It stays in place between turns, until the outer
-loop ends and takes its hooks back: to change them is audited, and would cost more than all the rest of entering a turn.
+Python tells the running loop, by hooks of the thread, when an async generator is used for the first time and when one
+is dropped before its end. The outer loop would close a workflow's generator in a task of its own, outside of any turn.
+So the outer loop's hooks are replaced by ``Hooks``, which passes on what is not a workflow's. It stays in place between
+turns, until the outer loop ends and takes its hooks back: to change them is audited, and would cost more than all the
+rest of entering a turn.
 
-A workflow's generator is closed in the turn in which its last reference goes away, as asyncio would do. What the garbage collector
-finds, and what leaves memory with its run, is not closed at all, since no replay could do that at the same moment.
+A workflow's generator is closed in the turn in which its last reference goes away, as asyncio would do. What the
+garbage collector finds, and what leaves memory with its run, is not closed at all, since no replay could do that at the
+same moment.
 """
 
 import asyncio
@@ -16,10 +18,13 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 Generator = AsyncGenerator[Any, Any]
-Hook = Callable[[Generator], object]
+Hook = Callable[[Generator], None]
 
 _own: set[int] = set()
-"""The ``id`` of each generator that a workflow began to use. One that has ended leaves it here until it is used again."""
+"""The ``id`` of each generator that a workflow began to use.
+
+One that has ended leaves it here until it is used again.
+"""
 
 _collecting = False
 
@@ -59,7 +64,8 @@ class LastHook(FirstHook):
         if id(generator) in _own:
             _own.discard(id(generator))
             if self.is_in_turn() and not _collecting:
-                asyncio.ensure_future(generator.aclose())
+                # The run's loop keeps its tasks itself.
+                asyncio.ensure_future(generator.aclose())  # noqa: RUF006
         elif self.outer is not None:
             self.outer(generator)
 

@@ -105,7 +105,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     __slots__ = ("now_ns", "prune_at", "ready", "run", "start_ns", "task_count", "tasks")
 
     def __init__(self, start_ns: int) -> None:
-        self.run: Run | None = None
+        self.run: Run = None  # type: ignore[assignment]  # set at once by whoever makes both; None again when closed
         self.start_ns = start_ns
         self.now_ns = start_ns
         self.ready: list[Handle | Timer] = []

@@ -115,11 +115,14 @@ def side_effect(fn: Callable[[], T], type: Any = None) -> T:
 def _recorded_effect(run: Run, number: int) -> Payload | None:
     """The result of a side effect, from the events of the turn that is being repeated."""
     for event in run.history[run.history_index + 1 :]:
-        if isinstance(event, e.WorkflowTaskStarted):
-            break
-        is_effect = isinstance(event, e.MarkerRecorded) and event.marker_name == SIDE_EFFECT_MARKER
-        if is_effect and marker_id(event.details) == str(number):
-            return event.details["result"][0]
+        match event:
+            case e.WorkflowTaskStarted():
+                break
+            case e.MarkerRecorded(marker_name=name, details=details) if name == SIDE_EFFECT_MARKER:
+                if marker_id(details) == str(number):
+                    return details["result"][0]
+            case _:
+                pass
     return None
 
 

@@ -202,7 +202,9 @@ class Run(msgspec.Struct, eq=False):
         for task in self.loop.tasks:
             if task.done() and task._log_traceback:
                 task._log_traceback = False
-                self.log_asyncio({"message": f"{task.get_name()} failed, and nobody awaited it", "exception": task.exception()})
+                self.log_asyncio(
+                    {"message": f"{task.get_name()} failed, and nobody awaited it", "exception": task.exception()}
+                )
 
     def close(self) -> None:
         """Let go of everything without running any more of the code. Whatever still reaches this run is refused."""
@@ -239,7 +241,7 @@ class Run(msgspec.Struct, eq=False):
         self.commands = []
         self.awaiting = []
         self.pending = {}
-        loop.run = None
+        loop.run = None  # type: ignore[assignment]  # not used again
 
     # --- what it knows
 

@@ -1,11 +1,11 @@
 """Whose turn it is.
 
-Each thread that takes turns has one ``Stage``, with at most one run on it. While a run is on stage its loop is the running loop of
-the thread, inside whatever loop the engine runs on; ``workflow.*`` finds its run here, the guards look here whether to refuse, and
-the watchdog (``deadlock``) looks here for turns that do not end.
+Each thread that takes turns has one ``Stage``, with at most one run on it. While a run is on stage its loop is the
+running loop of the thread, inside whatever loop the engine runs on; ``workflow.*`` finds its run here, the guards look
+here whether to refuse, and the watchdog (``deadlock``) looks here for turns that do not end.
 
-The stage is looked up by the thread's number. ``asyncio.get_running_loop()`` would tell as well, but up to Python 3.11 it
-asks the operating system for the process's number each time, which costs more than all the rest.
+The stage is looked up by the thread's number. ``asyncio.get_running_loop()`` would tell as well, but up to Python 3.11
+it asks the operating system for the process's number each time, which costs more than all the rest.
 """
 
 import os
@@ -68,7 +68,10 @@ class Stage:
             sys.setprofile(run.profile)
 
     def leave(self) -> str:
-        """The turn is over. Where it was interrupted, if it was. May be called again, when it was interrupted itself."""
+        """The turn is over. Where it was interrupted, if it was.
+
+        May be called again, when it was interrupted itself.
+        """
         run, self.run = self.run, None
         stuck = self._settle_with_watchdog() if self.suspected else ""
         if self.is_entered:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from time import monotonic_ns
 from typing import Any
 
 from perdure.app import Embedded, memory_store
@@ -27,8 +28,8 @@ POLL_SECONDS = 0.001
 class Environment:
     """``client`` talks to an engine whose time is virtual.
 
-    Time stands still while anything can run: a workflow, an activity, or the test itself. It skips to the next timer, time-out or retry
-    when all that is left is to wait, that is, when the test awaits something of a run (its result, an update, its history) or ``sleep``.
+    Time skips to the next timer, time-out or retry when all that is left is to wait, that is, when no workflow and no activity runs and the
+    test awaits something of a run (its result, an update, its history) or ``sleep``. While an activity runs, time passes as it does outside.
     """
 
     def __init__(self, embedded: Embedded, clock: VirtualClock) -> None:
@@ -56,7 +57,12 @@ class Environment:
         """Let virtual time pass, in seconds if a number, and everything happen that comes due in it."""
         seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._clock.call_at(self._clock.now_ns() + round(seconds * SECOND_NS), lambda: woken.done() or woken.set_result(None))
+
+        def wake() -> None:
+            if not woken.done():
+                woken.set_result(None)
+
+        self._clock.call_at(self._clock.now_ns() + round(seconds * SECOND_NS), wake)
         self._sleepers += 1
         try:
             await woken
@@ -64,15 +70,14 @@ class Environment:
             self._sleepers -= 1
 
     async def keep_time(self) -> None:
-        """Skip time whenever nothing can run."""
+        """Skip time whenever nothing can run. While an activity runs, time passes as it does outside."""
         quiet = 0
         while True:
             await asyncio.sleep(0)
             if not self._is_quiet():
                 quiet = 0
                 if self._embedded.is_busy:
-                    # Something real is under way, such as an activity's own I/O: look again soon, without spinning.
-                    await asyncio.sleep(POLL_SECONDS)
+                    await self._pass_real_time()
                 continue
             quiet += 1
             if quiet < QUIET_ROUNDS:
@@ -80,6 +85,11 @@ class Environment:
             quiet = 0
             if not self._skip():
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def _pass_real_time(self) -> None:
+        began = monotonic_ns()
+        await asyncio.sleep(POLL_SECONDS)
+        self._clock.advance_to(self._clock.now_ns() + monotonic_ns() - began)
 
     def _is_quiet(self) -> bool:
         return not self._embedded.is_busy and not self._clock.has_due()
@@ -98,6 +108,7 @@ async def environment(
     mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
     start_time: datetime | None = None,
     namespace: str = DEFAULT_NAMESPACE,
+    **worker_options: Any,
 ) -> AsyncIterator[Environment]:
     """An engine in memory with a virtual clock.
 
@@ -106,11 +117,12 @@ async def environment(
         mocks: functions to run in place of activities, by activity or by name.
         start_time: the virtual time it begins at; now, without one.
         namespace: that the client works in.
+        worker_options: as for ``perdure.open``: ``task_queues``, ``max_async``, ``max_threads``, ``max_processes``, ``identity``.
     """
     begin = start_time or datetime.now(UTC)
     clock = VirtualClock(int(begin.timestamp() * 1e6) * 1000)
     settings = Settings(timer_horizon_ns=_CENTURY_NS, retention_sweep_ns=_CENTURY_NS)
-    embedded = Embedded(apps, memory_store(), clock, settings=settings, mocks=mocks, namespace=namespace)
+    embedded = Embedded(apps, memory_store(), clock, settings=settings, mocks=mocks, namespace=namespace, **worker_options)
     await embedded.open()
     env = Environment(embedded, clock)
     keeper = asyncio.create_task(env.keep_time())

@@ -47,7 +47,7 @@ class MemoryStore:
             self._disk.check(batch)
             self._disk.apply(batch)
         except StoreError as refusal:
-            error = refusal
+            error = refusal.with_traceback(None)
         asyncio.get_running_loop().call_soon(done, error)
 
     def find(
@@ -113,7 +113,7 @@ class MemoryStore:
             self._check_owner()
             self._disk.delete(keys)
         except StoreError as refusal:
-            error = refusal
+            error = refusal.with_traceback(None)
         asyncio.get_running_loop().call_soon(done, error)
 
     async def namespaces(self) -> Sequence[Namespace]:

@@ -53,6 +53,12 @@ def connect_reader(path: str) -> sqlite3.Connection:
     connection = _connect_read_only(path)
     try:
         _check_ours(connection, path)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version < newest_version():
+            raise StoreError(
+                f"{path} has version {version}, which can't be read before it is brought up to {newest_version()}; "
+                "open it once with an engine"
+            )
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
         connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
@@ -63,7 +69,8 @@ def connect_reader(path: str) -> sqlite3.Connection:
 
 
 def _connect_read_only(path: str) -> sqlite3.Connection:
-    uri = Path(os.path.abspath(path)).as_uri() + "?mode=ro"
+    path = os.path.realpath(path)
+    uri = Path(path).as_uri() + "?mode=ro"
     connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_PATIENCE_SECONDS
     )
@@ -71,9 +78,9 @@ def _connect_read_only(path: str) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        # Even readers need the -shm file, and in a folder that can't be written to there is none. But then nobody
-        # writes.
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or os.path.exists(path + "-wal"):
+        # Even readers need the -shm file, and it can't be made in a folder that is read-only. But there nobody writes.
+        needs_folder = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if not needs_folder or os.path.exists(path + "-wal"):
             raise
         connection = sqlite3.connect(uri + "&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
     except BaseException:

@@ -6,7 +6,7 @@ import sqlite3
 from perdure.model.errors import StoreConflictError, StoreCorruptError, StoreError, StoreLockedError
 
 _FULL = "the disk is full; free some space and go on, nothing recorded is lost"
-_READ_ONLY = "it can't be written to; make the file and its folder writable for this user"
+READ_ONLY = "it can't be written to; make the file and its folder writable for this user"
 _BROKEN = "the disk reported an error; look into the system's log, mend the disk, then open the store again"
 _CANT_OPEN = "the file can't be opened; check that its folder exists and that this user may read and write both"
 
@@ -28,7 +28,7 @@ def _of_sqlite(error: sqlite3.Error) -> tuple[type[StoreError], str]:
         case sqlite3.SQLITE_FULL:
             return StoreError, _FULL
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            return StoreError, _READ_ONLY
+            return StoreError, READ_ONLY
         case sqlite3.SQLITE_CANTOPEN:
             return StoreError, _CANT_OPEN
         case sqlite3.SQLITE_IOERR:
@@ -60,7 +60,7 @@ def _of_system(error: OSError) -> str:
         case errno.ENOSPC | errno.EDQUOT:
             return _FULL
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return _READ_ONLY
+            return READ_ONLY
         case errno.ENOENT | errno.ENOTDIR | errno.EISDIR:
             return _CANT_OPEN
         case _:

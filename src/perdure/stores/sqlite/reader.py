@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from perdure.engine.ports import MessageRow, RunRow, StoredRun, TaskRow, TimerRow
 from perdure.engine.verify import Holding
-from perdure.model.errors import StoreError
+from perdure.model.errors import StoreCorruptError, StoreError
 from perdure.model.options import RunStatus
 from perdure.model.service import Namespace
 from perdure.stores.sqlite import rows
@@ -135,12 +135,15 @@ class SqliteReader:
 
     def damages(self) -> Iterator[str]:
         """What is wrong with the file below the level of runs, one sentence each. Reads the whole file."""
-        found = self._read(_column, "check_file")
-        yield from (f"SQLite: {problem}" for problem in found if problem != "ok")
-        for name, sentence in _MISFITS.items():
-            count = self._read(_number, name)
-            if count:
-                yield sentence.format(count)
+        try:
+            found = self._read(_column, "check_file")
+            yield from (f"SQLite: {problem}" for problem in found if problem != "ok")
+            for name, sentence in _MISFITS.items():
+                count = self._read(_number, name)
+                if count:
+                    yield sentence.format(count)
+        except StoreCorruptError as error:
+            yield str(error)
 
     def holdings(self) -> Iterator[Holding]:
         """All runs in the order of their keys, then whatever belongs to no run; each as it is at one moment."""

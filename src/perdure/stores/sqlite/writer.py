@@ -16,8 +16,8 @@ import msgspec
 from perdure.engine.ports import Done, Opened, RunRow, Write
 from perdure.model.errors import StoreConflictError, StoreError
 from perdure.model.service import Namespace
+from perdure.stores.sqlite import faults
 from perdure.stores.sqlite.connections import connect_writer
-from perdure.stores.sqlite.faults import translated
 from perdure.stores.sqlite.lock import FileLock
 from perdure.stores.sqlite.log import WriteAheadLog
 from perdure.stores.sqlite.queries import query
@@ -28,17 +28,17 @@ from perdure.stores.sqlite.workflow_ids import WorkflowIds
 _DELETE_CHUNK = 64
 
 
-class _Batch(msgspec.Struct, frozen=True, gc=False):
+class _Batch(msgspec.Struct, frozen=True):
     writes: Sequence[Write]
     done: Done
 
 
-class _Delete(msgspec.Struct, frozen=True, gc=False):
+class _Delete(msgspec.Struct, frozen=True):
     keys: Sequence[int]
     done: Done
 
 
-class _PutNamespace(msgspec.Struct, frozen=True, gc=False):
+class _PutNamespace(msgspec.Struct, frozen=True):
     namespace: Namespace
     done: Done
 
@@ -91,11 +91,7 @@ class Writer:
 
     def _run(self, opened: "asyncio.Future[Opened]") -> None:
         try:
-            folder = os.path.dirname(self._path)
-            if not os.path.isdir(folder):
-                raise StoreError(
-                    f"{self._path} can't be opened: there is no folder {folder}; create it, or use another path"
-                )
+            self._check_path()
             self._lock.take()
             self._connection = connect_writer(self._path)
             self._log = WriteAheadLog(self._path, self._connection)
@@ -112,6 +108,16 @@ class Writer:
         finally:
             self._let_go()
             self._tell(self._closed.set_result, None)
+
+    def _check_path(self) -> None:
+        folder = os.path.dirname(self._path)
+        if not os.path.isdir(folder):
+            raise StoreError(
+                f"opening {self._path} failed: there is no folder {folder}; create it, or use another path"
+            )
+        # SQLite would find out too, but leave files behind that are as read-only as this one, and stay so.
+        if os.path.exists(self._path) and not os.access(self._path, os.W_OK):
+            raise StoreError(f"opening {self._path} failed: {faults.READ_ONLY}")
 
     def _take(self) -> Opened:
         connection = self._connection
@@ -186,8 +192,8 @@ class Writer:
             if changes.created:
                 self.workflow_ids.created(changes.created.values())
             self._log.wrote(changes.size)
-        elif len(batches) > 1 and isinstance(error, StoreConflictError):
-            # One of them is to blame: let the others through.
+        elif len(batches) > 1:
+            # Maybe only one of them is to blame: let the others through.
             for batch in batches:
                 self._write([batch], reports)
             return
@@ -256,10 +262,15 @@ class Writer:
 
     def _ours(self, error: Exception, doing: str) -> StoreError:
         if isinstance(error, StoreError):
-            return error
+            # The traceback would keep all that was being written alive as long as the caller keeps the error.
+            return error.with_traceback(None)
         if isinstance(error, (sqlite3.Error, OSError)):
-            return translated(error, self._path, doing)
-        return StoreError(f"{doing} {self._path} failed: {error!r}")
+            return faults.translated(error, self._path, doing)
+        if isinstance(error, (TypeError, ValueError, OverflowError)):
+            return StoreError(f"{doing} {self._path} failed: a value can't be stored; correct it ({error!r})")
+        return StoreError(
+            f"{doing} {self._path} failed in a way that should be impossible; please report it ({error!r})"
+        )
 
     def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
         try:

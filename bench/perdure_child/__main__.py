@@ -1,0 +1,46 @@
+"""One piece of work: its name and its options are the arguments, what it finds is said to the bench."""
+
+import time
+
+STARTED_NS = time.monotonic_ns()
+
+import asyncio
+import json
+import sys
+import traceback
+from importlib import import_module
+
+import uvloop
+from bench.perdure_child.parent import Parent
+
+WORKS = {
+    "throughput": "speed",
+    "waiting": "memory",
+    "sleeping": "memory",
+    "sleeping_again": "memory",
+    "leave_open": "recovery",
+    "take_up": "recovery",
+    "closing": "growth",
+    "long_history": "growth",
+    "threads": "profiling",
+    "functions": "profiling",
+    "counted": "profiling",
+}
+
+
+def main() -> None:
+    name, options = sys.argv[1], json.loads(sys.argv[2])
+    parent = Parent()
+    try:
+        work = getattr(import_module(f"bench.perdure_child.{WORKS[name]}"), name)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.get_loop().add_reader(sys.stdin.fileno(), parent.check)
+            runner.run(work(parent, **options))
+    except Exception as error:
+        traceback.print_exc()
+        parent.say("error", error=f"{type(error).__name__}: {error}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
