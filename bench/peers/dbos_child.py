@@ -9,9 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from dbos import DBOS
+
 from bench.peers.process import Bench
 from bench.peers.result import Result
-from dbos import DBOS
 
 CONNECTIONS = 4
 WARM_UP_RUNS = 100

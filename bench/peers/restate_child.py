@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import uvloop
+
 from bench.peers.ingress import Ingress
 from bench.peers.process import Bench, environment
 from bench.peers.restate_server import server

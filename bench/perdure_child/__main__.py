@@ -1,16 +1,14 @@
 """One piece of work: its name and its options are the arguments, what it finds is said to the bench."""
 
-import time
-
-STARTED_NS = time.monotonic_ns()
-
 import asyncio
 import json
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
 
 import uvloop
+
 from bench.perdure_child.parent import Parent
 
 WORKS = {
@@ -34,7 +32,9 @@ def main() -> None:
     try:
         work = getattr(import_module(f"bench.perdure_child.{WORKS[name]}"), name)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.get_loop().add_reader(sys.stdin.fileno(), parent.check)
+            # Started by hand, standard input may be something that cannot be watched; from the bench, it is a pipe.
+            with suppress(PermissionError):
+                runner.get_loop().add_reader(sys.stdin.fileno(), parent.check)
             runner.run(work(parent, **options))
     except Exception as error:
         traceback.print_exc()

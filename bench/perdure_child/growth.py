@@ -1,7 +1,7 @@
 """What becomes of the speed as the store grows, and as a history grows."""
 
 import time
-from itertools import count
+from itertools import count, pairwise
 from random import Random
 
 from bench.perdure_child.load import execute_all, opened, percentile, warm_up
@@ -14,9 +14,19 @@ SEGMENTS = 10
 
 
 async def closing(
-    parent: Parent, runs: int, window: int, concurrency: int, is_random: bool, seconds: float, limit_seconds: float
+    parent: Parent,
+    runs: int,
+    window: int,
+    windows_after: int,
+    concurrency: int,
+    is_random: bool,
+    seconds: float,
+    limit_seconds: float,
 ) -> None:
-    """One-activity runs close in windows, until `runs` have, or the time is up. The caller chooses the workflow ids."""
+    """One-activity runs close in windows, until `runs` have, and some windows more; or until the time is up.
+
+    The caller chooses the workflow ids.
+    """
     draw, numbers = Random(1), count()
 
     def random_id() -> str:
@@ -30,12 +40,12 @@ async def closing(
         await warm_up(client, concurrency, 1, seconds)
         began = time.perf_counter()
         closed = 0
-        # One window more, so that the last one is measured with all the runs in the store.
-        while closed < runs + window and time.perf_counter() - began < limit_seconds:
+        wanted = runs + windows_after * window
+        while closed < wanted and time.perf_counter() - began < limit_seconds:
             load = await execute_all(client, window, concurrency, 1, random_id if is_random else next_id)
             windows.append(load.report())
             closed += window
-            parent.progress(closed, runs + window)
+            parent.progress(closed, wanted)
     parent.say("result", windows=windows, closed=closed, stored_mb=stored_mb())
 
 
@@ -63,7 +73,7 @@ async def long_history(parent: Parent, long: int, short: int, rounds: int) -> No
             long_cpu_us.append(cpu_us)
             size = long // SEGMENTS
             ends = [step_times[min(number * size, long - 1)] for number in range(SEGMENTS + 1)]
-            segments_us.append([(b - a) / size * 1e6 for a, b in zip(ends, ends[1:], strict=False)])
+            segments_us.append([(b - a) / size * 1e6 for a, b in pairwise(ends)])
             parent.progress(number + 1, rounds)
     parent.say(
         "result",

@@ -29,7 +29,7 @@ async def opened(max_async: int = 1000) -> AsyncIterator[Client]:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a load took. `loop_seconds` is the processor's time of the event loop's thread, `cpu_seconds` of all threads.
+    """What a load took. `loop_seconds` is the processor's time of the event loop's thread, `cpu_seconds` of them all.
 
     `latencies_ms` holds, for each run, the milliseconds from asking for it to having its result. `syncs` are the
     machine's, None where they cannot be told.

@@ -56,9 +56,7 @@ async def sleeping(parent: Parent, runs: int, concurrency: int, limit_seconds: f
         await do_all(starts(), concurrency)
         seconds = time.perf_counter() - began
         full = await settled()
-    parent.say(
-        "result", runs=started, idle=idle, full=full, starts_per_second=started / seconds, stored_mb=stored_mb()
-    )
+    parent.say("result", runs=started, idle=idle, full=full, starts_per_second=started / seconds, stored_mb=stored_mb())
 
 
 async def sleeping_again(parent: Parent) -> None:

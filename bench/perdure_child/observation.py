@@ -12,7 +12,7 @@ except ImportError:  # Windows
 
 
 def memory() -> dict[str, float]:
-    """In MB (10^6 bytes): what is resident now, the most that ever was, and how much of it now is pages mapped from files."""
+    """In MB (10^6 bytes): what is resident now, the most that ever was, and what of it now is mapped from files."""
     status = Path("/proc/self/status")
     if status.exists():
         kilobytes = dict(line.split(":", 1) for line in status.read_text().splitlines())

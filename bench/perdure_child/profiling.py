@@ -3,12 +3,12 @@
 import cProfile
 import gc
 import sysconfig
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from types import CodeType
-from typing import Any
 
 import msgspec
+
 import perdure
 from bench.perdure_child.load import execute_all, opened, warm_up
 from bench.perdure_child.observation import thread_times
@@ -44,8 +44,8 @@ async def functions(parent: Parent, runs: int, concurrency: int) -> None:
         profile.enable()
         load = await execute_all(client, runs, concurrency, 1)
         profile.disable()
-    layers: Counter[str] = Counter()
-    own: Counter[str] = Counter()
+    layers: defaultdict[str, float] = defaultdict(float)
+    own: defaultdict[str, float] = defaultdict(float)
     calls: Counter[str] = Counter()
     for entry in profile.getstats():
         if isinstance(entry.code, str):
@@ -59,10 +59,11 @@ async def functions(parent: Parent, runs: int, concurrency: int) -> None:
             if isinstance(called.code, str):
                 layers[layer_of_builtin(called.code, layer)] += called.inlinetime
                 own[name] += called.inlinetime
+    top = sorted(own, key=own.__getitem__, reverse=True)[:TOP_FUNCTIONS]
     parent.say(
         "result",
-        layers_us={layer: seconds / runs * 1e6 for layer, seconds in layers.most_common()},
-        functions=[(name, seconds / runs * 1e6, calls[name] / runs) for name, seconds in own.most_common(TOP_FUNCTIONS)],
+        layers_us={layer: seconds / runs * 1e6 for layer, seconds in layers.items()},
+        functions=[(name, own[name] / runs * 1e6, calls[name] / runs) for name in top],
         **load.report(),
     )
 
@@ -96,5 +97,4 @@ def layer_of_builtin(name: str, caller: str) -> str:
 
 def name_of(code: CodeType) -> str:
     """`file:function`."""
-    entry: Any = getattr(code, "co_qualname", code.co_name)
-    return f"{Path(code.co_filename).name} {entry}"
+    return f"{Path(code.co_filename).name} {code.co_qualname}"

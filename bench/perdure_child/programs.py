@@ -1,4 +1,4 @@
-"""The workflows that are measured. Their activities do as little as an activity can, so that what is left is the engine."""
+"""The workflows that are measured. Their activities do next to nothing, so that what is left is the engine."""
 
 import asyncio
 import time

@@ -430,7 +430,11 @@ class Engine:
             elif isinstance(outcome, Rejection):
                 log.debug("A worker's %s was too late: %s", request.__class__.__name__, outcome.message)
 
-        self.submit(address, request, done)
+        resident = self.residents.find(address.namespace, address.workflow_id, address.run_id)
+        if resident is not None:
+            self.decide(resident, request, done)
+        else:
+            self.submit(address, request, done)
         if self.backlog:
             self.drain_backlog()
 

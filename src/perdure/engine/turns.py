@@ -36,7 +36,8 @@ def take(resident: Resident, commit: Commit, turn: WorkflowTask, worker: Worker)
     """
     run, program = resident.run, resident.program
     assert program is not None
-    begin(commit, turn, worker.identity)
+    identity = worker.identity
+    begin(commit, turn, identity)
     note_events(resident, commit)
     events = resident.unseen
     if turn.started_event_id >= run.next_event_id:
@@ -46,11 +47,11 @@ def take(resident: Resident, commit: Commit, turn: WorkflowTask, worker: Worker)
     updates = [u.admitted for u in run.updates.values() if u.admitted is not None] if run.updates else []
     result = program.turn(events, updates)
     if result.__class__ is TurnCompleted:
-        finish(commit, turn, result.commands, worker.identity, worker.build_id)
+        finish(commit, turn, result.commands, identity, worker.build_id)
     else:
         assert isinstance(result, TurnFailed)
         log.warning("Workflow %s, run %s: its turn failed: %s", run.workflow_id, run.run_id, result.failure.message)
-        record_failure(commit, turn, result.cause, result.failure, worker.identity, worker.build_id)
+        record_failure(commit, turn, result.cause, result.failure, identity, worker.build_id)
     if run.workflow_task is not None and run.workflow_task.attempt > 1:
         resident.drop_program()
     elif resident.seen >= run.next_event_id:
@@ -62,15 +63,14 @@ def note_events(resident: Resident, commit: Commit) -> None:
     """Add to ``resident.unseen`` the events recorded in this commit that the program has neither seen nor been noted for."""
     if not resident.has_history:
         return
-    unseen, last = resident.unseen, resident.seen
-    if unseen:
-        last = unseen[-1].id
-    for record in commit.records[commit.noted :]:
-        if record.id > last:
-            unseen.append(record)  # type: ignore[arg-type]  # facts have no number, so this is an Event
-        elif not record.id:
-            unseen += [event for event in numbered((record,)) if event.id > last]
+    unseen = resident.unseen
+    last = unseen[-1].id if unseen else resident.seen
+    records = commit.records[commit.noted :] if commit.noted else commit.records
     commit.noted = len(commit.records)
+    # Facts have number 0, so this leaves the events; a buffered one is wrapped in a fact.
+    unseen += [
+        event for event in (numbered(records) if commit.has_flushed else records) if event.id > last  # type: ignore[misc]
+    ]
 
 
 def prepare(resident: Resident, loader: Loader, pipeline: Pipeline, ready: Callable[[], None]) -> bool:

@@ -99,10 +99,10 @@ def _not_running(run: Run, scheduled_event_id: int, attempt: int) -> Rejection:
             Reason.STALE,
             f"Run {run.run_id} has no open activity with scheduled event id {scheduled_event_id}: it has ended, or never was.",
         )
+    present = f"attempt {activity.attempt} {'runs' if activity.started_time else 'has not started'}"
     return Rejection(
         Reason.STALE,
-        f"Attempt {attempt} of activity {activity.scheduled.activity_id} of run {run.run_id} is over; "
-        f"attempt {activity.attempt} is the present one.",
+        f"Attempt {attempt} of activity {activity.scheduled.activity_id} of run {run.run_id} is not running; {present}.",
     )
 
 
@@ -311,10 +311,10 @@ def _retry(commit: Commit, activity: Activity, failure: Failure, delay_ns: int) 
 
 def _record_started(commit: Commit, activity: Activity) -> int:
     """Write the start that the history has been spared so far; the event's number, 0 while it has none."""
-    event_id = commit.occurrence_id()
+    number = commit.occurrence_id()
     commit.occur(
         e.ActivityTaskStarted(
-            event_id,
+            number,
             activity.started_time,
             activity.scheduled.id,
             activity.identity,
@@ -322,7 +322,7 @@ def _record_started(commit: Commit, activity: Activity) -> int:
             activity.last_failure,
         )
     )
-    return event_id
+    return number
 
 
 def _cancelled(

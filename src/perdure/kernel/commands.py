@@ -31,7 +31,10 @@ def problem(commit: Commit, commands: Sequence[c.AnyCommand]) -> Problem | None:
         return None
     check = _Check(commit)
     for command in commands:
-        found = check.next(command)
+        found = check.after_closing(command) if check.closing else None
+        method = _CHECKS.get(command.__class__)
+        if found is None and method is not None:
+            found = method(check, command)
         if found is not None:
             cause, message = found
             return cause, Failure(message, type="BadCommand", source="perdure")
@@ -58,11 +61,8 @@ class _Check:
         self.timers = len(self.run.timers)
         self.closing = ""
 
-    def next(self, command: c.AnyCommand) -> tuple[str, str] | None:
-        if self.closing:
-            return UNHANDLED_COMMAND, f"{command.__class__.__name__} comes after {self.closing}, which ends the run."
-        method = _CHECKS.get(command.__class__)
-        return method(self, command) if method is not None else None
+    def after_closing(self, command: c.AnyCommand) -> tuple[str, str]:
+        return UNHANDLED_COMMAND, f"{command.__class__.__name__} comes after {self.closing}, which ends the run."
 
     def schedule_activity(self, command: c.ScheduleActivityTask) -> tuple[str, str] | None:
         name, limits = command.activity_id, self.limits

@@ -125,7 +125,7 @@ class Commit:
     """See the module. ``tasks`` maps refs to what they are now, None when they are done; ``timers`` maps ``(due, ref)`` to whether it
     is set or dropped; ``messages`` maps refs to what to send, None when it need not be sent any more.
     ``ready`` are activities whose next attempt may start; ``cancelled`` those whose worker must be told to stop.
-    ``is_visible`` says that what lists show of the run has changed. ``noted`` belongs to the engine: how many of the records it has
+    ``is_visible`` says that what lists show of the run has changed, ``has_flushed`` that buffered events got their numbers. ``noted`` belongs to the engine: how many of the records it has
     noted for the run's program.
     """
 
@@ -135,6 +135,7 @@ class Commit:
         "_turn_started",
         "answers",
         "cancelled",
+        "has_flushed",
         "is_visible",
         "limits",
         "messages",
@@ -161,6 +162,7 @@ class Commit:
         self.answers: list[Answer] = []
         self.successor: Successor | None = None
         self.is_visible = False
+        self.has_flushed = False
         self.noted = 0
         self._tasks: dict[int, bool] = {}
         turn = run.workflow_task if run.next_event_id > 1 else None
@@ -214,7 +216,10 @@ class Commit:
 
     def occur(self, event: Event) -> None:
         """Record an event made with ``occurrence_id()``: numbered now, or later if a worker has a turn in hand."""
-        self.record(event if event.id else EventBuffered(0, event.time, event))
+        if event.id:
+            self.record(event)
+        else:
+            self.record(EventBuffered(0, event.time, event))
 
     @property
     def next_id(self) -> int:
@@ -223,7 +228,9 @@ class Commit:
 
     def occurrence_id(self) -> int:
         """The number for an event that comes from outside the program: 0 while a worker has a turn in hand."""
-        return 0 if self.run.turn_in_hand else self.run.next_event_id
+        run = self.run
+        turn = run.workflow_task
+        return 0 if turn is not None and turn.started_time else run.next_event_id
 
     def add_task(self, ref: int) -> None:
         """An activity is there that was not before."""

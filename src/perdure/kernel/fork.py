@@ -12,6 +12,7 @@ from perdure.kernel import external, lifecycle, workflow_task
 from perdure.kernel.commit import Commit, Reason, Rejection
 from perdure.kernel.run import Run
 from perdure.model import events as e
+from perdure.model.failures import Failure
 from perdure.model.limits import DEFAULT_LIMITS, Limits
 from perdure.model.program import numbered
 from perdure.model.requests import ForkWorkflow
@@ -109,6 +110,7 @@ def _begin_turn_anew(commit: Commit, request: ForkWorkflow) -> None:
             task.scheduled_event_id,
             task.started_event_id,
             "RESET_WORKFLOW",
+            Failure(request.reason, source="perdure") if request.reason else None,
             base_run_id=request.base_run_id,
             new_run_id=commit.run.run_id,
             identity=request.identity,

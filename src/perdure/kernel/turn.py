@@ -6,7 +6,7 @@ from perdure.kernel import activity, commands, update, workflow_task
 from perdure.kernel.commit import Commit, Rejection
 from perdure.kernel.run import WorkflowTask
 from perdure.model import events as e
-from perdure.model.commands import AnyCommand, RejectUpdate
+from perdure.model.commands import AnyCommand, RejectUpdate, RequestCancelActivityTask
 from perdure.model.requests import CompleteWorkflowTask
 
 
@@ -45,4 +45,8 @@ def finish(commit: Commit, task: WorkflowTask, asked: Sequence[AnyCommand], iden
         for command in asked:
             commands.carry_out(commit, command, completed_id)
     if run.close is None:
-        workflow_task.flush(commit, is_news=activity.end_cancelled(commit, asked))
+        is_news = any(command.__class__ is RequestCancelActivityTask for command in asked) and activity.end_cancelled(
+            commit, asked
+        )
+        if is_news or run.buffered or run.updates:
+            workflow_task.flush(commit, is_news=is_news)

@@ -209,6 +209,7 @@ def _number_buffered(commit: Commit) -> bool:
     run = commit.run
     if not run.buffered:
         return False
+    commit.has_flushed = True
     started_ids: dict[int, int] = {}
     for event in tuple(run.buffered):
         event_id = run.next_event_id

@@ -74,11 +74,11 @@ class LocalWorker:
         mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
     ) -> None:
         self._apps = tuple(apps)
-        self._identity = identity if identity is not None else f"{os.getpid()}@{socket.gethostname()}"
-        self._build_id = _build_id_of(self._apps)
+        self.identity = identity if identity is not None else f"{os.getpid()}@{socket.gethostname()}"
+        self.build_id = _build_id_of(self._apps)
         self._program_settings = ProgramSettings(
             deadlock_timeout_seconds=None if deadlock_timeout is None else to_seconds(deadlock_timeout),
-            build_id=self._build_id,
+            build_id=self.build_id,
         )
         self._given_queues = None if task_queues is None else frozenset(task_queues)
         self._known_queues: set[str] = set()
@@ -106,23 +106,13 @@ class LocalWorker:
         engine = EngineLoop()
         self._loop = engine.loop
         self._report = report
-        self._heartbeats = Heartbeats(engine, report, self._identity)
+        self._heartbeats = Heartbeats(engine, report, self.identity)
         self._on_loop = LoopExecutor(self._max_async, engine, self._end)
         self._in_threads = ThreadExecutor(self._max_threads, engine, self._end, self._threads)
         self._in_processes = ProcessExecutor(self._max_processes, engine, self._end, self._threads, self._heartbeats)
         self._served = {name: self._serve(activity) for name, activity in self._activities.items()}
 
     # --- what it is
-
-    @property
-    def identity(self) -> str:
-        """Who this is, in histories."""
-        return self._identity
-
-    @property
-    def build_id(self) -> str:
-        """Which version of the code this is, in histories."""
-        return self._build_id
 
     @property
     def task_queues(self) -> frozenset[str]:
@@ -234,7 +224,7 @@ class LocalWorker:
             self._idle.set()
 
     def _answer(self, running: Running, outcome: Outcome) -> Request:
-        event_id, attempt, identity = running.task.scheduled.id, running.task.attempt, self._identity
+        event_id, attempt, identity = running.task.scheduled.id, running.task.attempt, self.identity
         match outcome:
             case Completed(result):
                 return CompleteActivity(event_id, attempt, result, identity)
@@ -259,7 +249,7 @@ class LocalWorker:
 
     def _failed(self, running: Running, failure: Failure) -> FailActivity:
         details = running.details if running.unsent else None
-        return FailActivity(running.task.scheduled.id, running.task.attempt, failure, self._identity, details)
+        return FailActivity(running.task.scheduled.id, running.task.attempt, failure, self.identity, details)
 
     # --- its own end
 

@@ -23,8 +23,8 @@ SET status = new.column2, close_time = new.column3, history_length = new.column4
 FROM :rows AS new WHERE key = new.column1;
 
 -- rows: add_commits, 2
--- The primary key refuses a commit that is there already: that is half of the optimistic check.
-INSERT INTO history SELECT * FROM :rows;
+-- The unique index refuses a commit that is there already: that is half of the optimistic check.
+INSERT INTO history (id, records) SELECT * FROM :rows;
 
 -- rows: count_commits, 1
 -- The other half: the commit before each must be there too. One look at a page that was just written; measured, it costs a

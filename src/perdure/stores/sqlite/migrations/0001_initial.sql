@@ -46,11 +46,15 @@ CREATE TABLE workflow_id_filter (
     bits BLOB NOT NULL
 );
 
--- One row per commit: id is key << 23 | number, so that a run's commits lie side by side.
+-- One row per commit, in the order in which they came: thousands of runs that each take a step then fill the same few pages.
+-- Were they ordered by run, each step would dirty a page of its own; measured, that is three times as much work.
+-- id is key << 23 | number.
 CREATE TABLE history (
-    id INTEGER PRIMARY KEY,
+    place INTEGER PRIMARY KEY,
+    id INTEGER NOT NULL,
     records BLOB NOT NULL
 );
+CREATE UNIQUE INDEX history_by_run ON history (id);
 
 CREATE TABLE tasks (
     key INTEGER NOT NULL,
