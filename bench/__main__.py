@@ -1,6 +1,8 @@
 """`python -m bench`: what to measure, where to keep it, and the page."""
 
 import argparse
+import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -51,17 +53,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"{name} is not measured: {why}", soft_wrap=True, highlight=False, markup=False)
     WORK_FOLDER.mkdir(exist_ok=True)
     (WORK_FOLDER / ".gitignore").write_text("*\n")
+    remove_left_over()
     kind = scale.name + ("-no-peers" if chosen.no_peers else "")
     kept = WORK_FOLDER / "results" / kind
     try:
         with (
-            tempfile.TemporaryDirectory(prefix="run-", dir=WORK_FOLDER, ignore_cleanup_errors=True) as folder,
+            tempfile.TemporaryDirectory(
+                prefix=f"run-{os.getpid()}-", dir=WORK_FOLDER, ignore_cleanup_errors=True
+            ) as folder,
             TerminalView(console, len(names)) as view,
         ):
             # The peers make their folders where Python makes temporary ones, and they belong on the same disk.
             tempfile.tempdir = folder
             bench = Bench(Path(folder), scale, view, peers, absent)
-            failed = measure_all(bench, names, view, kept)
+            failed = measure_all(bench, names, kept)
     except KeyboardInterrupt:
         console.print("Interrupted; all that was started has ended.")
         return 130
@@ -71,6 +76,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         target = PAGE if kind == FULL.name else WORK_FOLDER / f"benchmarks-{kind}.md"
         write_page(target, sections, names, console)
     return 1 if failed else 0
+
+
+def remove_left_over() -> None:
+    """Remove what a bench that was killed could not: files of gigabytes."""
+    if os.name != "posix":
+        return  # elsewhere, this way of asking whether a process is there would end it
+    for folder in WORK_FOLDER.glob("run-*-*"):
+        try:
+            os.kill(int(folder.name.split("-")[1]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (ValueError, OSError):
+            pass
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -89,7 +107,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def measure_all(bench: Bench, names: Sequence[str], view: TerminalView, kept: Path) -> list[str]:
+def measure_all(bench: Bench, names: Sequence[str], kept: Path) -> list[str]:
     """Measure the sections and keep what they found; the names of those that failed."""
     kept.mkdir(parents=True, exist_ok=True)
     failed = []
@@ -102,10 +120,10 @@ def measure_all(bench: Bench, names: Sequence[str], view: TerminalView, kept: Pa
             section = SECTIONS[name](bench).lasting(time.monotonic() - began)
         except ChildError as error:
             failed.append(name)
-            view.warn(f"{name} could not be measured: {error}")
+            bench.view.warn(f"{name} could not be measured: {error}")
             continue
         file.write_bytes(msgspec.json.encode(section))
-        view.section_done(section)
+        bench.view.section_done(section)
     return failed
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bench.processes import Child
+from bench.results import Section
 from bench.scale import Scale
 
 
@@ -23,6 +24,9 @@ class View(Protocol):
 
     def warn(self, what: str) -> None:
         """Something to know about the results."""
+
+    def section_done(self, section: Section) -> None:
+        """A section has been measured."""
 
 
 class MeasuredPeer(Protocol):
@@ -63,9 +67,9 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def child(self, work: str, folder: Path, **options: Any) -> Iterator[Child]:
-        """A measured process, killed in the end."""
-        with Child(work, options, folder, self.view.progress) as child:
+    def child(self, work: str, folder: Path, prefix: Sequence[str] = (), **options: Any) -> Iterator[Child]:
+        """A measured process, killed in the end; see `Child`."""
+        with Child(work, options, folder, self.folder / "compiled", self.view.progress, prefix) as child:
             yield child
 
     def measure(self, work: str, within_seconds: float, **options: Any) -> dict[str, Any]:

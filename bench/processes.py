@@ -21,17 +21,31 @@ STOP_SECONDS = 10.0
 Progress = Callable[[float, float], None]
 
 
+def environment(compiled: Path) -> dict[str, str]:
+    """The environment of a measured process: with the bench, and with compiled modules kept as they usually are.
+
+    Where a setting forbids that, each process would compile all it imports, and the time of a restart would be that.
+    They are kept in a folder of the bench's own, so that nothing is written beside the sources.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # The process works in a folder of its own, where a relative path would lead nowhere.
+    given = [os.path.abspath(part) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    path = os.pathsep.join([str(ROOT), *given])
+    return kept | {"PYTHONPATH": path, "PYTHONPYCACHEPREFIX": str(compiled)}
+
+
 class ChildError(Exception):
     """A measured process failed, ended, or took too long."""
 
 
 class Child:
-    """`with Child("speed", {...}, folder) as child:` runs one piece of work of perdure_child; leaving kills it.
+    """`with Child("waiting", {...}, folder, compiled) as child:` runs one piece of work of perdure_child; leaving kills it.
 
     Args:
         work: its name.
         options: its options.
         folder: where its files are, and its log.
+        compiled: where compiled modules are kept for the next process.
         progress: is told how far it has come.
         prefix: a command to run it under, such as valgrind.
     """
@@ -41,6 +55,7 @@ class Child:
         work: str,
         options: dict[str, Any],
         folder: Path,
+        compiled: Path,
         progress: Progress | None = None,
         prefix: Sequence[str] = (),
     ) -> None:
@@ -49,7 +64,6 @@ class Child:
         self._log = folder / f"{work}.log"
         self._received = b""
         command = [*prefix, sys.executable, "-m", "bench.perdure_child", work, json.dumps(options)]
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         with self._log.open("ab") as log:
             self.started_ns = time.monotonic_ns()
             """By the clock that all processes of the machine share."""
@@ -59,7 +73,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 bufsize=0,
-                env=os.environ | {"PYTHONPATH": path},
+                env=environment(compiled),
                 cwd=folder,
                 start_new_session=True,
             )
@@ -69,6 +83,16 @@ class Child:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.kill()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def let_go(self) -> None:
+        """Close its standard input, as the bench's own end does: then it ends by itself."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     def kill(self) -> int:
         """SIGKILL, to this process and no other; nothing of it runs when this returns. The exit code."""

@@ -8,6 +8,8 @@ class Scale:
     """`seconds` is how long one measurement of throughput takes. Runs are counts; limits end a measurement early.
 
     `concurrency` is how many runs are in flight where throughput is measured, `concurrencies` what else is tried.
+    `kill_after_seconds` is how long all the runs are in flight before they are killed: with steps of a second, some
+    attempts have then just ended, and some have just begun.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Scale:
     profiled_runs: int = 20_000
     counted_runs: int = 1_000
     growth_limit_seconds: float = 240.0
+    kill_after_seconds: float = 1.5
 
     def by(self, factor: float) -> "Scale":
         """The same with `factor` times as many runs wherever their number is what matters."""
@@ -70,4 +73,5 @@ TINY = Scale(
     profiled_runs=40,
     counted_runs=0,
     growth_limit_seconds=10.0,
+    kill_after_seconds=0.1,
 )

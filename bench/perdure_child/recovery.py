@@ -52,7 +52,8 @@ async def take_up(parent: Parent, runs: int, waits_for: str, limit_seconds: floa
     async with opened(max_async=runs + SPARE_SLOTS) as client:
         opened_ns = time.monotonic_ns()
         trying = asyncio.create_task(try_new_runs(client))
-        while not trying.done() and waits_for == "activity" and len(first_starts) < runs:
+        to_resume = runs if waits_for == "activity" else 0
+        while not trying.done() and (not tried or len(first_starts) < to_resume):
             parent.progress(len(first_starts), runs)
             if time.monotonic_ns() - opening_ns > limit_seconds * 1e9:
                 break

@@ -1,5 +1,7 @@
 """What runs that wait cost in memory."""
 
+from typing import Any
+
 from bench.context import Bench
 from bench.results import Figure, Section, Table, number
 
@@ -15,7 +17,7 @@ def measure(bench: Bench) -> Section:
     waiting = bench.measure("waiting", 120, runs=scale.waiting_runs, concurrency=scale.concurrency)
     with bench.fresh_folder() as folder:
         bench.view.doing(f"{scale.sleeping_runs:,} sleeping runs")
-        options = {
+        options: dict[str, Any] = {
             "runs": scale.sleeping_runs,
             "concurrency": scale.concurrency,
             "limit_seconds": scale.growth_limit_seconds,

@@ -5,7 +5,7 @@ import shutil
 from typing import Any
 
 from bench.context import Bench
-from bench.processes import Child, ChildError
+from bench.processes import ChildError
 from bench.results import Section, Table, number
 
 THREADS = {
@@ -95,7 +95,7 @@ def count(bench: Bench, valgrind: str, runs: int, concurrency: int) -> int:
     bench.view.doing(f"the instructions of {runs:,} runs, under valgrind")
     prefix = [valgrind, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", "--fair-sched=try"]
     options = {"runs": runs, "concurrency": min(runs, concurrency)}
-    with bench.fresh_folder() as folder, Child("counted", options, folder, bench.view.progress, prefix) as child:
+    with bench.fresh_folder() as folder, bench.child("counted", folder, prefix, **options) as child:
         child.hear("result", CACHEGRIND_SECONDS)
         child.end()
         told = re.search(r"I\s+refs:\s+([\d,]+)", child.last_words())

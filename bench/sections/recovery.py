@@ -17,9 +17,6 @@ STEP_SECONDS = 1.0
 STEPS = 600
 """More than the runs can do before they are killed."""
 
-KILL_AFTER_SECONDS = 1.5
-"""Into their second step or so: some attempts have just ended, some have just begun."""
-
 LIMIT_SECONDS = 90.0
 
 
@@ -81,10 +78,10 @@ def measure(bench: Bench) -> Section:
         "recovery",
         "After a crash",
         "A process opens a file, brings all the runs to where they wait, and is ended by SIGKILL "
-        f"{KILL_AFTER_SECONDS:g} s later; its attempts have begun and are lost with it. A second process opens the "
-        "file. Steps report themselves when they begin, by the clock that all processes share. From the moment it "
-        "has opened the store, the second process also executes new runs, one after another, until all of the old "
-        "ones are taken up.",
+        f"{scale.kill_after_seconds:g} s later; its attempts have begun and are lost with it. A second process "
+        "opens the file. Steps report themselves when they begin, by the clock that all processes share. From the "
+        "moment it has opened the store, the second process also executes new runs, one after another, until all "
+        "of the old ones are taken up.",
         figures,
         [in_seconds([killed, busy, asleep]), beside([killed, busy, asleep])],
     )
@@ -96,10 +93,15 @@ def kill_and_take_up(
     """Leave runs open, kill their process, and see how another takes them up."""
     bench.view.doing(f"{label}: bringing them there")
     with bench.fresh_folder() as folder:
-        options = {"slow": slow, "seconds": seconds, "quick": quick, "concurrency": bench.scale.concurrency}
+        options: dict[str, Any] = {
+            "slow": slow,
+            "seconds": seconds,
+            "quick": quick,
+            "concurrency": bench.scale.concurrency,
+        }
         with bench.child("leave_open", folder, runs=runs, waits_for=waits_for, **options) as child:
             left = child.hear("ready", 300)
-            time.sleep(KILL_AFTER_SECONDS)
+            time.sleep(bench.scale.kill_after_seconds)
             child.kill()
         bench.view.doing(f"{label}: killed, and opened again")
         with bench.child("take_up", folder, runs=runs, waits_for=waits_for, limit_seconds=LIMIT_SECONDS) as child:

@@ -58,7 +58,7 @@ def row(key: int, workflow_id: str = "", **values: Any) -> RunRow:
         "workflow_type": "Order",
         "task_queue": "default",
         "status": RunStatus.RUNNING,
-        "start_time": 1_000 + key,
+        "start_time": key,
     }
     return RunRow(key=key, workflow_id=workflow_id or f"order-{key}", **(defaults | values))
 

@@ -31,7 +31,7 @@ writes = st.fixed_dictionaries(
         "offset": st.sampled_from([None, 0, 0, 0, 0, 0, 0, 0, 1, -1]),
         "is_created": st.sampled_from(["if new", "if new", "if new", True, False]),
         "changed": st.none()
-        | st.tuples(st.sampled_from(RunStatus), st.integers(0, 9), st.integers(0, 9), small, small),
+        | st.tuples(st.sampled_from(RunStatus), st.just(0) | st.integers(10, 19), st.integers(0, 9), small, small),
         "workflow_id": st.sampled_from(WORKFLOW_IDS),
         "records": small,
         "tasks": st.lists(st.tuples(refs, dues), max_size=2),
@@ -98,6 +98,8 @@ def batch_of(plans: list[dict[str, Any]], disk: Disk) -> list[Write]:
 
 async def everything(store: Store) -> dict[str, Any]:
     held = await contents(store, KEYS, DIGESTS)
+    for close_time in (12, 15):
+        held[f"closed before {close_time}"] = sorted(await store.closed_before("default", close_time, 100))
     for workflow_id in WORKFLOW_IDS:
         held[f"last {workflow_id}"] = await find(store, workflow_id)
         for key in KEYS:

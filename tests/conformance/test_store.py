@@ -502,11 +502,12 @@ async def test_closed_before(store: Store):
     await write(
         store, close(2, close_time=20), close(3, close_time=10, status=RunStatus.FAILED), close(4, close_time=30)
     )
-    await write(store, close(7, close_time=5, namespace="other"))
+    await write(store, close(7, close_time=8, namespace="other"))
     assert sorted(await store.closed_before("default", 30, 9)) == [2, 3]
     assert sorted(await store.closed_before("default", 31, 9)) == [2, 3, 4]
     assert len(await store.closed_before("default", 31, 2)) == 2
     assert await store.closed_before("default", 10, 9) == []
+    assert await store.closed_before("default", 1, 9) == []
     assert await store.closed_before("other", 10, 9) == [7]
 
 

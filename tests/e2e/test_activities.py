@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,7 @@ async def later() -> str:
 
 
 @app.workflow
-async def runs(name: str, *args: object) -> object:
+async def runs(name: str, *args: Any) -> Any:
     return await ACTIVITIES[name](*args)
 
 
@@ -136,7 +137,7 @@ async def fan(count: int) -> int:
     return total
 
 
-ACTIVITIES = {
+ACTIVITIES: dict[str, Any] = {
     "flaky": flaky, "refuses": refuses, "says_when": says_when, "too_slow": too_slow, "silent": silent,
     "unserved": unserved, "never_works": never_works, "in_a_thread": in_a_thread, "in_a_process": in_a_process,
     "later": later,

@@ -23,7 +23,7 @@ def app_with(step):
     @app.workflow
     async def process() -> int:
         value = await before()
-        return step(value)
+        return int(step(value))
 
     return app, process
 

@@ -146,8 +146,8 @@ async def test_update_stages(opened):
 
 async def test_signal_and_update_with_start(opened):
     async with opened(app) as client:
-        for _ in range(2):
-            run = await client.start(Account, 1, id="s", start_signal=perdure.message(Account.deposit, 10))
+        await client.start(Account, 1, id="s", start_signal=perdure.message(Account.deposit, 10))
+        run = await client.start(Account, 1, id="s", start_signal=perdure.message(Account.deposit, 10))
         assert await run.query(Account.now) == 21
         answer = await client.update_with_start(perdure.message(Account.withdraw, 1), Account, 0, id="s")
         assert await answer.result() == 20

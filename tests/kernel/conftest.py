@@ -5,7 +5,9 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--rerecord", action="store_true", help="write the kernel's transcripts and tables anew; read the difference before you keep it"
+        "--rerecord",
+        action="store_true",
+        help="write the kernel's transcripts and tables anew; read the difference before you keep it",
     )
 
 

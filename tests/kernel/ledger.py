@@ -5,6 +5,7 @@ give. ``check`` compares the two, and everything stored beside the history with 
 """
 
 import copy
+from typing import Any
 
 import msgspec
 
@@ -20,7 +21,7 @@ encode = msgspec.msgpack.Encoder().encode
 decode_records = msgspec.msgpack.Decoder(list[AnyRecord]).decode
 decode_message = msgspec.msgpack.Decoder(Message).decode
 
-_FACT_TAG = 101
+_FIRST_FACT = 101
 
 
 class Ledger:
@@ -58,7 +59,9 @@ class Ledger:
     def write(self, commit: Commit) -> None:
         """Take a commit, as a store does in one transaction."""
         if not commit.records:
-            assert not commit.tasks and not commit.timers and not commit.messages, "a commit without records changes something"
+            assert not commit.tasks and not commit.timers and not commit.messages, (
+                "a commit without records changes something"
+            )
             return
         encoded = encode(commit.records)
         self.commits.append(encoded)
@@ -104,7 +107,9 @@ class Ledger:
         assert self.timers == timers, f"timers {sorted(self.timers)} stored, {sorted(timers)} expected"
         waiting = derive.messages(run)
         if run.close is None:
-            assert self.messages.keys() == waiting, f"messages {sorted(self.messages)} stored, {sorted(waiting)} expected"
+            assert self.messages.keys() == waiting, (
+                f"messages {sorted(self.messages)} stored, {sorted(waiting)} expected"
+            )
         else:
             assert not self.tasks and not self.timers, "a closed run has something left to do"
             assert not waiting and not run.buffered
@@ -125,34 +130,43 @@ def numbered(records: list[AnyRecord]) -> list:
     for record in records:
         if isinstance(record, e.EventFlushed):
             events.append(record.event)
-        elif record.__struct_config__.tag < _FACT_TAG:
+        elif _tag(record) < _FIRST_FACT:
             events.append(record)
     return events
 
 
+def _tag(record: AnyRecord) -> int:
+    tag = record.__struct_config__.tag
+    assert isinstance(tag, int)
+    return tag
+
+
 def listed(run: Run) -> tuple[RunStatus, int, dict, dict]:
     """What lists show of a run and must be told about."""
-    return run.status, run.close.time if run.close is not None else 0, copy.copy(run.memo), copy.copy(run.search_attributes)
+    return (
+        run.status,
+        run.close.time if run.close is not None else 0,
+        copy.copy(run.memo),
+        copy.copy(run.search_attributes),
+    )
 
 
 def assert_well_formed(events: list) -> None:
     """What holds for every history of Temporal's: each event that refers to an earlier one refers to one of the right kind."""
     by_id = {event.id: event for event in events}
 
-    def refers(event: object, attribute: str, *kinds: type, optional: bool = False) -> None:
+    def refers(event: Any, attribute: str, *kinds: type, optional: bool = False) -> None:
         number = getattr(event, attribute)
         if optional and not number:
             return
-        target = by_id.get(number)
-        assert isinstance(target, kinds) and target.id < event.id, f"{event}: {attribute} names {target}"
+        target: Any = by_id.get(number)
+        assert isinstance(target, kinds) and number < event.id, f"{event}: {attribute} names {target}"
 
     started = 0
     ended: set[int] = set()
     for event in events:
         assert started in (0, 1)
         match event:
-            case e.WorkflowTaskScheduled():
-                pass
             case e.WorkflowTaskStarted():
                 refers(event, "scheduled_event_id", e.WorkflowTaskScheduled)
                 started += 1
@@ -163,7 +177,9 @@ def assert_well_formed(events: list) -> None:
                 started -= 1
             case e.ActivityTaskStarted():
                 refers(event, "scheduled_event_id", e.ActivityTaskScheduled)
-            case e.ActivityTaskCompleted() | e.ActivityTaskFailed() | e.ActivityTaskTimedOut() | e.ActivityTaskCanceled():
+            case (
+                e.ActivityTaskCompleted() | e.ActivityTaskFailed() | e.ActivityTaskTimedOut() | e.ActivityTaskCanceled()
+            ):
                 refers(event, "scheduled_event_id", e.ActivityTaskScheduled)
                 optional = isinstance(event, e.ActivityTaskTimedOut | e.ActivityTaskCanceled)
                 refers(event, "started_event_id", e.ActivityTaskStarted, optional=optional)
@@ -192,10 +208,14 @@ def assert_well_formed(events: list) -> None:
                 ended.add(event.initiated_event_id)
             case e.ExternalWorkflowExecutionCancelRequested() | e.RequestCancelExternalWorkflowExecutionFailed():
                 refers(event, "initiated_event_id", e.RequestCancelExternalWorkflowExecutionInitiated)
-                assert event.initiated_event_id not in ended, f"cancellation {event.initiated_event_id} was answered twice"
+                assert event.initiated_event_id not in ended, (
+                    f"cancellation {event.initiated_event_id} was answered twice"
+                )
                 ended.add(event.initiated_event_id)
             case e.WorkflowExecutionUpdateCompleted():
                 refers(event, "accepted_event_id", e.WorkflowExecutionUpdateAccepted)
+            case _:
+                pass
         completed_id = getattr(event, "workflow_task_completed_event_id", 0)
         if completed_id and not isinstance(event, e.StartChildWorkflowExecutionFailed):
             refers(event, "workflow_task_completed_event_id", e.WorkflowTaskCompleted)
@@ -216,5 +236,8 @@ def _difference(stored: Run | None, live: Run) -> str:
     names = [name for name in Run.__struct_fields__ if getattr(stored, name) != getattr(live, name)]
     return "\n".join(
         ["folding the history does not give the state:"]
-        + [f"  {name}: folded {getattr(stored, name)!r}\n  {' ' * len(name)}  live   {getattr(live, name)!r}" for name in names]
+        + [
+            f"  {name}: folded {getattr(stored, name)!r}\n  {' ' * len(name)}  live   {getattr(live, name)!r}"
+            for name in names
+        ]
     )

@@ -15,6 +15,7 @@ from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model import requests as r
 from perdure.model.failures import Failure
+from perdure.model.ids import RunAddress
 from perdure.model.options import SECOND_NS, RetryPolicy
 from perdure.model.payloads import Payload
 
@@ -48,7 +49,9 @@ def _of(hint: Any, name: str) -> st.SearchStrategy[Any]:
     if hint == e.Event:
         return st.one_of(*map(structs, typing.get_args(e.Event)))
     if hint == r.Request:
-        return st.one_of(*map(structs, (r.StartWorkflow, r.SignalWorkflow, r.CancelWorkflow, r.TerminateWorkflow, r.ChildClosed)))
+        return st.one_of(
+            *map(structs, (r.StartWorkflow, r.SignalWorkflow, r.CancelWorkflow, r.TerminateWorkflow, r.ChildClosed))
+        )
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return st.one_of(*(st.none() if argument is type(None) else _of(argument, name) for argument in arguments))
@@ -59,7 +62,15 @@ def _of(hint: Any, name: str) -> st.SearchStrategy[Any]:
     if hint is bool:
         return st.booleans()
     if hint is int:
-        return durations if name.endswith("_ns") else times if name.endswith("time") else counts if "attempt" in name else numbers
+        return (
+            durations
+            if name.endswith("_ns")
+            else times
+            if name.endswith("time")
+            else counts
+            if "attempt" in name
+            else numbers
+        )
     if hint is float:
         return st.sampled_from((0.0, 0.5, 1.0, 2.0, 1e300))
     if hint is str:
@@ -82,7 +93,8 @@ def structs(struct: type) -> st.SearchStrategy[Any]:
 @cache
 def _build(struct: type) -> st.SearchStrategy[Any]:
     hints = typing.get_type_hints(struct)
-    required, optional = {}, {}
+    required: dict[str, Any] = {}
+    optional: dict[str, Any] = {}
     for field in msgspec.structs.fields(struct):
         strategy = _of(hints[field.name], field.name)
         has_default = field.default is not msgspec.NODEFAULT or field.default_factory is not msgspec.NODEFAULT
@@ -154,8 +166,8 @@ def commands_for(draw: Any, run: Run) -> tuple[c.AnyCommand, ...]:
                             c.ScheduleActivityTask(name, "work", ""),
                             c.StartTimer(name, SECOND_NS),
                             c.StartChildWorkflowExecution(name, "Child", ""),
-                            c.SignalExternalWorkflowExecution(e.RunAddress("", "a"), "go"),
-                            c.RequestCancelExternalWorkflowExecution(e.RunAddress("", "a")),
+                            c.SignalExternalWorkflowExecution(RunAddress("", "a"), "go"),
+                            c.RequestCancelExternalWorkflowExecution(RunAddress("", "a")),
                         )
                     )
                 )
@@ -190,7 +202,11 @@ def _fitting(run: Run) -> list[type | r.Request]:
     fitting += [r.FireTimer(ref) for ref in run.timer_ids]
     fitting += [r.FireTimer(key) for key in (-1, -2, -3, -4) if deadline(run, key)]
     for ref in run.children:
-        fitting += [r.ChildStarted(ref, "c1"), r.ChildStarted(ref, "c1"), r.ChildStartFailed(ref, "WORKFLOW_ALREADY_EXISTS")]
+        fitting += [
+            r.ChildStarted(ref, "c1"),
+            r.ChildStarted(ref, "c1"),
+            r.ChildStartFailed(ref, "WORKFLOW_ALREADY_EXISTS"),
+        ]
         fitting += [ChildClosing(ref)] * 2
     fitting += [r.ExternalSignalDelivered(ref, cause) for ref in run.external_signals for cause in ("", "NOT_FOUND")]
     fitting += [r.ExternalCancelDelivered(ref, cause) for ref in run.external_cancels for cause in ("", "NOT_FOUND")]
@@ -217,7 +233,9 @@ def requests_for(draw: Any, run: Run) -> Any:
         assert task is not None
         return r.CompleteWorkflowTask(task.started_event_id, task.attempt, draw(commands_for(run)), "worker")
     if chosen is r.SignalWorkflow or chosen is r.CancelWorkflow or chosen is r.TerminateWorkflow:
-        return msgspec.structs.replace(draw(structs(chosen)), child_of=draw(st.sampled_from(("", "", "", "p1", "stranger"))))
+        return msgspec.structs.replace(
+            draw(structs(chosen)), child_of=draw(st.sampled_from(("", "", "", "p1", "stranger")))
+        )
     return draw(structs(chosen)) if isinstance(chosen, type) else chosen
 
 

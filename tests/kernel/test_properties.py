@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.kernel.ledger import Ledger, decode_message, decode_records, encode
+from tests.kernel.strategies import RECORDS, records, requests_for, structs
 
 from perdure.kernel.commit import Commit, Message, Rejection
 from perdure.kernel.timer import deadline
@@ -15,11 +17,11 @@ from perdure.model import requests as r
 from perdure.model.ids import ParentLink
 from perdure.model.limits import Limits
 from perdure.model.options import SECOND_NS, RetryPolicy
-from tests.kernel.ledger import Ledger, decode_message, decode_records, encode
-from tests.kernel.strategies import RECORDS, records, requests_for, structs
 
 BEGINNING = 1_700_000_000 * SECOND_NS
-LIMITS = Limits(pending_activities=6, pending_timers=6, pending_children=4, buffered_events=4, suggest_history_events=20)
+LIMITS = Limits(
+    pending_activities=6, pending_timers=6, pending_children=4, buffered_events=4, suggest_history_events=20
+)
 
 LENGTHS = st.integers(3, 40)
 
@@ -140,7 +142,9 @@ def test_a_repeat_changes_nothing(data: st.DataObject) -> None:
         if isinstance(outcome, Rejection):
             continue
         story.keep(outcome)
-        if isinstance(request, r.HeartbeatActivity) or (isinstance(request, r.SignalWorkflow) and not request.request_id):
+        if isinstance(request, r.HeartbeatActivity) or (
+            isinstance(request, r.SignalWorkflow) and not request.request_id
+        ):
             continue
         story.now += data.draw(st.sampled_from((0, 0, SECOND_NS // 2)))
         before = copy.deepcopy(story.run)
@@ -163,7 +167,9 @@ def test_any_turn_can_be_begun_again(data: st.DataObject) -> None:
     before = copy.deepcopy(story.run)
     event_id = data.draw(st.integers(-1, story.run.history_length + 1))
     is_reset = data.draw(st.booleans())
-    request = r.ForkWorkflow("order" if is_reset else "copy", "r1", event_id, tuple(story.ledger.records()), is_reset=is_reset)
+    request = r.ForkWorkflow(
+        "order" if is_reset else "copy", "r1", event_id, tuple(story.ledger.records()), is_reset=is_reset
+    )
     commit = start_fork("default", "r2", request, story.now + SECOND_NS, LIMITS)
     assert story.run == before
     if isinstance(commit, Commit):
@@ -190,7 +196,9 @@ def test_messages_are_read_as_they_were_written(message: Message) -> None:
 def test_records_without_their_last_fields_are_read_with_defaults(record: e.AnyRecord) -> None:
     """So histories that were written before a field was added stay readable."""
     fields = msgspec.structs.fields(record)
-    required = sum(field.default is msgspec.NODEFAULT and field.default_factory is msgspec.NODEFAULT for field in fields)
+    required = sum(
+        field.default is msgspec.NODEFAULT and field.default_factory is msgspec.NODEFAULT for field in fields
+    )
     array = msgspec.msgpack.decode(encode(record))
     (read,) = decode_records(msgspec.msgpack.encode([array[: 1 + required]]))
     expected = {field.name: getattr(record, field.name) for field in fields[:required]}

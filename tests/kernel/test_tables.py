@@ -1,7 +1,7 @@
 """The kernel's tables are complete, and what is stored keeps its names, its numbers and its shape.
 
-Histories and messages are kept for years. A record may get new fields, at the end and with a default; nothing else about it may change. What is there is
-written down in ``stored_format.txt``; ``--rerecord`` adds to it, and refuses to change it.
+Histories and messages are kept for years. A record may get new fields, at the end and with a default; nothing else about
+it may change. What is there is written down in ``stored_format.txt``; ``--rerecord`` adds to it, and refuses to change it.
 """
 
 import types
@@ -76,8 +76,8 @@ TEMPORAL_EVENT_TYPES = {
     "WorkflowExecutionPaused": 58,
     "WorkflowExecutionUnpaused": 59,
 }
-"""``temporal/api/enums/v1/event_type.proto``. 42 is a rejected update and 47 an admitted one, which are facts here; 44 and 45 are changes of properties
-from outside; 48 to 57 belong to Nexus and to options."""
+"""``temporal/api/enums/v1/event_type.proto``. 42 is a rejected update and 47 an admitted one, which are facts here; 44 and 45
+are changes of properties from outside; 48 to 57 belong to Nexus and to options."""
 
 FACT_NUMBERS = {
     "ActivityAttemptStarted": 101,
@@ -169,6 +169,13 @@ ENUM_NUMBERS: dict[type[IntEnum], dict[str, int]] = {
 # --- the tables
 
 
+def _table(name: str) -> dict[type, Any]:
+    """A table of ``kernel.commands``, private or not."""
+    (table,) = [value for key, value in vars(kernel_commands).items() if key.strip("_") == name]
+    assert isinstance(table, dict)
+    return table
+
+
 def test_every_record_has_an_applier() -> None:
     assert set(APPLIERS) == set(RECORDS)
 
@@ -179,12 +186,12 @@ def test_every_request_has_a_handler() -> None:
 
 
 def test_every_command_has_an_action() -> None:
-    assert set(kernel_commands._ACTIONS) == set(COMMANDS)
+    assert set(_table("ACTIONS")) == set(COMMANDS)
 
 
 def test_every_command_that_can_be_wrong_has_a_check() -> None:
     notes = {c.RecordMarker, c.UpsertWorkflowSearchAttributes, c.ModifyWorkflowProperties}
-    assert set(kernel_commands._CHECKS) == set(COMMANDS) - notes
+    assert set(_table("CHECKS")) == set(COMMANDS) - notes
 
 
 # --- numbers
@@ -196,7 +203,9 @@ def test_every_command_that_can_be_wrong_has_a_check() -> None:
         pytest.param(
             name,
             number,
-            marks=pytest.mark.xfail(reason="the record has 45, which is ActivityPropertiesModifiedExternally", strict=False)
+            marks=pytest.mark.xfail(
+                reason="the record has 45, which is ActivityPropertiesModifiedExternally", strict=False
+            )
             if name == "WorkflowPropertiesModified"
             else (),
         )
@@ -274,7 +283,9 @@ def test_stored_format(rerecord: bool) -> None:
             assert name in now, f"{name} is stored in old histories, and is gone"
             assert now[name][: len(before)] == before, f"{name}: what is stored already can't be read with these fields"
             for field in now[name][len(before) :]:
-                assert " = " in field, f"{name}: the new field {field!r} needs a default, or old histories can't be read"
+                assert " = " in field, (
+                    f"{name}: the new field {field!r} needs a default, or old histories can't be read"
+                )
     text = "".join(f"{name}\n" + "".join(f"    {field}\n" for field in fields) + "\n" for name, fields in now.items())
     if rerecord:
         STORED_FORMAT.write_text(text)
@@ -282,14 +293,11 @@ def test_stored_format(rerecord: bool) -> None:
 
 
 def _read(text: str) -> dict[str, list[str]]:
-    format: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        if line.startswith("    "):
-            format[name].append(line.strip())
-        elif line:
-            name = line
-            format[name] = []
-    return format
+    names: dict[str, list[str]] = {}
+    for block in text.strip().split("\n\n"):
+        name, *fields = block.splitlines()
+        names[name] = [field.strip() for field in fields]
+    return names
 
 
 def _fields(struct: Any) -> list[str]:
@@ -316,7 +324,9 @@ def _hint(hint: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         return " | ".join(map(_hint, arguments))
     if origin is not None:
-        return f"{origin.__name__}[{', '.join('...' if argument is ... else _hint(argument) for argument in arguments)}]"
+        return (
+            f"{origin.__name__}[{', '.join('...' if argument is ... else _hint(argument) for argument in arguments)}]"
+        )
     return "None" if hint is type(None) else str(hint.__name__)
 
 

@@ -4,9 +4,9 @@ import typing
 from pathlib import Path
 
 import pytest
+from tests.kernel.transcript import Transcript
 
 from perdure.model import commands, events, requests
-from tests.kernel.transcript import Transcript
 
 PATHS = sorted(Path(__file__).parent.joinpath("transcripts").glob("*.txt"))
 
@@ -28,8 +28,6 @@ def test_stories_tell_of_everything() -> None:
         transcript.retell()
         seen |= transcript.seen
     everything = {
-        kind
-        for union in (requests.Request, commands.AnyCommand, events.AnyRecord)
-        for kind in typing.get_args(union)
+        kind for union in (requests.Request, commands.AnyCommand, events.AnyRecord) for kind in typing.get_args(union)
     }
     assert sorted(kind.__name__ for kind in everything - seen) == []

@@ -12,28 +12,30 @@ A transcript is a story told in steps. What is indented by four spaces is record
 
 The first line of a step says what happens:
 
-- ``start REQUEST``: a run begins with a ``StartWorkflow`` or a ``ForkWorkflow``; it is called ``r1``, the next one ``r2``. ``start next`` begins the
-  run that goes on in the place of the one that just closed.
+- ``start REQUEST``: a run begins with a ``StartWorkflow`` or a ``ForkWorkflow``; it is called ``r1``, the next one ``r2``.
+  ``start next`` begins the run that goes on in the place of the one that just closed.
 - ``take``: a worker takes the turn; ``hand in``: it hands in the commands that follow; ``turn``: both, in one commit.
-- ``wait 5s``: time passes. ``use r1``: from now on the story is about that run. ``limits NAME=VALUE``: from now on these limits hold.
+- ``wait 5s``: time passes. ``use r1``: from now on the story is about that run. ``limits NAME=VALUE``: from now on these
+  limits hold.
 - ``show``: what the run waits for. ``preview``: the events of the turn in hand that the history does not have yet.
 - anything else is a request, written as Python would write it.
 
 A line that begins with ``+`` is one more request that joins the same commit. Two spaces continue the line before.
 
-In what is recorded, a line that begins with a number is an event, one that begins with a dot is a fact. Attributes that have their defaults are left
-out. Times count from the beginning of the story. A run that follows ``r1`` is called ``r1/next``.
+In what is recorded, a line that begins with a number is an event, one that begins with a dot is a fact. Attributes that
+have their defaults are left out. Times count from the beginning of the story. A run that follows ``r1`` is called
+``r1/next``.
 """
 
 import json
 import re
 import textwrap
-from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.kernel.ledger import Ledger, decode_message
 
 from perdure.kernel import commit as kernel_commit
 from perdure.kernel import derive
@@ -46,7 +48,6 @@ from perdure.model import commands, events, failures, ids, options, payloads, re
 from perdure.model.limits import Limits
 from perdure.model.options import SECOND_NS
 from perdure.model.payloads import JSON, NULL, Payload
-from tests.kernel.ledger import Ledger, decode_message
 
 BEGINNING = 1_700_000_000 * SECOND_NS
 WIDTH = 120
@@ -124,12 +125,19 @@ class _Teller:
                 return []
             case "limits":
                 settings = dict(part.split("=") for part in rest.split())
-                self.limits = msgspec.structs.replace(self.limits, **{name: int(value) for name, value in settings.items()})
+                self.limits = msgspec.structs.replace(
+                    self.limits, **{name: int(value) for name, value in settings.items()}
+                )
                 return []
             case "show":
                 return self._indent(self._state())
             case "preview":
                 return self._indent([self._record(event) for event in preview(self.run, self._suggests())])
+            case _:
+                return self._decide(statements)
+
+    def _decide(self, statements: list[tuple[str, list[str]]]) -> list[str]:
+        """Requests that share a commit, and what came of them."""
         commit: Commit | None = None
         refused: list[str] = []
         for text, asked in statements:
@@ -407,7 +415,7 @@ _NAMES: dict[str, Any] = {
         if isinstance(value, type)
     },
     **vars(commands),
-    **{unit: ns for unit, ns in _UNITS.items()},
+    **_UNITS,
     "args": args,
     "values": values,
     "tuple": tuple,
@@ -415,5 +423,3 @@ _NAMES: dict[str, Any] = {
     "str": str,
     "next_run": lambda run_id: derived_run_id(run_id, "next"),
 }
-
-Rewrite = Callable[[Path, str], None]

@@ -10,9 +10,9 @@ from tests.sdk.fake_kernel import FakeKernel
 from perdure.model.program import TurnFailed
 from perdure.sdk import deadlock, workflow
 from perdure.sdk.app import App
-from perdure.sdk.deadlock import TurnInterrupted, Watch, stage_of_thread
+from perdure.sdk.deadlock import Watch, stage_of_thread
 from perdure.sdk.program import ProgramSettings
-from perdure.sdk.turns import Stage
+from perdure.sdk.turns import Stage, TurnInterrupted
 
 app = App("test")
 QUICK = ProgramSettings(deadlock_timeout_seconds=0.1)
@@ -135,7 +135,7 @@ def test_an_interruption_between_the_end_and_the_clean_up_still_cleans_up(monkey
 
 def test_time_spent_suspended_does_not_count() -> None:
     run = FakeKernel(slow_but_ends, 0.0).program._run
-    stage = Stage(threading.get_ident(), lambda thread_id: None)
+    stage = Stage(threading.get_ident())
     watch = Watch(stage)
     stage.enter(run, 2.0)
     # However long the machine slept between two polls, it is one poll.

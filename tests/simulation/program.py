@@ -1,8 +1,9 @@
 """Programs that do something different for every seed, and always the same for the same history.
 
-What a program asks for in a turn depends on its seed, on the number of turns before, and on what its history says is pending: nothing
-else. So a new program that is given the history must ask again for what the events say was asked for, and ``feed`` insists on it. This is how
-the simulation notices a lost, doubled or misplaced event, whatever the kernel thinks of it.
+What a program asks for in a turn depends on its seed, on the number of turns before, and on what its history says is
+pending: nothing else. So a new program that is given the history must ask again for what the events say was asked for,
+and ``feed`` insists on it. This is how the simulation notices a lost, doubled or misplaced event, whatever the kernel
+thinks of it.
 """
 
 import json
@@ -98,7 +99,7 @@ class Program:
         commands: list[c.AnyCommand] = []
         waits = self._has_pending()
         if self.cancel_requested and self.heeds_cancellation:
-            waits = self._stop(rng, commands, waits)
+            waits = self._stop(rng, commands)
         elif self.turns < self.length:
             waits = self._work(rng, commands) or self._has_pending()
             if not waits:
@@ -114,7 +115,9 @@ class Program:
         if waits:
             is_last = self.turns >= self.length
             answers: list[c.AnyCommand] = [
-                c.CompleteUpdate(update_id, (Payload(b"1"),)) for update_id in self.open_updates if is_last or rng.random() < 0.5
+                c.CompleteUpdate(update_id, (Payload(b"1"),))
+                for update_id in self.open_updates
+                if is_last or rng.random() < 0.5
             ]
             commands = answers + commands
             for update_id in updates:
@@ -153,7 +156,9 @@ class Program:
             elif kind < 0.95:
                 commands.append(c.ModifyWorkflowProperties({rng.choice("ab"): Payload(name.encode())}))
             else:
-                commands.append(c.UpsertWorkflowSearchAttributes({rng.choice("ab"): Payload(b"", rng.choice(_ENCODINGS))}))
+                commands.append(
+                    c.UpsertWorkflowSearchAttributes({rng.choice("ab"): Payload(b"", rng.choice(_ENCODINGS))})
+                )
         return waits
 
     def _activity(self, rng: Random, name: str) -> c.AnyCommand:
@@ -193,7 +198,9 @@ class Program:
         )
 
     def _signal(self, rng: Random) -> c.AnyCommand:
-        return c.SignalExternalWorkflowExecution(RunAddress("", self._target(rng)), "go", child_workflow_only=rng.random() < 0.2)
+        return c.SignalExternalWorkflowExecution(
+            RunAddress("", self._target(rng)), "go", child_workflow_only=rng.random() < 0.2
+        )
 
     def _target(self, rng: Random) -> str:
         names = [*TARGETS, "nobody", *(child.workflow_id for child in self.children.values())]
@@ -213,7 +220,7 @@ class Program:
                 return [c.CancelTimer(name)]
         return []
 
-    def _stop(self, rng: Random, commands: list[c.AnyCommand], waits: bool) -> bool:
+    def _stop(self, rng: Random, commands: list[c.AnyCommand]) -> bool:
         for ref in self.activities:
             if ref not in self.cancelled_activities:
                 self.cancelled_activities.add(ref)
@@ -224,7 +231,6 @@ class Program:
         for ref, child in self.children.items():
             if ref in self.started_children and rng.random() < 0.5:
                 commands.append(c.RequestCancelExternalWorkflowExecution(RunAddress("", child.workflow_id), True))
-                waits = True
         if not self.cleaned_up:
             self.cleaned_up = True
             commands.append(self._activity(rng, f"clean-up-{self.turns}"))
@@ -264,7 +270,9 @@ class Program:
                 self.turns += 1
             case e.ActivityTaskScheduled():
                 self.activities[event.id] = event.activity_id
-            case e.ActivityTaskCompleted() | e.ActivityTaskFailed() | e.ActivityTaskTimedOut() | e.ActivityTaskCanceled():
+            case (
+                e.ActivityTaskCompleted() | e.ActivityTaskFailed() | e.ActivityTaskTimedOut() | e.ActivityTaskCanceled()
+            ):
                 self.cancelled_activities.discard(event.scheduled_event_id)
                 del self.activities[event.scheduled_event_id]
             case e.TimerStarted():
@@ -296,7 +304,9 @@ class Program:
             ):
                 self.externals.remove(event.initiated_event_id)
             case e.WorkflowExecutionSignaled():
-                assert not event.request_id or event.request_id not in self.signal_ids, f"signal {event.request_id} came twice"
+                assert not event.request_id or event.request_id not in self.signal_ids, (
+                    f"signal {event.request_id} came twice"
+                )
                 self.signal_ids.add(event.request_id)
                 self.signals += 1
             case e.WorkflowExecutionCancelRequested():
@@ -305,6 +315,8 @@ class Program:
                 self.open_updates.append(event.protocol_instance_id)
             case e.WorkflowExecutionUpdateCompleted():
                 self.open_updates.remove(event.update_id)
+            case _:
+                pass
 
     def _match(self, event: e.Event) -> None:
         if not self.expected:
@@ -317,7 +329,9 @@ class Program:
 
     def _expect_all_came(self, event: e.Event) -> None:
         if self.expected:
-            raise NonDeterminism(f"the program asked for {self.expected[0]}; the history has no such event before {event}")
+            raise NonDeterminism(
+                f"the program asked for {self.expected[0]}; the history has no such event before {event}"
+            )
 
     def _expect_nothing_between(self, event: e.Event) -> None:
         if self.expected and not isinstance(event, e.WorkflowTaskCompleted | e.WorkflowTaskScheduled):

@@ -16,31 +16,29 @@ class Backlog:
     """First come, first served, each kind by itself."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Kind, deque[Name]] = {}
+        self.waiting: dict[Kind, deque[Name]] = {}
+        """Only kinds that have any; read directly where it is asked of every activity whether there is one."""
 
     def __len__(self) -> int:
-        return sum(map(len, self._waiting.values()))
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return sum(map(len, self.waiting.values()))
 
     def has(self, task_queue: str, activity_type: str) -> bool:
         """Whether any of this kind wait."""
-        return (task_queue, activity_type) in self._waiting
+        return (task_queue, activity_type) in self.waiting
 
     def kinds(self) -> list[Kind]:
         """The kinds that have any waiting."""
-        return list(self._waiting)
+        return list(self.waiting)
 
     def add(self, task_queue: str, activity_type: str, key: int, ref: int) -> None:
         """Join the end."""
-        self._waiting.setdefault((task_queue, activity_type), deque()).append((key, ref))
+        self.waiting.setdefault((task_queue, activity_type), deque()).append((key, ref))
 
     def pop(self, task_queue: str, activity_type: str) -> Name:
         """Take the first."""
         kind = (task_queue, activity_type)
-        waiting = self._waiting[kind]
+        waiting = self.waiting[kind]
         name = waiting.popleft()
         if not waiting:
-            del self._waiting[kind]
+            del self.waiting[kind]
         return name

@@ -136,7 +136,7 @@ class Engine:
             if done is not None:
                 done(error)
             return
-        if isinstance(commit, Rejection) and done is not None:
+        if commit.__class__ is Rejection and done is not None:
             rejection, answer = commit, done
             self.pipeline.when_durable(resident, lambda error: answer(error or rejection))
 
@@ -197,7 +197,8 @@ class Engine:
 
     def _hold(self, commit: Commit, done: Done | None) -> None:
         """A run begins."""
-        resident = Resident(self._next_key, commit.run)
+        run = commit.run
+        resident = Resident(self._next_key, run, RunAddress(run.namespace, run.started.workflow_id, run.run_id))
         self._next_key += 1
         self.residents.add(resident, is_current=True)
         self._go_on_and_commit(resident, commit, done)
@@ -221,7 +222,7 @@ class Engine:
         if worker is not None and not self.closing:
             while (
                 (turn := commit.run.workflow_task) is not None
-                and turns.is_due(commit, turn, worker)
+                and turns.is_due(resident, commit, turn, worker)
                 and (resident.program is not None or self._make_program(resident, worker))
             ):
                 turns.take(resident, commit, turn, worker)
@@ -249,12 +250,13 @@ class Engine:
     def _start_ready(self, resident: Resident, commit: Commit, worker: Worker) -> list[ActivityTask] | None:
         """Record the starts of attempts that slots are free for; the others wait their turn in the backlog."""
         starts = []
+        waiting = self.backlog.waiting
         for ref in commit.ready:
             pending = commit.run.activities.get(ref)
             if pending is None:
                 continue
             queue, activity_type = pending.scheduled.task_queue, pending.scheduled.activity_type
-            if (self.backlog and self.backlog.has(queue, activity_type)) or not worker.reserve(queue, activity_type):
+            if (waiting and (queue, activity_type) in waiting) or not worker.reserve(queue, activity_type):
                 self.backlog.add(queue, activity_type, resident.key, ref)
             elif (started := self._start_reserved(resident, commit, pending, worker)) is not None:
                 starts.append(started)
@@ -333,7 +335,7 @@ class Engine:
             if effect.done is not None:
                 effect.done(None)
         self.residents.shrink()
-        if self.backlog:
+        if self.backlog.waiting:
             self.drain_backlog()
 
     def _set_alarms(self, key: int, commit: Commit) -> None:
@@ -423,20 +425,22 @@ class Engine:
 
     def report(self, address: RunAddress, request: Request) -> None:
         """A worker hands in what became of an attempt. It is asked for again until it is recorded or no longer wanted."""
-
-        def done(outcome: Outcome) -> None:
-            if isinstance(outcome, StoreError):
-                self.after_store_retry(lambda: self.submit(address, request, done))
-            elif isinstance(outcome, Rejection):
-                log.debug("A worker's %s was too late: %s", request.__class__.__name__, outcome.message)
-
+        done = partial(self._reported, address, request)
         resident = self.residents.find(address.namespace, address.workflow_id, address.run_id)
         if resident is not None:
             self.decide(resident, request, done)
         else:
             self.submit(address, request, done)
-        if self.backlog:
+        if self.backlog.waiting:
             self.drain_backlog()
+
+    def _reported(self, address: RunAddress, request: Request, outcome: Outcome) -> None:
+        if outcome is None:
+            return
+        if isinstance(outcome, StoreError):
+            self.after_store_retry(partial(self.report, address, request))
+        elif isinstance(outcome, Rejection):
+            log.debug("A worker's %s was too late: %s", request.__class__.__name__, outcome.message)
 
     # --- queries, deletion
 

@@ -2,16 +2,22 @@
 
 import os
 
-_pool = b""
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""The digit that holds the variant's two fixed bits and two random ones."""
+
+_pool = ""
 _position = 0
 
 
 def new_run_id(now_ns: int) -> str:
     """A run id for a run started at ``now_ns`` (ns since 1970)."""
     global _pool, _position
-    if _position + 10 > len(_pool):
-        _pool, _position = os.urandom(4000), 0
-    chance = _pool[_position : _position + 10].hex()
-    _position += 10
-    time = f"{now_ns // 1_000_000:012x}"
-    return f"{time[:8]}-{time[8:]}-7{chance[:3]}-{'89ab'[int(chance[3], 16) & 3]}{chance[4:7]}-{chance[7:19]}"
+    start = _position
+    if start >= len(_pool):
+        _pool, start = os.urandom(4000).hex(), 0
+    _position = start + 20
+    ms = now_ns // 1_000_000
+    return (
+        f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{_pool[start : start + 3]}"
+        f"-{_VARIANT[_pool[start + 3]]}{_pool[start + 4 : start + 7]}-{_pool[start + 7 : start + 19]}"
+    )

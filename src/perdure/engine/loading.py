@@ -122,7 +122,7 @@ class Loader:
             self.park(row.run_id, error)
             then(error)
             return
-        resident = Resident(row.key, run)
+        resident = Resident(row.key, run, RunAddress(row.namespace, row.workflow_id, row.run_id))
         resident.commits = len(stored.commits)
         resident.history_bytes = sum(map(len, stored.commits))
         resident.unseen = numbered(records)

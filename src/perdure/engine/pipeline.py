@@ -9,6 +9,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from perdure.engine import encoding
 from perdure.engine.ports import RunRow, Store, TaskRow, Write
 from perdure.engine.resident import Resident
@@ -25,18 +27,13 @@ Outcome = Rejection | PerdureError | None
 Done = Callable[[Outcome], None]
 
 
-class Effect:
+class Effect(msgspec.Struct, eq=False, gc=False):
     """What to do once a commit is written: what the commit itself says, start ``starts``, and call ``done``."""
 
-    __slots__ = ("commit", "done", "resident", "starts")
-
-    def __init__(
-        self, resident: Resident, commit: Commit, starts: list[ActivityTask] | None, done: Done | None
-    ) -> None:
-        self.resident = resident
-        self.commit = commit
-        self.starts = starts
-        self.done = done
+    resident: Resident
+    commit: Commit
+    starts: list[ActivityTask] | None
+    done: Done | None
 
 
 class Pipeline:

@@ -7,13 +7,15 @@ history when it is next needed. Only a run with nothing under way can be forgott
 from collections import OrderedDict
 from collections.abc import Iterator
 
+import msgspec
+
 from perdure.kernel.run import Run
 from perdure.model.events import Event
 from perdure.model.ids import RunAddress
 from perdure.model.program import Program
 
 
-class Resident:
+class Resident(msgspec.Struct, eq=False):
     """One run in memory.
 
     ``commits`` counts its decisions, written or under way; ``in_flight`` those whose transaction is not done.
@@ -21,33 +23,18 @@ class Resident:
     it was given. Without a program, ``unseen`` holds the whole history if ``has_history``, else nothing.
     """
 
-    __slots__ = (
-        "address",
-        "commits",
-        "has_history",
-        "history_bytes",
-        "in_flight",
-        "is_lost",
-        "key",
-        "program",
-        "run",
-        "seen",
-        "unseen",
-    )
-
-    def __init__(self, key: int, run: Run) -> None:
-        self.key = key
-        self.run = run
-        self.address = RunAddress(run.namespace, run.started.workflow_id, run.run_id)
-        self.program: Program | None = None
-        self.unseen: list[Event] = []
-        self.seen = 0
-        self.has_history = True
-        self.history_bytes = 0
-        self.commits = 0
-        self.in_flight = 0
-        self.is_lost = False
-        """Its last commits could not be written, so the state here is not the store's. Never used again."""
+    key: int
+    run: Run
+    address: RunAddress
+    program: Program | None = None
+    unseen: list[Event] = []
+    seen: int = 0
+    has_history: bool = True
+    history_bytes: int = 0
+    commits: int = 0
+    in_flight: int = 0
+    is_lost: bool = False
+    """Its last commits could not be written, so the state here is not the store's. Never used again."""
 
     def drop_program(self) -> None:
         """Let go of the program; the next turn rebuilds it from the history."""

@@ -14,7 +14,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     """
 
     limits: Limits = DEFAULT_LIMITS
-    resident_runs: int = 10_000
+    resident_runs: int = 2_000
     timer_horizon_ns: int = 60 * SECOND_NS
     timer_page: int = 50_000
     store_retry_ns: int = SECOND_NS

@@ -18,14 +18,17 @@ from perdure.model.program import TurnCompleted, TurnFailed, Worker, numbered
 log = logging.getLogger("perdure.engine")
 
 
-def is_due(commit: Commit, turn: WorkflowTask, worker: Worker) -> bool:
-    """Whether the run's program should take its turn now, and can take it here."""
+def is_due(resident: Resident, commit: Commit, turn: WorkflowTask, worker: Worker) -> bool:
+    """Whether the run's program should take its turn now, and can take it here, where it may already be."""
     run = commit.run
     return (
         not turn.started_time
         and turn.next_attempt_time <= commit.now
         and run.status is not PAUSED
-        and worker.serves_workflow(run.started.task_queue, run.started.workflow_type)
+        and (
+            resident.program is not None
+            or worker.serves_workflow(run.started.task_queue, run.started.workflow_type)
+        )
     )
 
 
@@ -68,9 +71,9 @@ def note_events(resident: Resident, commit: Commit) -> None:
     records = commit.records[commit.noted :] if commit.noted else commit.records
     commit.noted = len(commit.records)
     # Facts have number 0, so this leaves the events; a buffered one is wrapped in a fact.
-    unseen += [
-        event for event in (numbered(records) if commit.has_flushed else records) if event.id > last  # type: ignore[misc]
-    ]
+    for event in numbered(records) if commit.has_flushed else records:
+        if event.id > last:
+            unseen.append(event)  # type: ignore[arg-type]
 
 
 def prepare(resident: Resident, loader: Loader, pipeline: Pipeline, ready: Callable[[], None]) -> bool:

@@ -6,12 +6,16 @@ All commands of a turn are checked before the first one happens, so a turn with 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from perdure.kernel import activity, child, external, lifecycle, timer, update
 from perdure.kernel.commit import Commit
+from perdure.kernel.run import Run
 from perdure.kernel.workflow_task import UNHANDLED_COMMAND
 from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model.failures import Failure
+from perdure.model.limits import Limits
 from perdure.model.options import Initiator
 
 Problem = tuple[str, Failure]
@@ -29,7 +33,8 @@ def problem(commit: Commit, commands: Sequence[c.AnyCommand]) -> Problem | None:
     """The first reason, if any, why these commands can't be carried out in this order."""
     if not commands:
         return None
-    check = _Check(commit)
+    run = commit.run
+    check = _Check(run, commit.limits, len(run.buffered), len(run.timers))
     for command in commands:
         found = check.after_closing(command) if check.closing else None
         method = _CHECKS.get(command.__class__)
@@ -41,25 +46,20 @@ def problem(commit: Commit, commands: Sequence[c.AnyCommand]) -> Problem | None:
     return None
 
 
-class _Check:
-    """The names in use as they will be after the commands seen so far. Made lazily: most turns touch none of them."""
+class _Check(msgspec.Struct, gc=False):
+    """The names in use as they will be after the commands seen so far, and how many of them."""
 
-    __slots__ = (
-        "accepted", "activity_ids", "buffered", "children", "closing", "limits", "run", "settled", "signals", "timer_ids",
-        "timers",
-    )  # fmt: skip
-
-    def __init__(self, commit: Commit) -> None:
-        self.run = commit.run
-        self.limits = commit.limits
-        self.activity_ids: set[str] = set()
-        self.timer_ids: dict[str, bool] = {}
-        self.accepted: set[str] = set()
-        self.settled: set[str] = set()
-        self.children = self.signals = 0
-        self.buffered = len(self.run.buffered)
-        self.timers = len(self.run.timers)
-        self.closing = ""
+    run: Run
+    limits: Limits
+    buffered: int
+    timers: int
+    activity_ids: set[str] = set()
+    timer_ids: dict[str, bool] = {}
+    accepted: set[str] = set()
+    settled: set[str] = set()
+    children: int = 0
+    signals: int = 0
+    closing: str = ""
 
     def after_closing(self, command: c.AnyCommand) -> tuple[str, str]:
         return UNHANDLED_COMMAND, f"{command.__class__.__name__} comes after {self.closing}, which ends the run."

@@ -121,53 +121,39 @@ def turn_due(run: Run, turn: WorkflowTask) -> int:
     return turn.next_attempt_time
 
 
-class Commit:
+class Commit(msgspec.Struct, eq=False, gc=False):
     """See the module. ``tasks`` maps refs to what they are now, None when they are done; ``timers`` maps ``(due, ref)`` to whether it
     is set or dropped; ``messages`` maps refs to what to send, None when it need not be sent any more.
     ``ready`` are activities whose next attempt may start; ``cancelled`` those whose worker must be told to stop.
-    ``is_visible`` says that what lists show of the run has changed, ``has_flushed`` that buffered events got their numbers. ``noted`` belongs to the engine: how many of the records it has
-    noted for the run's program.
+    ``is_visible`` says that what lists show of the run has changed, ``has_flushed`` that buffered events got their numbers.
+    ``noted`` belongs to the engine: how many of the records it has noted for the run's program.
     """
 
-    __slots__ = (
-        "_tasks",
-        "_turn_due",
-        "_turn_started",
-        "answers",
-        "cancelled",
-        "has_flushed",
-        "is_visible",
-        "limits",
-        "messages",
-        "noted",
-        "now",
-        "ready",
-        "records",
-        "run",
-        "successor",
-        "tasks",
-        "timers",
-    )
+    run: Run
+    now: int
+    limits: Limits = DEFAULT_LIMITS
+    records: list[AnyRecord] = []
+    tasks: dict[int, Task | None] = {}
+    timers: dict[tuple[int, int], bool] = {}
+    messages: dict[int, Message | None] = {}
+    ready: list[int] = []
+    cancelled: list[int] = []
+    answers: list[Answer] = []
+    successor: Successor | None = None
+    is_visible: bool = False
+    has_flushed: bool = False
+    noted: int = 0
+    _tasks: dict[int, bool] = {}
+    """Activities that this commit has touched, and whether they are new in it."""
+    _turn_started: bool = False
+    _turn_due: int = NO_TURN
+    """The run's turn as it was before the commit."""
 
-    def __init__(self, run: Run, now: int, limits: Limits = DEFAULT_LIMITS) -> None:
-        self.run = run
-        self.now = now
-        self.limits = limits
-        self.records: list[AnyRecord] = []
-        self.tasks: dict[int, Task | None] = {}
-        self.timers: dict[tuple[int, int], bool] = {}
-        self.messages: dict[int, Message | None] = {}
-        self.ready: list[int] = []
-        self.cancelled: list[int] = []
-        self.answers: list[Answer] = []
-        self.successor: Successor | None = None
-        self.is_visible = False
-        self.has_flushed = False
-        self.noted = 0
-        self._tasks: dict[int, bool] = {}
-        turn = run.workflow_task if run.next_event_id > 1 else None
-        self._turn_started = turn is not None and turn.started_time > 0
-        self._turn_due = NO_TURN if turn is None else turn_due(run, turn)
+    def __post_init__(self) -> None:
+        turn = self.run.workflow_task
+        if turn is not None and self.run.next_event_id > 1:
+            self._turn_started = turn.started_time > 0
+            self._turn_due = turn_due(self.run, turn)
 
     def seal(self) -> None:
         """Nothing more is decided: say what has become of the run's tasks. Many come and go within one commit, so only now is it known."""

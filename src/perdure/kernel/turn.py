@@ -27,6 +27,7 @@ def finish(commit: Commit, task: WorkflowTask, asked: Sequence[AnyCommand], iden
         cause, failure = problem
         workflow_task.record_failure(commit, task, cause, failure, identity, build_id)
         return
+    cancels = False
     if not task.scheduled_event_id and task.attempt == 1 and all(c.__class__ is RejectUpdate for c in asked):
         for command in asked:
             assert isinstance(command, RejectUpdate)
@@ -44,9 +45,8 @@ def finish(commit: Commit, task: WorkflowTask, asked: Sequence[AnyCommand], iden
         )
         for command in asked:
             commands.carry_out(commit, command, completed_id)
+            cancels = cancels or command.__class__ is RequestCancelActivityTask
     if run.close is None:
-        is_news = any(command.__class__ is RequestCancelActivityTask for command in asked) and activity.end_cancelled(
-            commit, asked
-        )
+        is_news = cancels and activity.end_cancelled(commit, asked)
         if is_news or run.buffered or run.updates:
             workflow_task.flush(commit, is_news=is_news)

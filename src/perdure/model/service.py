@@ -152,7 +152,7 @@ class Service(Protocol):
     ``StoreError`` when the store cannot be used, and what each method says.
     """
 
-    async def start(self, namespace: str, request: StartWorkflow) -> StartResult:
+    def start(self, namespace: str, request: StartWorkflow) -> Awaitable[StartResult]:
         """Start a run. Raises ``AlreadyExistsError`` as the request's policies say."""
         ...
 
@@ -172,7 +172,7 @@ class Service(Protocol):
         """Ask the run's program, open or closed. Raises ``QueryFailedError``."""
         ...
 
-    async def wait_closed(self, address: RunAddress, *, follow: bool) -> tuple[str, Event]:
+    def wait_closed(self, address: RunAddress, *, follow: bool) -> Awaitable[tuple[str, Event]]:
         """Wait until the run closes; its run id and last event.
 
         ``follow``: when it continued as new or is retried, wait for the run that goes on in its place, and so on.

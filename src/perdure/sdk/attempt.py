@@ -93,39 +93,19 @@ class ActivityInfo:
     heartbeat_timeout: timedelta | None
 
 
-class Attempt:
+class Attempt(msgspec.Struct, eq=False):
     """One attempt. ``beat`` passes on that ``details`` changed; it is called wherever the activity runs."""
 
-    __slots__ = (
-        "_beat",
-        "_info",
-        "_poll",
-        "_signal",
-        "_waiters",
-        "cancelled",
-        "converter",
-        "details",
-        "task",
-        "unsent",
-    )
-
-    def __init__(
-        self,
-        task: ActivityTask,
-        converter: Converter,
-        beat: Callable[["Attempt"], None],
-        poll: Callable[[float], bool] | None = None,
-    ) -> None:
-        self.task = task
-        self.converter = converter
-        self.cancelled = False
-        self.details: Payloads = ()
-        self.unsent = False
-        self._beat = beat
-        self._poll = poll
-        self._info: ActivityInfo | None = None
-        self._signal: threading.Event | None = None
-        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] | None = None
+    task: ActivityTask
+    converter: Converter
+    _beat: Callable[[Any], None]  # takes an attempt of the maker's own kind
+    _poll: Callable[[float], bool] | None = None
+    cancelled: bool = False
+    details: Payloads = ()
+    unsent: bool = False
+    _info: ActivityInfo | None = None
+    _signal: threading.Event | None = None
+    _waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] | None = None
 
     def info(self) -> ActivityInfo:
         """See ``ActivityInfo``."""

@@ -36,23 +36,21 @@ async def run_activity(run: Run, definition: ActivityDefinition, options: Activi
 
     Raises ``ActivityError`` when it failed for good, ``asyncio.CancelledError`` when the waiting task was cancelled.
     """
-    future = run.loop.create_future()
+    future: asyncio.Future[Any] = asyncio.Future(loop=run.loop)
     pending = Pending(future)
     activity_id = run.next_id()
-    run.add(
-        c.ScheduleActivityTask(
-            activity_id,
-            definition.name,
-            options.task_queue or "",
-            run.converter.to_payloads(args),
-            options.schedule_to_close_ns,
-            options.schedule_to_start_ns,
-            options.start_to_close_ns,
-            options.heartbeat_ns,
-            options.retry_policy,
-        ),
-        pending,
+    command = c.ScheduleActivityTask(
+        activity_id,
+        definition.name,
+        options.task_queue or "",
+        run.converter.to_payloads(args),
+        options.schedule_to_close_ns,
+        options.schedule_to_start_ns,
+        options.start_to_close_ns,
+        options.heartbeat_ns,
+        options.retry_policy,
     )
+    run.add(command, pending)
     try:
         event = await future
     except asyncio.CancelledError:

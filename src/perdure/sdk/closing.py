@@ -38,7 +38,6 @@ def continuation(error: BaseException) -> ContinueAsNew | None:
 def closing_command(run: Run) -> c.AnyCommand:
     """The command that ends a run whose code has ended. Raises what is a bug in the code and ends only the turn."""
     main, error = run.main, run.outcome
-    assert main is not None
     if error is None:
         error = main.exception() if not main.cancelled() else asyncio.CancelledError("the workflow was cancelled")
     if error is None:

@@ -12,7 +12,8 @@ A turn pays two attribute writes and one read for this. The watchdog must never 
         if set, takes the lock once            interrupt
 
 If (2) reads False it came before (A), so (1) came before (B), which then sees that the turn is over. If it reads True,
-the lock puts it before or behind (B); behind it, an interruption that has not been raised yet is taken back.
+the lock puts it before or behind (B); behind it, an interruption that has not been raised yet is raised and caught
+there.
 """
 
 import ctypes
@@ -23,17 +24,13 @@ from time import sleep
 from types import FrameType
 
 from perdure.sdk.origins import first_user_frame
-from perdure.sdk.turns import Stage, stages
+from perdure.sdk.turns import Stage, TurnInterrupted, stages
 
 log = logging.getLogger("perdure.workflow")
 
 _POLLS_PER_LIMIT = 4
 _LONGEST_POLL_SECONDS = 0.5
 _DEBUGGERS = frozenset({"bdb", "pdb", "pydevd", "_pydevd_bundle", "debugpy", "pudb"})
-
-
-class TurnInterrupted(BaseException):
-    """Raised in workflow code by the watchdog. Not an ``Exception``, so that ``except Exception`` lets it pass."""
 
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
@@ -43,11 +40,6 @@ _set_async_exc.argtypes = [ctypes.c_ulong, ctypes.py_object]
 def _interrupt(thread_id: int) -> None:
     """Raise ``TurnInterrupted`` in a thread as soon as it runs Python code."""
     _set_async_exc(thread_id, ctypes.py_object(TurnInterrupted))
-
-
-def _take_back(thread_id: int) -> None:
-    """Forget an interruption that has not been raised yet."""
-    _set_async_exc(thread_id, ctypes.py_object())
 
 
 class Watch:
@@ -105,7 +97,7 @@ def _set_up_stage() -> Stage:
     global _watchdog
     with _starting:
         thread_id = threading.get_ident()
-        stage = stages[thread_id] = Stage(thread_id, _take_back)
+        stage = stages[thread_id] = Stage(thread_id)
         if _watchdog is None or not _watchdog.is_alive():
             _watches.clear()
             _watchdog = threading.Thread(target=_patrol, name="perdure-watchdog", daemon=True)

@@ -13,7 +13,7 @@ from perdure.model.options import RetryPolicy
 from perdure.model.payloads import NULL, PayloadMap
 from perdure.sdk.converter import Converter
 from perdure.sdk.run import PROGRESS_KEY, log, require_run
-from perdure.sdk.turns import current_run, is_in_turn
+from perdure.sdk.turns import current_run
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,6 @@ class WorkflowInfo:
     """Whether the history has become so long that the run had better continue as new."""
     build_id: str
     """Which version of the code takes this turn."""
-
-
-def in_workflow() -> bool:
-    """Whether this is called by a workflow's code."""
-    return is_in_turn()
 
 
 def info() -> WorkflowInfo:

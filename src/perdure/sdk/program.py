@@ -24,7 +24,7 @@ from perdure.model.program import TurnCompleted, TurnFailed
 from perdure.sdk.calls import PendingChild
 from perdure.sdk.closing import FailureTypes, closing_command
 from perdure.sdk.converter import Converter
-from perdure.sdk.deadlock import TurnInterrupted, stage_of_thread
+from perdure.sdk.deadlock import stage_of_thread
 from perdure.sdk.definitions import WorkflowDefinition
 from perdure.sdk.failures import to_failure
 from perdure.sdk.inspection import must_be_profiled, profile
@@ -32,6 +32,7 @@ from perdure.sdk.loop import Timer, WorkflowLoop
 from perdure.sdk.mailbox import mailbox_of
 from perdure.sdk.matching import RULES, Expected
 from perdure.sdk.run import OVER, Awaited, Run, log
+from perdure.sdk.turns import TurnInterrupted
 
 T = TypeVar("T")
 A = TypeVarTuple("A")
@@ -238,7 +239,7 @@ class PythonProgram:
 
     def _end_turn(self) -> tuple[list[c.AnyCommand], list[Awaited | None]]:
         run = self._run
-        if self._is_over():
+        if run.main.done() or run.outcome is not None:
             run.add(closing_command(run))
             if not run.is_replaying:
                 self._warn_of_open_handlers()
@@ -263,20 +264,16 @@ class PythonProgram:
 
     # --- messages
 
-    def _is_over(self) -> bool:
-        run = self._run
-        assert run.main is not None
-        return run.main.done() or run.outcome is not None
-
     def _deliver(self, update: e.UpdateAdmitted) -> None:
         """Let the code accept or reject an update. A run that has just ended does neither."""
-        if self._is_over():
+        run = self._run
+        if run.main.done() or run.outcome is not None:
             return
-        mailbox = mailbox_of(self._run)
+        mailbox = mailbox_of(run)
         try:
             handler, args = mailbox.validate(update.update_name, update.input)
         except Exception as error:
-            self._run.add(c.RejectUpdate(update.update_id, to_failure(error, self._run.converter)))
+            run.add(c.RejectUpdate(update.update_id, to_failure(error, run.converter)))
             return
         mailbox.accept(update.update_id, handler, args)
         self._settle()
@@ -330,8 +327,7 @@ class PythonProgram:
         run = self._run
         run.cancel_requested = True
         # Not at once: what came before it, above all the first step of a new run, comes before it here too.
-        if run.main is not None:
-            run.loop.call_soon(run.main.cancel, event.cause or "the workflow was asked to cancel", context=Context())
+        run.loop.call_soon(run.main.cancel, event.cause or "the workflow was asked to cancel", context=Context())
 
     def _on_activity_ended(self, event: Any) -> None:
         pending = self._run.pending.pop(event.scheduled_event_id, None)

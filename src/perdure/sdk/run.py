@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Sequence
 from logging import getLogger
 from math import inf
+from threading import get_ident
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,7 +28,7 @@ from perdure.sdk.deadlock import stage_of_thread
 from perdure.sdk.definitions import WorkflowDefinition
 from perdure.sdk.loop import Timer, WorkflowLoop
 from perdure.sdk.teardown import drop
-from perdure.sdk.turns import current_run
+from perdure.sdk.turns import stages
 
 if TYPE_CHECKING:
     from perdure.sdk.mailbox import Mailbox
@@ -95,7 +96,7 @@ class Run(msgspec.Struct, eq=False):
     is_closed: bool = False
     """Whether it has left memory."""
 
-    main: asyncio.Task[Any] | None = None
+    main: asyncio.Task[Any] = None  # type: ignore[assignment]  # made when the first event comes
     instance: Any = None
     """The object, where the workflow is a class."""
     outcome: BaseException | None = None
@@ -237,7 +238,8 @@ class Run(msgspec.Struct, eq=False):
                 task._log_traceback = False
         loop.tasks = []
         loop.ready = []
-        self.main = self.instance = self.mailbox = self.conditions = self.outcome = None
+        self.main = None  # type: ignore[assignment]  # not used again
+        self.instance = self.mailbox = self.conditions = self.outcome = None
         self.commands = []
         self.awaiting = []
         self.pending = {}
@@ -271,7 +273,7 @@ def _unlink(task: asyncio.Task[Any]) -> None:
 
 def require_run() -> Run:
     """The run whose code is running. Raises ``InvalidArgumentError`` outside a workflow."""
-    run = current_run()
-    if run is None:
+    stage = stages.get(get_ident())
+    if stage is None or stage.run is None:
         raise InvalidArgumentError("this can only be called by a workflow's code, while the engine runs it")
-    return run
+    return stage.run

@@ -62,23 +62,20 @@ class Served:
         self.path = (activity.__module__, activity.__qualname__)
 
 
-class Running(Attempt):
+class Running(Attempt, eq=False, kw_only=True):
     """An attempt in progress.
 
     ``stop`` is what an executor does, beyond raising the flag, when the attempt is cancelled.
     """
 
-    __slots__ = ("beat_is_posted", "beat_timer", "has_ended", "is_cancel_requested", "key", "served", "stop")
-
-    def __init__(self, task: ActivityTask, served: Served, beat: Callable[[Any], None]) -> None:
-        super().__init__(task, served.converter, beat)
-        self.served = served
-        self.key = (task.address.run_id, task.scheduled.id)
-        self.stop: Callable[[], object] | None = None
-        self.beat_timer: asyncio.TimerHandle | None = None
-        self.beat_is_posted = False
-        self.is_cancel_requested = False
-        self.has_ended = False
+    served: Served
+    key: tuple[str, int]
+    """The run's id and the activity's scheduled event id."""
+    stop: Callable[[], object] | None = None
+    beat_timer: asyncio.TimerHandle | None = None
+    beat_is_posted: bool = False
+    is_cancel_requested: bool = False
+    has_ended: bool = False
 
     def interrupt(self) -> None:
         """Raise the flag, and do what the executor can do."""

@@ -3,6 +3,7 @@
 Whatever can be wrong with a start is found here, before anything is sent.
 """
 
+import os
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, TypedDict, TypeVar
@@ -123,10 +124,10 @@ class Target:
         if self._signature is not None:
             args = self._signature.bind(args, {})
         payloads = converter.to_payloads(args)
-        workflow_id = options.get("id") or secrets.token_hex(16)
+        workflow_id = options.get("id") or os.urandom(16).hex()
         if self._is_plain and update is None and options.keys() <= _JUST_ID:
             # By far the most starts are of this kind.
-            request_id = secrets.token_hex(16)
+            request_id = os.urandom(16).hex()
             return StartWorkflow(workflow_id, self.name, self._task_queue, payloads, request_id, identity=identity)
         if unknown := options.keys() - StartOptions.__annotations__.keys():
             raise TypeError(f"start() has no option {', '.join(sorted(unknown))}; see perdure.StartOptions")

@@ -79,7 +79,10 @@ def _is_safe(offset: int) -> bool:
 
 
 def _mark_completed(generator: object, offset: int) -> None:
-    ctypes.c_int8.from_address(id(generator) + offset).value = _COMPLETED
+    state = ctypes.c_int8.from_address(id(generator) + offset)
+    # Zero is for a frame that is running, and more for one that has ended.
+    if state.value < 0:
+        state.value = _COMPLETED
 
 
 _STATE_OFFSET = _find_state()

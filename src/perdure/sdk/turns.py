@@ -12,7 +12,6 @@ import os
 import sys
 import threading
 from asyncio import AbstractEventLoop, _get_running_loop, _set_running_loop
-from collections.abc import Callable
 from threading import get_ident
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,13 @@ from perdure.sdk.generators import Hook, replace_hooks
 
 if TYPE_CHECKING:
     from perdure.sdk.run import Run
+
+
+_STEPS_TO_BE_INTERRUPTED = 1000
+
+
+class TurnInterrupted(BaseException):
+    """Raised in workflow code by the watchdog. Not an ``Exception``, so that ``except Exception`` lets it pass."""
 
 
 class Stage:
@@ -38,13 +44,11 @@ class Stage:
         "run",
         "stuck",
         "suspected",
-        "take_back",
         "thread_id",
     )
 
-    def __init__(self, thread_id: int, take_back: Callable[[int], None]) -> None:
+    def __init__(self, thread_id: int) -> None:
         self.thread_id = thread_id
-        self.take_back = take_back
         self.run: Run | None = None
         self.number = 0
         self.limit_seconds = 0.0
@@ -86,10 +90,17 @@ class Stage:
 
     def _settle_with_watchdog(self) -> str:
         with self.lock:
-            self.suspected = False
-            stuck, self.stuck = self.stuck, ""
-            if stuck:
-                self.take_back(self.thread_id)
+            stuck = self.stuck
+        if stuck:
+            # An interruption that has not been raised yet is raised here, where it does no harm. CPython can also take
+            # one back, but then goes on looking for it at every step, for ever.
+            try:
+                for _ in range(_STEPS_TO_BE_INTERRUPTED):
+                    pass
+            except TurnInterrupted:
+                pass
+        self.suspected = False
+        self.stuck = ""
         return stuck
 
 
@@ -107,6 +118,6 @@ def current_run() -> "Run | None":
 
 
 def is_in_turn() -> bool:
-    """Whether it is a run's turn on this thread."""
+    """Whether this is called by a workflow's code."""
     stage = stages.get(get_ident())
     return stage is not None and stage.run is not None

@@ -162,7 +162,9 @@ class LocalWorker:
     def reserve(self, task_queue: str, activity_type: str) -> bool:
         """Take a slot for one activity, if it is served here and a slot is free."""
         served = self._served.get(activity_type)
-        if served is None or self._is_draining or not self._serves_queue(task_queue):
+        if served is None or self._is_draining:
+            return False
+        if task_queue not in self._known_queues and not self._serves_queue(task_queue):
             return False
         executor = served.executor
         if executor.free <= 0:
@@ -176,14 +178,16 @@ class LocalWorker:
 
     def start_activity(self, task: ActivityTask) -> None:
         """Run an activity in the slot reserved for it."""
-        served = self._served[task.scheduled.activity_type]
-        running = Running(task, served, self._heartbeats.beat)
-        earlier = self._running.get(running.key)
+        scheduled = task.scheduled
+        served = self._served[scheduled.activity_type]
+        key = (task.address.run_id, scheduled.id)
+        running = Running(task, served.converter, self._heartbeats.beat, served=served, key=key)
+        earlier = self._running.get(key)
         if earlier is not None:
             # The attempt before this one has timed out but does not end.
             self._overtaken.add(earlier)
             self._cancel(earlier)
-        self._running[running.key] = running
+        self._running[key] = running
         served.executor.run(running)
 
     def cancel_activity(self, address: RunAddress, scheduled_event_id: int) -> None:
@@ -212,9 +216,12 @@ class LocalWorker:
 
     def _end(self, running: Running, outcome: Outcome) -> None:
         """An attempt is over: free its slot, then say what became of it."""
-        self._heartbeats.stop(running)
-        if self._running.get(running.key) is running:
-            del self._running[running.key]
+        running.has_ended = True
+        if running.beat_timer is not None:
+            self._heartbeats.stop(running)
+        key = running.key
+        if self._running.get(key) is running:
+            del self._running[key]
         else:
             self._overtaken.discard(running)
         running.served.executor.free += 1

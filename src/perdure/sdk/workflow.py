@@ -13,7 +13,7 @@ from perdure.sdk.children import ChildHandle, ExternalHandle, external, start_ch
 from perdure.sdk.children import run_child as _run_child
 from perdure.sdk.continuing import continue_as_new
 from perdure.sdk.definitions import ActivityDefinition, ActivityOptions, ChildOptions, WorkflowDefinition
-from perdure.sdk.facts import WorkflowInfo, in_workflow, info, logger, now, random, uuid4
+from perdure.sdk.facts import WorkflowInfo, info, logger, now, random, uuid4
 from perdure.sdk.fanout import map
 from perdure.sdk.guards import unguarded
 from perdure.sdk.handlers import QueryHandler, SignalHandler, UpdateHandler, query, signal, update
@@ -21,6 +21,7 @@ from perdure.sdk.listening import all_handlers_finished, set_query_handler, set_
 from perdure.sdk.notes import deprecate_patch, patched, progress, side_effect, upsert_memo, upsert_search_attributes
 from perdure.sdk.run import require_run as _require_run
 from perdure.sdk.saga import Saga, saga
+from perdure.sdk.turns import is_in_turn as in_workflow
 from perdure.sdk.waiting import receive, sleep, wait_condition
 
 __all__ = [

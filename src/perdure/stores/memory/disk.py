@@ -24,6 +24,7 @@ class Disk:
         self.is_owned = False
         self.last_key = 0
         self.runs: dict[int, RunRow] = {}
+        self.keys: list[int] = []
         self.keys_of_workflow: dict[tuple[str, str], list[int]] = {}
         self.histories: dict[int, list[bytes]] = {}
         self.tasks: dict[int, dict[int, TaskRow]] = {}
@@ -31,6 +32,7 @@ class Disk:
         self.messages: dict[int, dict[int, bytes]] = {}
         self.blobs: dict[bytes, bytes] = {}
         self.blob_holders: dict[bytes, set[int]] = {}
+        self.blobs_held: dict[int, set[bytes]] = {}
         self.namespaces: dict[str, Namespace] = {DEFAULT_NAMESPACE: Namespace(DEFAULT_NAMESPACE)}
 
     def crash(self) -> None:
@@ -81,6 +83,7 @@ class Disk:
             for digest, data in write.blobs:
                 self.blobs.setdefault(digest, data)
                 self.blob_holders.setdefault(digest, set()).add(key)
+                self.blobs_held.setdefault(key, set()).add(digest)
 
     def delete(self, keys: Sequence[int]) -> None:
         """Remove runs and all that belongs to them. Keys that are not there are no error."""
@@ -95,14 +98,16 @@ class Disk:
             self.histories.pop(key, None)
             self.tasks.pop(key, None)
             self.messages.pop(key, None)
+            for digest in self.blobs_held.pop(key, ()):
+                self.blob_holders[digest].discard(key)
+                if not self.blob_holders[digest]:
+                    del self.blob_holders[digest], self.blobs[digest]
+        self.keys = [key for key in self.keys if key not in gone]
         self.timers = [timer for timer in self.timers if timer.key not in gone]
-        for digest, holders in list(self.blob_holders.items()):
-            holders -= gone
-            if not holders:
-                del self.blob_holders[digest], self.blobs[digest]
 
     def _add_run(self, key: int, row: RunRow) -> None:
         self.runs[key] = copy.copy(row)
+        insort(self.keys, key)
         insort(self.keys_of_workflow.setdefault((row.namespace, row.workflow_id), []), key)
         self.last_key = max(self.last_key, key)
 

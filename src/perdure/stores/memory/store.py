@@ -77,9 +77,9 @@ class MemoryStore:
     ) -> Sequence[RunRow]:
         rows = (
             copy.copy(row)
-            for key, row in sorted(self._disk.runs.items(), reverse=True)
+            for row in map(self._disk.runs.__getitem__, reversed(self._disk.keys))
             if row.namespace == namespace
-            and (not before or key < before)
+            and (not before or row.key < before)
             and (not statuses or row.status in statuses)
             and (not workflow_type or row.workflow_type == workflow_type)
         )

@@ -35,8 +35,13 @@ def connect_writer(path: str) -> sqlite3.Connection:
     try:
         _check_ours(connection, path)
         connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise StoreError(
+                f"opening {path} failed: its file system has no shared memory; keep the store on a local disk"
+            )
         connection.execute("PRAGMA synchronous = FULL")
+        # On macOS, an ordinary sync leaves the data in the disk's own cache. Elsewhere this says nothing.
+        connection.execute("PRAGMA fullfsync = ON")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA secure_delete = OFF")
         connection.execute("PRAGMA temp_store = MEMORY")

@@ -13,13 +13,16 @@ salt are right, and the log is never cut shorter while it is open.
 import os
 import sqlite3
 import threading
+from contextlib import suppress
 from queue import SimpleQueue
 
 from perdure.stores.sqlite.connections import connect_checkpointer
 
-# Below, a checkpoint is not worth its syncs; the log may get several times as long while one is under way.
+# More makes checkpoints rarer, but reads, recovery and the checkpoints themselves longer.
 CHECKPOINT_BYTES = 16 << 20
 _ALLOCATED_BYTES = 4 << 20
+# The tables that a lone write touches; for each one more in the same transaction it is often less than one.
+_FRAMES_PER_TRANSACTION = 4
 # What the writer may copy itself without delaying the next commit noticeably.
 _SHORT_FRAMES = 256
 
@@ -29,10 +32,12 @@ class WriteAheadLog:
 
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._frame_bytes = connection.execute("PRAGMA page_size").fetchone()[0] + 24
+        self._limit = CHECKPOINT_BYTES // connection.execute("PRAGMA page_size").fetchone()[0]
+        self._due = self._limit
+        # How long the log is by now, as far as the writer can know: only a checkpoint tells, and corrects the guess.
+        self._transactions = 0
         self._writes = 0
-        # High at first, since it is corrected only by the first checkpoint; alone, a write touches about four pages.
-        self._frames_per_write = 4.0
+        self._frames_per_write = 1.0
         self._state = "idle"
         self._requests: SimpleQueue[bool] = SimpleQueue()
         _allocate(path + "-wal")
@@ -42,7 +47,8 @@ class WriteAheadLog:
         self._thread.start()
 
     def wrote(self, writes: int) -> None:
-        """So many writes were committed."""
+        """A transaction of so many writes was committed."""
+        self._transactions += 1
         self._writes += writes
 
     def tend(self) -> None:
@@ -50,7 +56,7 @@ class WriteAheadLog:
         if self._state == "copied":
             self._state = "idle"
             self._finish()
-        elif self._state == "idle" and self._writes * self._frames_per_write * self._frame_bytes >= CHECKPOINT_BYTES:
+        elif self._state == "idle" and self._guessed_frames() >= self._due:
             self._state = "copying"
             self._requests.put(True)
 
@@ -59,15 +65,23 @@ class WriteAheadLog:
         self._requests.put(False)
         self._thread.join()
 
+    def _guessed_frames(self) -> float:
+        return _FRAMES_PER_TRANSACTION * self._transactions + self._frames_per_write * self._writes
+
     def _finish(self) -> None:
         try:
             _, frames, copied = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error:
-            return  # nothing is lost: what was not copied is in the log; the next write tells of a full or broken disk
-        # How many pages a write touches is learned from what it took so far.
-        self._frames_per_write = max(frames / max(self._writes, 1), 0.01)
+            # Nothing is lost: what was not copied is in the log. If the disk is full or broken, the next write tells.
+            frames = copied = 0
+        if frames > 0 and self._writes > 0:
+            beyond_first = frames - _FRAMES_PER_TRANSACTION * self._transactions
+            self._frames_per_write = max(beyond_first / self._writes, 0.05)
         if frames == copied:
-            self._writes = 0
+            self._transactions, self._writes, self._due = 0, 0, self._limit
+        else:
+            # Someone reads what is old, so the log can't start again yet.
+            self._due = frames + self._limit
 
     def _copy(self, path: str) -> None:
         connection: sqlite3.Connection | None = None
@@ -89,12 +103,11 @@ class WriteAheadLog:
 
 
 def _allocate(path: str) -> None:
-    # Only the writer's connection is open, and it has written nothing yet, so nobody else extends the file.
-    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
-    try:
-        size = os.fstat(file).st_size
-        if size < _ALLOCATED_BYTES:
-            os.pwrite(file, bytes(_ALLOCATED_BYTES - size), size)
-            os.fsync(file)
-    finally:
-        os.close(file)
+    # Zeros rather than a hole or a reservation, with which a file system still has to write down what it gives. Only the
+    # writer's connection writes, and it is not writing now, so nobody else extends the file.
+    with suppress(OSError), open(path, "ab") as file:
+        missing = _ALLOCATED_BYTES - file.tell()
+        if missing > 0:
+            file.write(bytes(missing))
+            file.flush()
+            os.fsync(file.fileno())

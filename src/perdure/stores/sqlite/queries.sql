@@ -7,7 +7,7 @@
 SELECT epoch FROM shards WHERE shard = 0;
 
 -- name: take_shard
-UPDATE shards SET epoch = epoch + 1 WHERE shard = 0 RETURNING epoch;
+UPDATE shards SET epoch = epoch + 1 WHERE shard = 0;
 
 -- name: read_next_key
 SELECT max(last_key, coalesce((SELECT max(key) FROM runs), 0)) + 1 FROM shards WHERE shard = 0;
@@ -81,9 +81,9 @@ SELECT part, bits FROM workflow_id_filter;
 -- name: find_indexed
 -- Among the indexed keys only; an engine knows the others. An empty run id finds the last started. Looks at the newest few,
 -- since it is asked on the engine's thread; more than that is a case for find_any.
-SELECT runs.* FROM (SELECT key FROM workflow_ids WHERE hash = ?1 ORDER BY key DESC LIMIT ?5) AS known
+SELECT runs.* FROM (SELECT key FROM workflow_ids WHERE hash = :hash ORDER BY key DESC LIMIT :limit) AS known
 CROSS JOIN runs ON runs.key = known.key
-WHERE runs.namespace = ?2 AND runs.workflow_id = ?3 AND (?4 = '' OR runs.run_id = ?4)
+WHERE runs.namespace = :namespace AND runs.workflow_id = :workflow_id AND (:run_id = '' OR runs.run_id = :run_id)
 ORDER BY runs.key DESC LIMIT 1;
 
 -- name: count_indexed
@@ -92,8 +92,8 @@ SELECT count(*) FROM (SELECT 1 FROM workflow_ids WHERE hash = ? LIMIT ?);
 -- name: find_any
 -- For those who do not know the keys above the index and look at each of them, and for long chains of runs.
 SELECT * FROM runs
-WHERE (key > (SELECT indexed_key FROM shards WHERE shard = 0) OR key IN (SELECT key FROM workflow_ids WHERE hash = ?1))
-AND namespace = ?2 AND workflow_id = ?3 AND (?4 = '' OR run_id = ?4)
+WHERE (key > (SELECT indexed_key FROM shards WHERE shard = 0) OR key IN (SELECT key FROM workflow_ids WHERE hash = :hash))
+AND namespace = :namespace AND workflow_id = :workflow_id AND (:run_id = '' OR run_id = :run_id)
 ORDER BY key DESC LIMIT 1;
 
 -- name: read_run
@@ -107,11 +107,11 @@ SELECT data FROM blobs WHERE digest = ?;
 
 -- name: list_runs
 -- The list of any status: the primary key is the order wanted.
-SELECT * FROM runs NOT INDEXED WHERE namespace = ?1 AND key < ?2 AND (?3 = '' OR workflow_type = ?3) ORDER BY key DESC LIMIT ?4;
+SELECT * FROM runs NOT INDEXED WHERE namespace = :namespace AND key < :before AND (:workflow_type = '' OR workflow_type = :workflow_type) ORDER BY key DESC LIMIT :limit;
 
 -- name: list_runs_by_status
 SELECT * FROM runs INDEXED BY runs_by_status
-WHERE namespace = ?1 AND status = ?5 AND key < ?2 AND (?3 = '' OR workflow_type = ?3) ORDER BY key DESC LIMIT ?4;
+WHERE namespace = :namespace AND status = :status AND key < :before AND (:workflow_type = '' OR workflow_type = :workflow_type) ORDER BY key DESC LIMIT :limit;
 
 -- name: list_tasks
 SELECT * FROM tasks WHERE (key, ref) > (?, ?) ORDER BY key, ref LIMIT ?;
@@ -123,9 +123,9 @@ SELECT due, key, ref FROM timers WHERE due <= ? AND (due, key, ref) > (?, ?, ?) 
 SELECT * FROM messages WHERE (key, ref) > (?, ?) ORDER BY key, ref LIMIT ?;
 
 -- name: list_closed
--- By start, and only as far as it matters: what started later can't have closed earlier. So no index over close times is needed.
-SELECT key FROM runs INDEXED BY runs_by_status
-WHERE namespace = ? AND status = ? AND close_time > 0 AND close_time < ? ORDER BY key LIMIT ?;
+-- The longest started first. The reader stops where runs started too late to have closed in time, which in a store with
+-- retention is soon. So no index over close times is needed.
+SELECT key, start_time, close_time FROM runs INDEXED BY runs_by_status WHERE namespace = ? AND status = ? ORDER BY key;
 
 -- name: list_namespaces
 SELECT name, retention_ns, description FROM namespaces ORDER BY name;

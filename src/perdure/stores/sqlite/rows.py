@@ -1,7 +1,7 @@
 """Reading: from SQLite's rows to the port's structs, and how the rows of a history are numbered."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -64,7 +64,8 @@ def find_run(
             return run_row(row)
     if not ids.may_be_stored(hash):
         return None
-    row = connection.execute(query("find_indexed"), (hash, namespace, workflow_id, run_id, _FEW)).fetchone()
+    wanted = {"hash": hash, "namespace": namespace, "workflow_id": workflow_id, "run_id": run_id, "limit": _FEW}
+    row = connection.execute(query("find_indexed"), wanted).fetchone()
     if row is not None:
         return run_row(row)
     if connection.execute(query("count_indexed"), (hash, _FEW)).fetchone()[0] == _FEW:
@@ -75,7 +76,8 @@ def find_run(
 def find_any_run(connection: sqlite3.Connection, namespace: str, workflow_id: str, run_id: str) -> RunRow | None:
     """The same from the file alone, however many there are."""
     hash = workflow_hash(namespace, workflow_id)
-    row = connection.execute(query("find_any"), (hash, namespace, workflow_id, run_id)).fetchone()
+    wanted = {"hash": hash, "namespace": namespace, "workflow_id": workflow_id, "run_id": run_id}
+    row = connection.execute(query("find_any"), wanted).fetchone()
     return None if row is None else run_row(row)
 
 
@@ -111,20 +113,24 @@ def read_blobs(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict
 def list_runs(
     connection: sqlite3.Connection,
     namespace: str,
-    statuses: Iterable[RunStatus],
+    statuses: Sequence[RunStatus],
     workflow_type: str,
     before: int,
     limit: int,
 ) -> list[RunRow]:
     """A page of runs, newest first."""
-    bounds = (namespace, before or MAX_KEY + 1, workflow_type, limit)
-    wanted = set(statuses)
-    if not wanted:
-        return [run_row(row) for row in connection.execute(query("list_runs"), bounds)]
+    wanted: dict[str, Any] = {
+        "namespace": namespace,
+        "before": before or MAX_KEY + 1,
+        "workflow_type": workflow_type,
+        "limit": limit,
+    }
+    if not statuses:
+        return [run_row(row) for row in connection.execute(query("list_runs"), wanted)]
     found: list[RunRow] = []
     with snapshot(connection):
-        for status in wanted:
-            found += map(run_row, connection.execute(query("list_runs_by_status"), (*bounds, int(status))))
+        for status in set(statuses):
+            found += map(run_row, connection.execute(query("list_runs_by_status"), wanted | {"status": int(status)}))
     found.sort(key=lambda row: row.key, reverse=True)
     return found[:limit]
 
@@ -149,9 +155,12 @@ def list_closed(connection: sqlite3.Connection, namespace: str, close_time: int,
     """Keys of runs closed before a time, for each status the longest started first."""
     keys: list[int] = []
     for status in RunStatus:
-        if status.is_closed and len(keys) < limit:
-            rows = connection.execute(query("list_closed"), (namespace, status, close_time, limit - len(keys)))
-            keys += (key for (key,) in rows)
+        if status.is_closed:
+            for key, started, closed in connection.execute(query("list_closed"), (namespace, int(status))):
+                if started >= close_time or len(keys) == limit:
+                    break
+                if 0 < closed < close_time:
+                    keys.append(key)
     return keys
 
 

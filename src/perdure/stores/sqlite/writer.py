@@ -24,6 +24,9 @@ from perdure.stores.sqlite.queries import query
 from perdure.stores.sqlite.transaction import Changes, delete_runs
 from perdure.stores.sqlite.workflow_ids import WorkflowIds
 
+# The first with UPDATE ... FROM.
+_OLDEST_SQLITE = (3, 33, 0)
+
 # Deleting takes some microseconds for each row of a run; between two chunks others get their turn.
 _DELETE_CHUNK = 64
 
@@ -110,6 +113,12 @@ class Writer:
             self._tell(self._closed.set_result, None)
 
     def _check_path(self) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            oldest = ".".join(map(str, _OLDEST_SQLITE))
+            raise StoreError(
+                f"opening {self._path} failed: this Python comes with SQLite {sqlite3.sqlite_version}, and {oldest} or newer "
+                "is needed; use a newer Python or system"
+            )
         folder = os.path.dirname(self._path)
         if not os.path.isdir(folder):
             raise StoreError(
@@ -122,7 +131,8 @@ class Writer:
     def _take(self) -> Opened:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
-        self._epoch = connection.execute(query("take_shard")).fetchone()[0]
+        connection.execute(query("take_shard"))
+        self._epoch = connection.execute(query("read_epoch")).fetchone()[0]
         next_key = connection.execute(query("read_next_key")).fetchone()[0]
         connection.execute("COMMIT")
         self.workflow_ids.load(connection)
@@ -290,5 +300,10 @@ def _fail(opened: "asyncio.Future[Opened]", error: StoreError) -> None:
 
 
 def _report(reports: _Reports) -> None:
-    for done, error in reports:
-        done(error)
+    for count, (done, error) in enumerate(reports, 1):
+        try:
+            done(error)
+        except BaseException:
+            # The event loop says what went wrong; the others must hear of their batches all the same.
+            asyncio.get_running_loop().call_soon(_report, reports[count:])
+            raise

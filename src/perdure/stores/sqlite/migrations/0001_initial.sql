@@ -32,7 +32,7 @@ CREATE TABLE runs (
     search_attributes BLOB NOT NULL,
     parent BLOB NOT NULL
 );
--- Serves lists by status, newest first, and finds what retention can delete, oldest first. Both ends of each stretch are hot.
+-- Serves lists by status, newest first, and finds what retention can delete, oldest first.
 CREATE INDEX runs_by_status ON runs (namespace, status);
 
 -- Runs by a hash of namespace and workflow id, for keys up to shards.indexed_key; see workflow_ids.py.
