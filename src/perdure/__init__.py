@@ -66,6 +66,7 @@ from perdure.sdk.retry import Retry
 from perdure.sdk.starting import StartOptions
 
 __all__ = [
+    "DEFAULT_STORE",
     "ActivityError",
     "AlreadyExistsError",
     "App",
@@ -75,7 +76,6 @@ __all__ = [
     "Client",
     "Codec",
     "Converter",
-    "DEFAULT_STORE",
     "DeadlockError",
     "FailureError",
     "History",

@@ -3,14 +3,13 @@
 ``open`` puts an engine, a worker and a client together in this process.
 """
 
+import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
-
-import asyncio
 
 from perdure.engine.clock import SystemClock
 from perdure.engine.ports import Clock, Store
@@ -118,9 +117,8 @@ async def open(
         tune_gc: let Python's garbage collector look at long-lived objects less often, while this is open.
         worker_options: as for ``LocalWorker``: ``max_async``, ``max_threads``, ``max_processes``, ``identity``.
 
-    Raises:
-        StoreError: the store can't be opened: another engine owns it, it is damaged, it was written by a newer Perdure ...
-        InvalidArgumentError: the URL, or an app, can't be used.
+    Raises: StoreError: the store can't be opened: another engine owns it, it is damaged, it was written by a newer
+    Perdure ... InvalidArgumentError: the URL, or an app, can't be used.
     """
     clock = SystemClock(asyncio.get_running_loop())
     embedded = Embedded(

@@ -32,7 +32,7 @@ def test_every_setting_is_documented(settings):
 
 def test_every_option_of_open_is_documented():
     text = (DOCS / "settings.md").read_text()
-    names = [name for name in perdure.open.__wrapped__.__kwdefaults__]  # type: ignore[attr-defined]
+    names = list(perdure.open.__wrapped__.__kwdefaults__)  # type: ignore[attr-defined]
     missing = [name for name in names if f"`{name}`" not in text]
     assert not missing
 

@@ -17,6 +17,7 @@ The first line of a step says what happens:
 - ``take``: a worker takes the turn; ``hand in``: it hands in the commands that follow; ``turn``: both, in one commit.
 - ``wait 5s``: time passes. ``use r1``: from now on the story is about that run. ``limits NAME=VALUE``: from now on these
   limits hold.
+- ``retry now``: an engine that takes the run up does not wait out the back-off of its failed turn.
 - ``show``: what the run waits for. ``preview``: the events of the turn in hand that the history does not have yet.
 - anything else is a request, written as Python would write it.
 
@@ -43,7 +44,7 @@ from perdure.kernel.commit import Commit, Rejection
 from perdure.kernel.lifecycle import derived_run_id
 from perdure.kernel.run import Run
 from perdure.kernel.transition import start, start_fork, transition
-from perdure.kernel.workflow_task import preview, suggests_continue_as_new
+from perdure.kernel.workflow_task import preview, retry_now, suggests_continue_as_new
 from perdure.model import commands, events, failures, ids, options, payloads, requests
 from perdure.model.limits import Limits
 from perdure.model.options import SECOND_NS
@@ -163,6 +164,10 @@ class _Teller:
         word, _, rest = text.partition(" ")
         if word == "start":
             return self._start(rest)
+        if text == "retry now":
+            commit = commit or Commit(self.run, self.now, self.limits)
+            retry_now(commit)
+            return commit
         if text == "take":
             return self._ask(requests.StartWorkflowTask("worker"), commit)
         if text in ("turn", "hand in"):

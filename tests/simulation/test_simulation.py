@@ -8,7 +8,6 @@ import os
 import traceback
 
 import pytest
-
 from tests.simulation.simulator import Simulation
 
 SEEDS = int(os.environ.get("PERDURE_SIM_SEEDS", "4000"))

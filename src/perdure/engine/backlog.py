@@ -1,6 +1,7 @@
 """Activities that are ready and wait for a slot, in order, by task queue and type.
 
-Only names are kept here; the runs themselves may be forgotten meanwhile. A name whose activity is no longer ready is passed over when its turn comes.
+Only names are kept here; the runs themselves may be forgotten meanwhile. A name whose activity is no longer ready is
+passed over when its turn comes.
 """
 
 from collections import deque

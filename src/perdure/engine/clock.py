@@ -14,8 +14,8 @@ _CHECK_NS = 1_000_000_000
 class SystemClock:
     """Wall-clock time that never goes back: read once, then carried on by the monotonic clock.
 
-    Once a second it is compared with the machine's clock. Where that is ahead, because it was set or corrected, it is followed; where
-    it is behind, time here goes on as it was, since a recorded history must not run backwards.
+    Once a second it is compared with the machine's clock. Where that is ahead, because it was set or corrected, it is
+    followed; where it is behind, time here goes on as it was, since a recorded history must not run backwards.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,7 +1,7 @@
 """Records as bytes, and back.
 
-A large payload is kept apart from the history, named by its SHA-256 digest, so that the same value passed along ten steps is stored
-once. That happens here and nowhere else: above this, payloads are whole.
+A large payload is kept apart from the history, named by its SHA-256 digest, so that the same value passed along ten
+steps is stored once. That happens here and nowhere else: above this, payloads are whole.
 """
 
 import hashlib
@@ -24,7 +24,8 @@ encode_value = _encoder.encode
 
 
 def encode(records: Sequence[AnyRecord], threshold_bytes: int) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    """The records as bytes, and as ``(digest, data)`` the payloads above the threshold (0: none) that they only name."""
+    """The records as bytes, and as ``(digest, data)`` the payloads above the threshold (0: none) that they only
+    name."""
     encoded = _encoder.encode(records)
     if not threshold_bytes or len(encoded) <= threshold_bytes:
         return encoded, []

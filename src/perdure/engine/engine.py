@@ -4,13 +4,14 @@ Every request takes the same way, and ``Engine`` is that way:
 
 1. ``submit`` or ``start`` finds the run, in memory or in the store (``loading``);
 2. the kernel decides (``transition``), which advances the state in memory;
-3. ``_go_on`` lets a program of this process take its turn at once (``turns``), and reserves slots for activities, so that all of it is one commit;
+3. ``_go_on`` lets a program of this process take its turn at once (``turns``), and reserves slots for activities, so
+   that all of it is one commit;
 4. the commit joins the next batch, which the store writes in one transaction (``pipeline``);
 5. ``_act`` does what was decided: activities start, callers are answered, timers are armed, messages leave.
 
-Steps 1 to 4 happen in one go on the engine's thread, so decisions on a run follow each other without locks. Nothing that can be seen from
-outside happens before step 5. When a batch can't be written, everything in it is forgotten, as after a crash: callers are told, and
-whatever the engine itself had asked for (a completion, a timer) is asked again.
+Steps 1 to 4 happen in one go on the engine's thread, so decisions on a run follow each other without locks. Nothing
+that can be seen from outside happens before step 5. When a batch can't be written, everything in it is forgotten, as
+after a crash: callers are told, and whatever the engine itself had asked for (a completion, a timer) is asked again.
 """
 
 import asyncio
@@ -55,7 +56,8 @@ Started = Callable[[StartResult | Rejection | PerdureError], None]
 
 
 class Engine:
-    """Owns a store, the runs in it, and the way from a request to its effects. All methods belong to one event loop's thread."""
+    """Owns a store, the runs in it, and the way from a request to its effects. All methods belong to one event loop's
+    thread."""
 
     def __init__(self, store: Store, clock: Clock, worker: Worker | None = None, settings: Settings | None = None) -> None:
         self.store = store
@@ -241,7 +243,8 @@ class Engine:
             self.pipeline.when_durable(resident, done)
 
     def _make_program(self, resident: Resident, worker: Worker) -> bool:
-        """See that the run's program is here. If its history has to be read first the turn waits, and ``wake`` follows."""
+        """See that the run's program is here. If its history has to be read first the turn waits, and ``wake``
+        follows."""
         if not turns.prepare(resident, self.loader, self.pipeline, partial(self.wake, resident)):
             return False
         resident.program = worker.create_program(resident.address, resident.run.started)
@@ -345,7 +348,7 @@ class Engine:
             else:
                 self.alarms.cancel(key, ref)
         if commit.timers:
-            for (due, ref), is_set in commit.timers.items():
+            for (_, ref), is_set in commit.timers.items():
                 if not is_set:
                     self.alarms.cancel(key, ref)
             for (due, ref), is_set in commit.timers.items():
@@ -353,7 +356,8 @@ class Engine:
                     self.alarms.set(key, ref, due)
 
     def _undone(self, effects: Sequence[Effect], error: StoreError) -> None:
-        """A batch could not be written: forget what it decided, tell callers, and have the runs go on from what is stored."""
+        """A batch could not be written: forget what it decided, tell callers, and have the runs go on from what is
+        stored."""
         for effect in effects:
             self._lose(effect.resident)
             if effect.starts is not None and self.worker is not None:
@@ -382,7 +386,8 @@ class Engine:
         self.loader.load(key, loaded)
 
     def resume(self, resident: Resident) -> None:
-        """Set going all that a run in memory waits for here: its turn, its activities that have not started, its deadlines."""
+        """Set going all that a run in memory waits for here: its turn, its activities that have not started, its
+        deadlines."""
         run, now = resident.run, self.clock.now_ns()
         commit = Commit(run, now, self.limits)
         for ref, pending in run.activities.items():
@@ -424,7 +429,8 @@ class Engine:
             self.loader.load(key, loaded)
 
     def report(self, address: RunAddress, request: Request) -> None:
-        """A worker hands in what became of an attempt. It is asked for again until it is recorded or no longer wanted."""
+        """A worker hands in what became of an attempt. It is asked for again until it is recorded or no longer
+        wanted."""
         done = partial(self._reported, address, request)
         resident = self.residents.find(address.namespace, address.workflow_id, address.run_id)
         if resident is not None:

@@ -18,7 +18,8 @@ Then = Callable[[Resident | PerdureError | None], None]
 
 
 class Loader:
-    """Finds runs in memory or in the store. ``parked`` are runs whose history does not fold, by run id, with what is wrong."""
+    """Finds runs in memory or in the store. ``parked`` are runs whose history does not fold, by run id, with what is
+    wrong."""
 
     def __init__(self, store: Store, residents: Residents) -> None:
         self._store = store

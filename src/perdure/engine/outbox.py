@@ -1,7 +1,7 @@
 """Messages between runs: sent after the commit that decided on them, and again until they have arrived.
 
-A message stays in the store until what came of it is recorded. Every request is safe to receive twice, so a crash anywhere in
-between costs a repetition and nothing else.
+A message stays in the store until what came of it is recorded. Every request is safe to receive twice, so a crash
+anywhere in between costs a repetition and nothing else.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From decisions to transactions: commits gather in a batch while the batch before is being written.
 
-At most one batch is in the store's hands. When it is done the next one goes at once, and only then do the effects of the first happen, so the store is
-never idle while there is work. When a batch fails, everything in it is undone and everything decided since on top of it too: there is
-no telling which later decision stood on an earlier one.
+At most one batch is in the store's hands. When it is done the next one goes at once, and only then do the effects of
+the first happen, so the store is never idle while there is work. When a batch fails, everything in it is undone and
+everything decided since on top of it too: there is no telling which later decision stood on an earlier one.
 """
 
 import asyncio
@@ -37,7 +37,8 @@ class Effect(msgspec.Struct, eq=False, gc=False):
 
 
 class Pipeline:
-    """``act`` is called for each effect of a batch that is written, in order; ``undone`` with all effects that never will be."""
+    """``act`` is called for each effect of a batch that is written, in order; ``undone`` with all effects that never
+    will be."""
 
     def __init__(
         self,
@@ -101,7 +102,8 @@ class Pipeline:
             self._flush_soon()
 
     def forget_message(self, key: int, ref: int) -> None:
-        """A message need not be sent any more. If this is not written the message is sent again, which changes nothing."""
+        """A message need not be sent any more. If this is not written the message is sent again, which changes
+        nothing."""
         self._batch.append(Write(key, 0, messages_done=(ref,)))
         if not self._flush_scheduled and not self._is_writing:
             self._flush_soon()

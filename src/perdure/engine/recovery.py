@@ -1,7 +1,8 @@
 """Taking up a store where its last owner left it.
 
-The store says what was under way: tasks, timers, messages. They are brought in page by page while new requests are already served, so
-being ready does not depend on how many runs are open. An attempt that a worker of the last owner's process had is lost with it.
+The store says what was under way: tasks, timers, messages. They are brought in page by page while new requests are
+already served, so being ready does not depend on how many runs are open. An attempt that a worker of the last owner's
+process had is lost with it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Runs held in memory.
 
-A run stays here while something happens to it and as long as there is room; then it is forgotten, program and all, and folded anew from its
-history when it is next needed. Only a run with nothing under way can be forgotten, so what is not here is wholly in the store.
+A run stays here while something happens to it and as long as there is room; then it is forgotten, program and all,
+and folded anew from its history when it is next needed. Only a run with nothing under way can be forgotten, so what
+is not here is wholly in the store.
 """
 
 from collections import OrderedDict
@@ -19,8 +20,9 @@ class Resident(msgspec.Struct, eq=False):
     """One run in memory.
 
     ``commits`` counts its decisions, written or under way; ``in_flight`` those whose transaction is not done.
-    ``program`` is there once it has taken a turn here; ``unseen`` are the events it has not been given yet, and ``seen`` is the number of the last one
-    it was given. Without a program, ``unseen`` holds the whole history if ``has_history``, else nothing.
+    ``program`` is there once it has taken a turn here; ``unseen`` are the events it has not been given yet, and
+    ``seen`` is the number of the last one it was given. Without a program, ``unseen`` holds the whole history if
+    ``has_history``, else nothing.
     """
 
     key: int

@@ -374,7 +374,8 @@ class EngineService:
     # --- what they share
 
     def _refuse_oversized(self, future: "asyncio.Future[Any]", request: Request) -> bool:
-        """Settle the future with an error if a value, or all of a request's values together, are larger than the limits allow."""
+        """Settle the future with an error if a value, or all of a request's values together, are larger than the
+        limits allow."""
         limits, total = self.engine.limits, 0
         for payload in getattr(request, "input", ()):
             size = len(payload.data)

@@ -8,9 +8,9 @@ from perdure.model.options import SECOND_NS
 
 class Settings(msgspec.Struct, frozen=True, gc=False):
     """``resident_runs``: how many runs are kept in memory while they wait; more are read again when they go on.
-    ``timer_horizon_ns``: durable timers due within this time are held in memory. ``timer_page``: how many at most at once.
-    ``store_retry_ns``: the wait before what could not be written is tried again.
-    ``retention_sweep_ns``: how often closed runs past their namespace's retention are deleted.
+    ``timer_horizon_ns``: durable timers due within this time are held in memory. ``timer_page``: how many at most at
+    once. ``store_retry_ns``: the wait before what could not be written is tried again. ``retention_sweep_ns``: how
+    often closed runs past their namespace's retention are deleted.
     """
 
     limits: Limits = DEFAULT_LIMITS

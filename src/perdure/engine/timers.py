@@ -1,8 +1,9 @@
 """Alarms: what must happen at a time, held in memory only while it is near.
 
-Durable timers sleep in the store and cost nothing there; ``Engine`` brings in those of the next minute. Alarms for activities' timeouts are
-all held here, and most are cancelled long before they are due, so setting and cancelling one costs two dictionary operations: alarms wait
-unsorted in one bucket a second, and only the present second's are put in order.
+Durable timers sleep in the store and cost nothing there; ``Engine`` brings in those of the next minute. Alarms for
+activities' timeouts are all held here, and most are cancelled long before they are due, so setting and cancelling one
+costs two dictionary operations: alarms wait unsorted in one bucket a second, and only the present second's are put in
+order.
 """
 
 import heapq

@@ -63,7 +63,8 @@ def take(resident: Resident, commit: Commit, turn: WorkflowTask, worker: Worker)
 
 
 def note_events(resident: Resident, commit: Commit) -> None:
-    """Add to ``resident.unseen`` the events recorded in this commit that the program has neither seen nor been noted for."""
+    """Add to ``resident.unseen`` the events recorded in this commit that the program has neither seen nor been noted
+    for."""
     if not resident.has_history:
         return
     unseen = resident.unseen
@@ -77,7 +78,8 @@ def note_events(resident: Resident, commit: Commit) -> None:
 
 
 def prepare(resident: Resident, loader: Loader, pipeline: Pipeline, ready: Callable[[], None]) -> bool:
-    """See that the run's history is in memory, for a new program. If it has to be waited for: False, and ``ready`` is called then."""
+    """See that the run's history is in memory, for a new program. If it has to be waited for: False, and ``ready`` is
+    called then."""
     if resident.has_history:
         return True
     waited = False

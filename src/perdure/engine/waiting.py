@@ -1,4 +1,5 @@
-"""Those who wait for a run: for its end, for an update, for its history to grow. They wait here even while the run is not in memory."""
+"""Those who wait for a run: for its end, for an update, for its history to grow. They wait here even while the run is
+not in memory."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,8 @@
 """Activities: attempts, retries, timeouts, heartbeats, cancellation.
 
-An attempt is a fact (``ActivityAttemptStarted``) recorded before a worker gets it, so it counts even if everything dies the next moment; with
-``max_attempts=1`` nothing can start it again. The history shows ``ActivityTaskStarted`` once, when the last attempt ends, as Temporal's does.
+An attempt is a fact (``ActivityAttemptStarted``) recorded before a worker gets it, so it counts even if everything
+dies the next moment; with ``max_attempts=1`` nothing can start it again. The history shows ``ActivityTaskStarted``
+once, when the last attempt ends, as Temporal's does.
 """
 
 from collections.abc import Sequence
@@ -58,7 +59,8 @@ def schedule(commit: Commit, command: ScheduleActivityTask, task_completed_id: i
 
 
 def request_cancel(commit: Commit, command: RequestCancelActivityTask, task_completed_id: int) -> None:
-    """The program no longer wants it. A running attempt is told; one that does not run ends with the turn (``end_cancelled``)."""
+    """The program no longer wants it. A running attempt is told; one that does not run ends with the turn
+    (``end_cancelled``)."""
     activity = commit.run.activities.get(command.scheduled_event_id)
     if activity is not None and activity.cancel_requested_event_id:
         return
@@ -70,7 +72,8 @@ def request_cancel(commit: Commit, command: RequestCancelActivityTask, task_comp
 
 
 def end_cancelled(commit: Commit, asked: Sequence[AnyCommand]) -> bool:
-    """All of the turn's commands have become events: attempts they cancel that have not started never will. Whether there are any."""
+    """All of the turn's commands have become events: attempts they cancel that have not started never will. Whether
+    there are any."""
     is_any = False
     for command in asked:
         if command.__class__ is RequestCancelActivityTask:
@@ -263,7 +266,8 @@ def _time_out(commit: Commit, activity: Activity, timeout_type: TimeoutType) -> 
 def next_attempt(
     policy: RetryPolicy, attempt: int, failure: Failure, now: int, expiration: int
 ) -> tuple[RetryState, int]:
-    """What a retry policy says after attempt number ``attempt`` failed: why not again, or IN_PROGRESS and the delay in ns.
+    """What a retry policy says after attempt number ``attempt`` failed: why not again, or IN_PROGRESS and the delay
+    in ns.
 
     ``expiration`` (ns since 1970, 0 for never) is when an attempt would be too late.
     """

@@ -1,12 +1,12 @@
 """The only code that changes a run.
 
-One small function per record type, in a table. Appliers never decide, never look at the clock and never fail: whatever led to the
-record was decided in ``transition``. The same functions run when a decision is made and when a history is read back.
+One small function per record type, in a table. Appliers never decide, never look at the clock and never fail:
+whatever led to the record was decided in ``transition``. The same functions run when a decision is made and when a
+history is read back.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
-
 
 from perdure.kernel.run import Activity, Child, Run, Timer, Update, WorkflowTask
 from perdure.model import events as e
@@ -16,7 +16,8 @@ from perdure.model.payloads import NULL, PayloadMap
 
 
 def fold(namespace: str, run_id: str, records: Iterable[e.AnyRecord]) -> Run:
-    """The state that a history gives. Raises ``InvariantError`` if it does not begin with its start or skips a number."""
+    """The state that a history gives. Raises ``InvariantError`` if it does not begin with its start or skips a
+    number."""
     remaining = iter(records)
     started = next(remaining, None)
     if not isinstance(started, e.WorkflowExecutionStarted):
@@ -236,7 +237,7 @@ def _attempt_failed(run: Run, record: e.ActivityAttemptFailed) -> None:
     activity.identity = ""
     activity.last_failure = record.failure
     activity.next_attempt_time = record.next_attempt_time
-    activity.attempt_scheduled_time = record.time
+    activity.attempt_scheduled_time = record.next_attempt_time
 
 
 def _heartbeat(run: Run, record: e.ActivityHeartbeatRecorded) -> None:

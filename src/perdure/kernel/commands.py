@@ -1,6 +1,7 @@
 """A program's commands: whether they can be carried out, and carrying them out.
 
-All commands of a turn are checked before the first one happens, so a turn with a bad command changes nothing but its own failure.
+All commands of a turn are checked before the first one happens, so a turn with a bad command changes nothing but its
+own failure.
 """
 
 from collections.abc import Callable, Sequence
@@ -191,7 +192,8 @@ _CHECKS: dict[type, Callable[[_Check, Any], tuple[str, str] | None]] = {
 
 
 def carry_out(commit: Commit, command: c.AnyCommand, task_completed_id: int) -> None:
-    """Do what a checked command asks for. ``task_completed_id`` is the number of the turn's ``WorkflowTaskCompleted``."""
+    """Do what a checked command asks for. ``task_completed_id`` is the number of the turn's
+    ``WorkflowTaskCompleted``."""
     _ACTIONS[command.__class__](commit, command, task_completed_id)
 
 

@@ -1,10 +1,12 @@
 """What a decision comes to: everything that one transaction must record, and what may be done once it has.
 
-A ``Commit`` is filled while a request is decided. ``record`` lets a record take effect on the run at once, so that later steps of the same
-decision see it; nothing outside the run has happened yet. The engine then writes ``records``, ``tasks``, ``timers`` and ``messages`` in
-one transaction, and only after that acts on ``ready``, ``cancelled``, ``answers`` and the messages.
+A ``Commit`` is filled while a request is decided. ``record`` lets a record take effect on the run at once, so that
+later steps of the same decision see it; nothing outside the run has happened yet. The engine then writes ``records``,
+``tasks``, ``timers`` and ``messages`` in one transaction, and only after that acts on ``ready``, ``cancelled``,
+``answers`` and the messages.
 
-Several decisions on one run may share a commit: a turn that follows at once from a start or a completion is recorded with it.
+Several decisions on one run may share a commit: a turn that follows at once from a start or a completion is recorded
+with it.
 """
 
 from enum import IntEnum
@@ -44,7 +46,8 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
 class Task(msgspec.Struct, frozen=True, gc=False):
     """Work for a worker: an activity (``ref`` is its scheduled event id) or the run's next turn (``ref`` 0).
 
-    ``due`` (ns since 1970, 0 for never) is when something must happen to it; it may be earlier than necessary, never later.
+    ``due`` (ns since 1970, 0 for never) is when something must happen to it; it may be earlier than necessary, never
+    later.
     """
 
     ref: int
@@ -115,18 +118,19 @@ def task_of(activity: Activity) -> Task:
 
 
 def turn_due(run: Run, turn: WorkflowTask) -> int:
-    """When something must happen to a turn (ns since 1970): its next attempt, or the end of the time a worker has for it. 0: never."""
+    """When something must happen to a turn (ns since 1970): its next attempt, or the end of the time a worker has for
+    it. 0: never."""
     if turn.started_time:
         return turn.started_time + run.started.workflow_task_timeout_ns
     return turn.next_attempt_time
 
 
 class Commit(msgspec.Struct, eq=False, gc=False):
-    """See the module. ``tasks`` maps refs to what they are now, None when they are done; ``timers`` maps ``(due, ref)`` to whether it
-    is set or dropped; ``messages`` maps refs to what to send, None when it need not be sent any more.
-    ``ready`` are activities whose next attempt may start; ``cancelled`` those whose worker must be told to stop.
-    ``is_visible`` says that what lists show of the run has changed, ``has_flushed`` that buffered events got their numbers.
-    ``noted`` belongs to the engine: how many of the records it has noted for the run's program.
+    """See the module. ``tasks`` maps refs to what they are now, None when they are done; ``timers`` maps ``(due,
+    ref)`` to whether it is set or dropped; ``messages`` maps refs to what to send, None when it need not be sent any
+    more. ``ready`` are activities whose next attempt may start; ``cancelled`` those whose worker must be told to
+    stop. ``is_visible`` says that what lists show of the run has changed, ``has_flushed`` that buffered events got
+    their numbers. ``noted`` belongs to the engine: how many of the records it has noted for the run's program.
     """
 
     run: Run
@@ -156,7 +160,8 @@ class Commit(msgspec.Struct, eq=False, gc=False):
             self._turn_due = turn_due(self.run, turn)
 
     def seal(self) -> None:
-        """Nothing more is decided: say what has become of the run's tasks. Many come and go within one commit, so only now is it known."""
+        """Nothing more is decided: say what has become of the run's tasks. Many come and go within one commit, so
+        only now is it known."""
         run = self.run
         if self._tasks:
             activities = run.activities

@@ -1,7 +1,7 @@
 """What must be stored beside a run's history, computed from its state alone.
 
-Commits say what changes; this says what there must be. That the two agree is checked after every step of the simulation, and for a whole
-store by ``perdure verify``.
+Commits say what changes; this says what there must be. That the two agree is checked after every step of the
+simulation, and for a whole store by ``perdure verify``.
 """
 
 from perdure.kernel import lifecycle
@@ -10,7 +10,8 @@ from perdure.kernel.run import WORKFLOW_TASK, WORKFLOW_TASK_REF, Run
 
 
 def tasks(run: Run) -> dict[int, Task]:
-    """The run's tasks by ref. A stored task's ``due`` may be earlier than here, because heartbeats do not rewrite it."""
+    """The run's tasks by ref. A stored task's ``due`` may be earlier than here, because heartbeats do not rewrite
+    it."""
     found = {ref: task_of(activity) for ref, activity in run.activities.items()}
     task = run.workflow_task
     if task is not None:

@@ -1,7 +1,8 @@
 """Starting again from the middle: a new run with a copy of another one's history, up to a turn.
 
-A reset is a fork under the same workflow id. The copy keeps every number, and every time but those that pending activities were scheduled at;
-then the turn that comes next is marked as begun anew, as in Temporal: ``WorkflowTaskFailed`` with cause ``RESET_WORKFLOW``.
+A reset is a fork under the same workflow id. The copy keeps every number, and every time but those that pending
+activities were scheduled at; then the turn that comes next is marked as begun anew, as in Temporal:
+``WorkflowTaskFailed`` with cause ``RESET_WORKFLOW``.
 """
 
 from collections.abc import Sequence
@@ -23,8 +24,8 @@ def start_fork(
 ) -> Commit | Rejection:
     """Begin a run with a copied history.
 
-    The copy ends with the last turn started at or before ``event_id``: that turn is taken again. Refused when there is none,
-    or when the copy would wait for a child that belongs to the other run.
+    The copy ends with the last turn started at or before ``event_id``: that turn is taken again. Refused when there
+    is none, or when the copy would wait for a child that belongs to the other run.
     """
     events = numbered(request.records)
     end = _end_of_copy(events, request.event_id)

@@ -14,8 +14,8 @@ from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.requests import CancelWorkflow, ChildClosed, StartWorkflow, TerminateWorkflow
 
 PARENT_MESSAGE = 0
-"""The outbox ref of what a closing run tells its parent. What starts a child goes by its initiated event's id, and what a closing
-parent tells it by the same number below zero."""
+"""The outbox ref of what a closing run tells its parent. What starts a child goes by its initiated event's id, and
+what a closing parent tells it by the same number below zero."""
 
 DEFAULT_TASK_TIMEOUT_NS = 10_000_000_000
 
@@ -91,7 +91,8 @@ def first_task_ready(commit: Commit) -> None:
 
 
 def derived_run_id(run_id: str, purpose: str) -> str:
-    """The id of a run that follows from this one: the same whenever it is asked for, in the form of a UUID (RFC 9562, version 8)."""
+    """The id of a run that follows from this one: the same whenever it is asked for, in the form of a UUID (RFC 9562,
+    version 8)."""
     digest = bytearray(hashlib.sha256(f"{run_id}/{purpose}".encode()).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x80
     digest[8] = digest[8] & 0x3F | 0x80

@@ -1,7 +1,7 @@
 """A run's state: what folding its history gives, and nothing else.
 
-Only ``kernel.apply`` writes to these objects. They hold references to events rather than copies of their attributes, so a waiting run
-stays small.
+Only ``kernel.apply`` writes to these objects. They hold references to events rather than copies of their attributes,
+so a waiting run stays small.
 """
 
 import msgspec
@@ -69,7 +69,8 @@ class Timer(msgspec.Struct, gc=False):
 
 
 class Child(msgspec.Struct, gc=False):
-    """A child that has not closed. ``run_id`` is empty until it has started; ``started_event_id`` is 0 until that is numbered."""
+    """A child that has not closed. ``run_id`` is empty until it has started; ``started_event_id`` is 0 until that is
+    numbered."""
 
     initiated: StartChildWorkflowExecutionInitiated
     started_event_id: int = 0

@@ -24,8 +24,8 @@ def decide(
 ) -> StartNew | UseExisting | TerminateFirst | Rejection:
     """What to do with a start whose workflow id belongs to a run in this ``status``.
 
-    ``is_repeat`` says that this very request started that run. The rules are Temporal's ``WorkflowIdReusePolicy`` for closed runs and
-    ``WorkflowIdConflictPolicy`` for open ones.
+    ``is_repeat`` says that this very request started that run. The rules are Temporal's ``WorkflowIdReusePolicy`` for
+    closed runs and ``WorkflowIdConflictPolicy`` for open ones.
     """
     if is_repeat:
         return UseExisting()

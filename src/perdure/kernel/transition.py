@@ -1,14 +1,26 @@
 """Every decision of the engine, by the request that asks for it.
 
-``transition`` and ``start`` are the kernel's only entrances. Both are pure: given the same run, request and time they decide the same. The one
-thing they change is the run they were given, and that only through ``apply``; a run whose commit could not be written is thrown away and
-folded anew from its history.
+``transition`` and ``start`` are the kernel's only entrances. Both are pure: given the same run, request and time they
+decide the same. The one thing they change is the run they were given, and that only through ``apply``; a run whose
+commit could not be written is thrown away and folded anew from its history.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from perdure.kernel import activity, child, control, external, fork, lifecycle, signal, timer, turn, update, workflow_task
+from perdure.kernel import (
+    activity,
+    child,
+    control,
+    external,
+    fork,
+    lifecycle,
+    signal,
+    timer,
+    turn,
+    update,
+    workflow_task,
+)
 from perdure.kernel.commit import Commit, Reason, Rejection
 from perdure.kernel.run import Run
 from perdure.model import requests as r
@@ -49,8 +61,9 @@ def transition(
 ) -> Commit | Rejection:
     """Decide one request to a run that exists.
 
-    ``now`` is ns since 1970. ``commit`` is an earlier decision on the same run that is not written yet: this one joins it.
-    Returns the commit to write, which has no records if nothing had to change, or a rejection, which changes nothing.
+    ``now`` is ns since 1970. ``commit`` is an earlier decision on the same run that is not written yet: this one
+    joins it. Returns the commit to write, which has no records if nothing had to change, or a rejection, which
+    changes nothing.
     """
     if commit is None:
         commit = Commit(run, now, limits)

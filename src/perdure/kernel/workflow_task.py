@@ -1,10 +1,12 @@
 """Turns: when the program is asked, what it answered, and what happens when it can't.
 
-A turn is normally in the history from the moment it is scheduled. Two kinds are not, until they succeed: repeated attempts of a failed
-turn (or a bug would fill the history), and turns that only bring updates (which leave no trace if all are rejected).
+A turn is normally in the history from the moment it is scheduled. Two kinds are not, until they succeed: repeated
+attempts of a failed turn (or a bug would fill the history), and turns that only bring updates (which leave no trace
+if all are rejected).
 
-While a worker has a turn in hand, other events take effect but get no number (``Commit.occurrence_id``); they are numbered when the turn ends,
-behind the events of its commands. So the numbers that a program's commands get depend on the program alone.
+While a worker has a turn in hand, other events take effect but get no number (``Commit.occurrence_id``); they are
+numbered when the turn ends, behind the events of its commands. So the numbers that a program's commands get depend on
+the program alone.
 """
 
 import msgspec
@@ -164,7 +166,8 @@ def _retry(commit: Commit, *, at_once: bool = False) -> None:
 
 
 def retry_now(commit: Commit) -> None:
-    """Do not wait out a failed turn's back-off. A turn that a worker has in hand is taken from it: that worker is gone."""
+    """Do not wait out a failed turn's back-off. A turn that a worker has in hand is taken from it: that worker is
+    gone."""
     task = commit.run.workflow_task
     if task is None:
         return
@@ -181,7 +184,8 @@ def retry_now(commit: Commit) -> None:
 
 
 def force_close(commit: Commit) -> None:
-    """The run is about to be closed from outside: end the turn that a worker may have in hand, and number what waited for it."""
+    """The run is about to be closed from outside: end the turn that a worker may have in hand, and number what waited
+    for it."""
     run = commit.run
     task = run.workflow_task
     if task is None or not task.started_time:
@@ -198,7 +202,8 @@ def force_close(commit: Commit) -> None:
 
 
 def flush(commit: Commit, *, is_news: bool) -> None:
-    """The turn is over: number what came meanwhile, and ask for another turn if there is reason to, or ``is_news`` already."""
+    """The turn is over: number what came meanwhile, and ask for another turn if there is reason to, or ``is_news``
+    already."""
     if _number_buffered(commit) or is_news:
         schedule(commit)
     elif any(update.admitted is not None for update in commit.run.updates.values()):

@@ -2,15 +2,16 @@
 
 Two kinds of record make up a history, and both change a run only through ``kernel.apply``:
 
-- *Events* are Temporal's ``HistoryEvent``: numbered from 1 without gaps, shown to people and programs, with its names, its
-  attributes and its type numbers (``temporal/api/history/v1/message.proto``). Attributes that the engine does not use yet are left out;
-  new ones are only ever added at the end, with a default, so that every old history stays readable.
+- *Events* are Temporal's ``HistoryEvent``: numbered from 1 without gaps, shown to people and programs, with its
+  names, its attributes and its type numbers (``temporal/api/history/v1/message.proto``). Attributes that the engine
+  does not use yet are left out; new ones are only ever added at the end, with a default, so that every old history
+  stays readable.
 - *Facts* are what Temporal keeps in its mutable state and never shows: attempts, heartbeats, buffering. They carry no
   number. Recording them too is what makes "folding a history gives the state" true without exception.
 
-Records are stored as MessagePack arrays that begin with the type's number (facts begin at 101), so a number is never used
-again.
-``time`` is in nanoseconds since 1970; ``..._ns`` attributes are durations, 0 meaning "no limit" unless said otherwise.
+Records are stored as MessagePack arrays that begin with the type's number (facts begin at 101), so a number is never
+used again. ``time`` is in nanoseconds since 1970; ``..._ns`` attributes are durations, 0 meaning "no limit" unless
+said otherwise.
 """
 
 from typing import Union

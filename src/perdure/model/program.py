@@ -1,11 +1,11 @@
 """The contract between the engine and whatever runs user code.
 
-A *program* is one run's user code between turns: Python coroutines on a deterministic loop, or an interpreter of a workflow
-language. The engine hands it what happened since its last turn and takes back commands. It neither knows nor cares how the
-program keeps its state.
+A *program* is one run's user code between turns: Python coroutines on a deterministic loop, or an interpreter of a
+workflow language. The engine hands it what happened since its last turn and takes back commands. It neither knows nor
+cares how the program keeps its state.
 
-A *worker* owns programs and runs activities. In this process it is called directly, through ``Worker``; a worker in another
-process will stand behind the same protocol.
+A *worker* owns programs and runs activities. In this process it is called directly, through ``Worker``; a worker in
+another process will stand behind the same protocol.
 """
 
 from collections.abc import Callable, Sequence
@@ -88,7 +88,8 @@ class ActivityTask(msgspec.Struct, frozen=True, gc=False):
 
 
 Report = Callable[[RunAddress, Request], None]
-"""How a worker hands in what became of an activity. Called on the engine's thread; the engine sees to it that it lasts."""
+"""How a worker hands in what became of an activity. Called on the engine's thread; the engine sees to it that it
+lasts."""
 
 
 class Worker(Protocol):
@@ -109,7 +110,8 @@ class Worker(Protocol):
         ...
 
     def create_program(self, address: RunAddress, started: WorkflowExecutionStarted) -> Program:
-        """A new program for a run that ``serves_workflow`` said yes to; ``address`` names the run exactly. Never raises."""
+        """A new program for a run that ``serves_workflow`` said yes to; ``address`` names the run exactly. Never
+        raises."""
         ...
 
     def reserve(self, task_queue: str, activity_type: str) -> bool:

@@ -1,7 +1,7 @@
 """What can be asked of a run, by anyone: a client, a worker, a clock, another run.
 
-Every request is safe to send twice: a start and a signal by ``request_id``, an update by ``update_id``, a worker's answer by the
-attempt it belongs to, a message between runs by the event that caused it.
+Every request is safe to send twice: a start and a signal by ``request_id``, an update by ``update_id``, a worker's
+answer by the attempt it belongs to, a message between runs by the event that caused it.
 """
 
 from typing import Union
@@ -148,7 +148,8 @@ class StartWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag
 
 
 class CompleteWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag=21):
-    """A worker hands in the turn that began with ``started_event_id`` (the number that turn's start has, or will have)."""
+    """A worker hands in the turn that began with ``started_event_id`` (the number that turn's start has, or will
+    have)."""
 
     started_event_id: int
     attempt: int

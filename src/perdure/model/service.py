@@ -1,7 +1,7 @@
 """The port through which clients reach an engine, wherever it runs.
 
-The SDK's ``Client`` is written against ``Service``; the engine in this process implements it, and so will a connection to a
-server. Refusals are raised as the errors of ``model.errors``.
+The SDK's ``Client`` is written against ``Service``; the engine in this process implements it, and so will a
+connection to a server. Refusals are raised as the errors of ``model.errors``.
 """
 
 from collections.abc import Awaitable, Sequence
@@ -34,7 +34,8 @@ class UpdateStage(IntEnum):
 
 
 class UpdateOutcome(msgspec.Struct, frozen=True, gc=False):
-    """``stage`` COMPLETED comes with a ``result``, or a ``failure`` when the update was rejected or its handler failed."""
+    """``stage`` COMPLETED comes with a ``result``, or a ``failure`` when the update was rejected or its handler
+    failed."""
 
     stage: UpdateStage
     result: Payloads = ()
@@ -148,8 +149,8 @@ class Namespace(msgspec.Struct, frozen=True, gc=False):
 class Service(Protocol):
     """What a client can ask of an engine. Addresses with an empty run id mean the workflow id's current run.
 
-    Raises ``NotFoundError`` where the run does not exist, ``RunClosedError`` where it is closed and the request needs it open,
-    ``StoreError`` when the store cannot be used, and what each method says.
+    Raises ``NotFoundError`` where the run does not exist, ``RunClosedError`` where it is closed and the request needs
+    it open, ``StoreError`` when the store cannot be used, and what each method says.
     """
 
     def start(self, namespace: str, request: StartWorkflow) -> Awaitable[StartResult]:
@@ -165,7 +166,8 @@ class Service(Protocol):
         ...
 
     async def update(self, address: RunAddress, request: UpdateWorkflow, wait: UpdateStage) -> UpdateOutcome:
-        """Deliver an update, or join the one with the same id, and wait until it has come as far as ``wait`` (or ended)."""
+        """Deliver an update, or join the one with the same id, and wait until it has come as far as ``wait`` (or
+        ended)."""
         ...
 
     async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
@@ -184,7 +186,8 @@ class Service(Protocol):
         ...
 
     async def history(self, address: RunAddress, *, after: int, limit: int, wait: bool) -> HistoryPage:
-        """Events with ids above ``after``, at most ``limit``. ``wait``: if there are none yet and the run is open, wait."""
+        """Events with ids above ``after``, at most ``limit``. ``wait``: if there are none yet and the run is open,
+        wait."""
         ...
 
     async def list(
@@ -194,7 +197,8 @@ class Service(Protocol):
         ...
 
     async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
-        """Terminate the run, if open, and start it again from a copy of its history up to the turn that ``event_id`` is in.
+        """Terminate the run, if open, and start it again from a copy of its history up to the turn that ``event_id``
+        is in.
 
         Returns the new run id.
         """

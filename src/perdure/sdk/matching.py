@@ -130,15 +130,9 @@ def _same_marker(event: e.MarkerRecorded, command: Any) -> bool:
 
 def _may_stand_alone(event: Any) -> bool:
     """Whether the code need not have asked for this event."""
-    match event:
-        case e.WorkflowPropertiesModified():
-            return is_progress(event.upserted_memo)
-        case e.MarkerRecorded():
-            return event.marker_name == PATCH_MARKER and "deprecated" in event.details
-        case e.WorkflowExecutionFailed() | e.WorkflowExecutionCompleted():
-            return False
-        case _:
-            return False
+    if isinstance(event, e.MarkerRecorded):
+        return event.marker_name == PATCH_MARKER and "deprecated" in event.details
+    return isinstance(event, e.WorkflowPropertiesModified) and is_progress(event.upserted_memo)
 
 
 def _mismatch(event: Any, command: c.AnyCommand | None) -> NonDeterminismError:

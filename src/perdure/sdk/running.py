@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from perdure.model.program import ActivityTask
 from perdure.sdk.attempt import Attempt
 from perdure.sdk.callables import Activity
 from perdure.sdk.outcomes import Outcome

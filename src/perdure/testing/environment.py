@@ -20,7 +20,8 @@ _END_NS = _CENTURY_NS // 2
 """Time is not skipped further than this: beyond it lie only the engine's own rounds, put off for so long."""
 
 QUIET_ROUNDS = 5
-"""So many rounds of the event loop nothing may have happened before time is skipped: whoever can run has run by then."""
+"""So many rounds of the event loop nothing may have happened before time is skipped: whoever can run has run by
+then."""
 
 POLL_SECONDS = 0.001
 
@@ -28,8 +29,9 @@ POLL_SECONDS = 0.001
 class Environment:
     """``client`` talks to an engine whose time is virtual.
 
-    Time skips to the next timer, time-out or retry when all that is left is to wait, that is, when no workflow and no activity runs and the
-    test awaits something of a run (its result, an update, its history) or ``sleep``. While an activity runs, time passes as it does outside.
+    Time skips to the next timer, time-out or retry when all that is left is to wait, that is, when no workflow and no
+    activity runs and the test awaits something of a run (its result, an update, its history) or ``sleep``. While an
+    activity runs, time passes as it does outside.
     """
 
     def __init__(self, embedded: Embedded, clock: VirtualClock) -> None:
@@ -112,12 +114,9 @@ async def environment(
 ) -> AsyncIterator[Environment]:
     """An engine in memory with a virtual clock.
 
-    Args:
-        apps: what it runs.
-        mocks: functions to run in place of activities, by activity or by name.
-        start_time: the virtual time it begins at; now, without one.
-        namespace: that the client works in.
-        worker_options: as for ``perdure.open``: ``task_queues``, ``max_async``, ``max_threads``, ``max_processes``, ``identity``.
+    Args: apps: what it runs. mocks: functions to run in place of activities, by activity or by name. start_time: the
+    virtual time it begins at; now, without one. namespace: that the client works in. worker_options: as for
+    ``perdure.open``: ``task_queues``, ``max_async``, ``max_threads``, ``max_processes``, ``identity``.
     """
     begin = start_time or datetime.now(UTC)
     clock = VirtualClock(int(begin.timestamp() * 1e6) * 1000)

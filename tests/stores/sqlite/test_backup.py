@@ -38,7 +38,9 @@ async def test_a_backup_while_writing_is_of_one_moment(tmp_path: Path, monkeypat
         assert reader.integrity() == []
         assert reader.run_count() == 1_999
     # Reading has left nothing beside it: the copy is one plain file.
-    assert sqlite3.connect(target).execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    connection = sqlite3.connect(target)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    connection.close()
 
     copy = SqliteStore(target)
     opened = await copy.open()

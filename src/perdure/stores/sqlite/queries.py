@@ -33,11 +33,12 @@ class _Rows:
         size = 1 << (count - 1).bit_length()
         flat += [0] * ((size - count) * self.width)
         flat.append(count)
-        sql = self._statements.get(size)
-        if sql is None:
-            rows = ", ".join([self._row] * size)
-            sql = self._statements[size] = self._sql.replace(":rows", f"(SELECT * FROM (VALUES {rows}) LIMIT ?)")
-        return connection.execute(sql, flat)
+        return connection.execute(self._statements.get(size) or self._statement(size), flat)
+
+    def _statement(self, size: int) -> str:
+        rows = ", ".join([self._row] * size)
+        sql = self._statements[size] = self._sql.replace(":rows", f"(SELECT * FROM (VALUES {rows}) LIMIT ?)")
+        return sql
 
 
 @cache

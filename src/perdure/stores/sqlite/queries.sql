@@ -1,6 +1,6 @@
--- Every statement of the SQLite store. `-- name: x` starts one; the comment under it says what it is for and why it is
--- written so. `-- rows: x, n` starts one that takes many rows of n values at once: they stand where `:rows` is, as a table
--- with the columns column1, column2 ...
+-- Every statement of the SQLite store. `-- name: x` starts one; the comment under it says what it is for and why it
+-- is written so. `-- rows: x, n` starts one that takes many rows of n values at once: they stand where `:rows` is, as
+-- a table with the columns column1, column2 ...
 
 -- name: read_epoch
 -- Checked in every transaction: a lower one of ours means that someone else took the file.
@@ -27,8 +27,8 @@ FROM :rows AS new WHERE key = new.column1;
 INSERT INTO history (id, records) SELECT * FROM :rows;
 
 -- rows: count_commits, 1
--- The other half: the commit before each must be there too. One look at a page that was just written; measured, it costs a
--- tenth of the insert, and a trigger that does the same costs more than half of it.
+-- The other half: the commit before each must be there too. One look at a page that was just written; measured, it
+-- costs a tenth of the insert, and a trigger that does the same costs more than half of it.
 SELECT count(*) FROM history WHERE id IN :rows;
 
 -- rows: put_tasks, 6
@@ -79,8 +79,8 @@ INSERT OR REPLACE INTO workflow_id_filter VALUES (?, ?);
 SELECT part, bits FROM workflow_id_filter;
 
 -- name: find_indexed
--- Among the indexed keys only; an engine knows the others. An empty run id finds the last started. Looks at the newest few,
--- since it is asked on the engine's thread; more than that is a case for find_any.
+-- Among the indexed keys only; an engine knows the others. An empty run id finds the last started. Looks at the
+-- newest few, since it is asked on the engine's thread; more than that is a case for find_any.
 SELECT runs.* FROM (SELECT key FROM workflow_ids WHERE hash = :hash ORDER BY key DESC LIMIT :limit) AS known
 CROSS JOIN runs ON runs.key = known.key
 WHERE runs.namespace = :namespace AND runs.workflow_id = :workflow_id AND (:run_id = '' OR runs.run_id = :run_id)
@@ -92,7 +92,10 @@ SELECT count(*) FROM (SELECT 1 FROM workflow_ids WHERE hash = ? LIMIT ?);
 -- name: find_any
 -- For those who do not know the keys above the index and look at each of them, and for long chains of runs.
 SELECT * FROM runs
-WHERE (key > (SELECT indexed_key FROM shards WHERE shard = 0) OR key IN (SELECT key FROM workflow_ids WHERE hash = :hash))
+WHERE (
+    key > (SELECT indexed_key FROM shards WHERE shard = 0)
+    OR key IN (SELECT key FROM workflow_ids WHERE hash = :hash)
+)
 AND namespace = :namespace AND workflow_id = :workflow_id AND (:run_id = '' OR run_id = :run_id)
 ORDER BY key DESC LIMIT 1;
 
@@ -107,11 +110,15 @@ SELECT data FROM blobs WHERE digest = ?;
 
 -- name: list_runs
 -- The list of any status: the primary key is the order wanted.
-SELECT * FROM runs NOT INDEXED WHERE namespace = :namespace AND key < :before AND (:workflow_type = '' OR workflow_type = :workflow_type) ORDER BY key DESC LIMIT :limit;
+SELECT * FROM runs NOT INDEXED
+WHERE namespace = :namespace AND key < :before AND (:workflow_type = '' OR workflow_type = :workflow_type)
+ORDER BY key DESC LIMIT :limit;
 
 -- name: list_runs_by_status
 SELECT * FROM runs INDEXED BY runs_by_status
-WHERE namespace = :namespace AND status = :status AND key < :before AND (:workflow_type = '' OR workflow_type = :workflow_type) ORDER BY key DESC LIMIT :limit;
+WHERE namespace = :namespace AND status = :status AND key < :before
+AND (:workflow_type = '' OR workflow_type = :workflow_type)
+ORDER BY key DESC LIMIT :limit;
 
 -- name: list_tasks
 SELECT * FROM tasks WHERE (key, ref) > (?, ?) ORDER BY key, ref LIMIT ?;

@@ -1,9 +1,9 @@
 -- The first schema. Times are ns since 1970, 0 for "not so". Sizes matter: a run that does one thing is written in two
 -- commits, and what they touch is the price of a workflow.
 
--- One row per shard; a single file is shard 0. The epoch fences: whoever takes the file raises it, every transaction checks it.
--- last_key is the highest run key that deleted runs ever had, so that keys are not given out twice; indexed_key is the highest
--- that workflow_ids covers.
+-- One row per shard; a single file is shard 0. The epoch fences: whoever takes the file raises it, every transaction
+-- checks it. last_key is the highest run key that deleted runs ever had, so that keys are not given out twice;
+-- indexed_key is the highest that workflow_ids covers.
 CREATE TABLE shards (
     shard INTEGER PRIMARY KEY,
     epoch INTEGER NOT NULL,
@@ -46,9 +46,9 @@ CREATE TABLE workflow_id_filter (
     bits BLOB NOT NULL
 );
 
--- One row per commit, in the order in which they came: thousands of runs that each take a step then fill the same few pages.
--- Were they ordered by run, each step would dirty a page of its own; measured, that is three times as much work.
--- id is key << 23 | number.
+-- One row per commit, in the order in which they came: thousands of runs that each take a step then fill the same few
+-- pages. Were they ordered by run, each step would dirty a page of its own; measured, that is three times as much
+-- work. id is key << 23 | number.
 CREATE TABLE history (
     place INTEGER PRIMARY KEY,
     id INTEGER NOT NULL,
