@@ -1,7 +1,7 @@
 """Durable workflows in plain Python.
 
-A program is written with ``App``, ``activity`` and ``workflow``, and run by ``open``: an engine, a worker and a client in one process over one
-file. The way of one request through the engine::
+A program is written with ``App``, ``activity`` and ``workflow``, and run by ``open``: an engine, a worker and a client in
+one process over one file. The way of one request through the engine::
 
         client, timer, another run
             |  Request (StartWorkflow, SignalWorkflow, CompleteActivity, FireTimer ...)

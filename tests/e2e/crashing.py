@@ -1,6 +1,7 @@
 """A process that runs workflows and is killed: ``python crashing.py STORE LEDGER RUNS``.
 
-Each effect is a line appended to the ledger before the activity returns, so the ledger shows what really ran, however the process ended.
+Each effect is a line appended to the ledger before the activity returns, so the ledger shows what really ran, however
+the process ended.
 """
 
 import asyncio

@@ -197,21 +197,7 @@ def test_every_command_that_can_be_wrong_has_a_check() -> None:
 # --- numbers
 
 
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [
-        pytest.param(
-            name,
-            number,
-            marks=pytest.mark.xfail(
-                reason="the record has 45, which is ActivityPropertiesModifiedExternally", strict=False
-            )
-            if name == "WorkflowPropertiesModified"
-            else (),
-        )
-        for name, number in TEMPORAL_EVENT_TYPES.items()
-    ],
-)
+@pytest.mark.parametrize(("name", "number"), TEMPORAL_EVENT_TYPES.items())
 def test_events_have_temporals_numbers(name: str, number: int) -> None:
     assert getattr(e, name).__struct_config__.tag == number
 

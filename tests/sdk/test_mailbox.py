@@ -177,6 +177,24 @@ def test_queries_that_fail(name: str, message: str) -> None:
     assert run.turn() == []
 
 
+def test_where_the_code_stands() -> None:
+    run = FakeKernel(Loan)
+    run.signal("note", "x").turn()
+    trace = run.query("__stack_trace")
+    assert "Loan:\n" in trace
+    assert "in Loan.run" in trace
+    assert "signal note:\n" in trace
+    assert "in Loan.take_note" in trace
+
+
+@pytest.mark.parametrize("args", [(), ({"officer": "o", "approved": True}, "too many"), (5,)])
+def test_a_signal_with_wrong_arguments_is_dropped(args: tuple[Any, ...], caplog: pytest.LogCaptureFixture) -> None:
+    run = FakeKernel(Loan)
+    assert run.signal("decide", *args).turn() == []
+    assert "signal 'decide' to workflow w was dropped" in caplog.text
+    run.check_replay()
+
+
 def test_a_signal_that_cannot_be_read_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
     run = FakeKernel(Loan)
     run.signal("decide", "nonsense").turn()

@@ -652,3 +652,28 @@ def test_continue_as_new_checks_the_arguments() -> None:
     failed = FakeKernel(forgets_arguments, 1).try_turn()
     assert isinstance(failed, TurnFailed)
     assert "missing a required argument: 'n'" in failed.failure.message
+
+
+async def _silent() -> None:
+    await work("x")
+    workflow.upsert_memo({"a": 1})
+    await work("y")
+
+
+async def _talkative() -> None:
+    workflow.progress(0)
+    await work("x")
+    workflow.progress(1)
+    workflow.upsert_memo({"a": 1})
+    await work("y")
+    workflow.progress(2)
+
+
+silent, talkative = (App(f.__name__).workflow(name="reports")(f) for f in (_silent, _talkative))
+
+
+@pytest.mark.parametrize(("before", "after"), [(silent, talkative), (talkative, silent)])
+def test_reporting_progress_may_be_added_and_removed_at_any_time(before: Any, after: Any) -> None:
+    run = _play(before)
+    run.definition = after.__perdure_workflow__
+    assert run.new_program().catch_up(run.events) is None

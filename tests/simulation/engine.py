@@ -16,7 +16,7 @@ from perdure.kernel import activity as kernel_activity
 from perdure.kernel import derive, start_policy, turn, workflow_task
 from perdure.kernel.commit import Commit, Message, Reason, Rejection
 from perdure.kernel.run import WORKFLOW_TASK_REF, Run
-from perdure.kernel.timer import deadline
+from perdure.kernel.timer import deadline, deadline_after
 from perdure.kernel.transition import start, start_fork, transition
 from perdure.model import events as e
 from perdure.model import requests as r
@@ -505,6 +505,9 @@ class Engine:
                     self.alarms[key, ref] = self.world.now + SECOND_NS
 
             self.decide(resident, r.FireTimer(ref), fired)
+            later = deadline_after(resident.run, ref, self.world.now)
+            if later:
+                self.alarms[key, ref] = later
 
     # --- taking up what was left
 

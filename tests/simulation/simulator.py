@@ -31,6 +31,7 @@ from tests.simulation.program import TARGETS, Program, plan_input, rejects
 
 from perdure.kernel.commit import Commit, Rejection
 from perdure.kernel.run import WORKFLOW_TASK_REF, Run
+from perdure.kernel.timer import deadline_after
 from perdure.kernel.transition import transition
 from perdure.kernel.workflow_task import preview, suggests_continue_as_new
 from perdure.model import commands as c
@@ -154,6 +155,22 @@ class Simulation:
                 del alarms[name]
                 self.note("rings", name)
                 self.engine.fire(*name)
+        self._check_alarms()
+
+    def _check_alarms(self) -> None:
+        """Every deadline that is still to come will wake the engine, unless a commit under way is about to set its alarm."""
+        alarms = self.engine.alarms
+        for key, ledger in self.store.ledgers.items():
+            resident = self.engine.residents.get(key)
+            if resident is not None and resident.in_flight:
+                continue
+            run = ledger.shadow
+            assert run is not None
+            refs = [*run.activities, *(ref for _, ref in ledger.timers)]
+            for ref in refs:
+                due = deadline_after(run, ref, self.now)
+                alarm = alarms.get((key, ref), 0)
+                assert not due or 0 < alarm <= due, f"nothing wakes run {run.run_id} at {due} for {ref}: {alarm}"
 
     def _forget_a_run(self) -> None:
         idle = [resident for resident in self.engine.residents.values() if not self._is_busy(resident)]

@@ -1,5 +1,7 @@
 """Deadlines: user timers, and everything else about a run that happens because time has passed."""
 
+import msgspec
+
 from perdure.kernel import activity, lifecycle, workflow_task
 from perdure.kernel.commit import Commit, Reason, Rejection, activity_due, turn_due
 from perdure.kernel.run import EXECUTION_TIMEOUT, FIRST_TASK, RUN_TIMEOUT, WORKFLOW_TASK, Run
@@ -50,6 +52,19 @@ def deadline(run: Run, key: int) -> int:
     if key == WORKFLOW_TASK:
         return turn_due(run, run.workflow_task) if run.workflow_task is not None else 0
     return next((due for due, ref in lifecycle.own_timers(run) if ref == key), 0)
+
+
+def deadline_after(run: Run, key: int, now: int) -> int:
+    """When the next thing later than ``now`` must happen under this name (ns since 1970); 0 if nothing must.
+
+    A retry that may start already may go on waiting for a worker: then its timeouts are what comes next.
+    """
+    due = deadline(run, key)
+    if 0 < due <= now and key > 0:
+        pending = run.activities.get(key)
+        if pending is not None and not pending.started_time:
+            due = activity_due(msgspec.structs.replace(pending, next_attempt_time=0))
+    return due if due > now else 0
 
 
 def fire(commit: Commit, request: FireTimer) -> Rejection | None:

@@ -17,7 +17,8 @@ def update(commit: Commit, request: UpdateWorkflow) -> Rejection | None:
     limit = commit.limits.pending_updates
     if limit and sum(update.completed is None for update in run.updates.values()) >= limit:
         return Rejection(
-            Reason.LIMIT, f"Run {run.run_id} has {limit} updates that have not completed (limit pending_updates). Try again later."
+            Reason.LIMIT,
+            f"Run {run.run_id} has {limit} updates that have not completed (limit pending_updates). Try again later.",
         )
     commit.record(
         e.UpdateAdmitted(

@@ -278,7 +278,7 @@ class UpsertWorkflowSearchAttributes(Record, frozen=True, array_like=True, gc=Fa
     workflow_task_completed_event_id: int = 0
 
 
-class WorkflowPropertiesModified(Record, frozen=True, array_like=True, gc=False, tag=45):
+class WorkflowPropertiesModified(Record, frozen=True, array_like=True, gc=False, tag=46):
     """``upserted_memo``: a null payload removes the key."""
 
     upserted_memo: PayloadMap

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MICROSECOND_NS = 1_000
+# Infinity must be stored as a number; times in ns since 1970 have room for this much.
+_FOR_EVER_SECONDS = 100 * 365 * 86400
 _PRUNE_TASKS_ABOVE = 16
 
 
@@ -154,7 +156,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         if delay <= 0:
             return self.call_soon(callback, *args, context=context)
         # A delay too short for a microsecond still takes one: a loop that waits for a moment must see the time move.
-        delay_ns = round(delay * 1_000_000) * _MICROSECOND_NS or _MICROSECOND_NS
+        delay_ns = round(min(delay, _FOR_EVER_SECONDS) * 1_000_000) * _MICROSECOND_NS or _MICROSECOND_NS
         timer = Timer(
             callback,
             args,

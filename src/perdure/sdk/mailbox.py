@@ -6,7 +6,7 @@ received. Made when the first message comes or the first handler is set, since m
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from inspect import isawaitable
 from typing import Any
@@ -19,6 +19,8 @@ from perdure.sdk.closing import continuation, is_failure
 from perdure.sdk.failures import to_failure
 from perdure.sdk.handlers import HandlerDefinition
 from perdure.sdk.run import Run, log
+from perdure.sdk.signatures import Signature
+from perdure.sdk.stacks import STACK_TRACE_QUERY, stack_traces
 
 
 class Mailbox:
@@ -61,14 +63,14 @@ class Mailbox:
         self.run.loop.call_soon(self._handle_signal, handler, input, context=Context())
 
     def _handle_signal(self, handler: HandlerDefinition, input: Payloads) -> None:
-        args = self.decode(f"signal {handler.name!r}", handler.parameter_types, input)
+        args = self._read(handler.name, handler.signature, input)
         if args is None:
             self._ended(handler.name)
             return
         task = self.run.loop.create_task(self._run_signal(handler, args), name=f"signal {handler.name}")
         task.add_done_callback(self._check_handler)
 
-    async def _run_signal(self, handler: HandlerDefinition, args: list[Any]) -> None:
+    async def _run_signal(self, handler: HandlerDefinition, args: Sequence[Any]) -> None:
         try:
             result = self.bound(handler)(*args)
             if isawaitable(result):
@@ -76,25 +78,28 @@ class Mailbox:
         finally:
             self._ended(handler.name)
 
-    def decode(self, what: str, types: tuple[Any, ...] | None, input: Payloads) -> list[Any] | None:
-        """A signal's arguments; None when they cannot be read.
-
-        Its sender is gone, so nobody is left to be told but the log.
-        """
+    def _read(self, name: str, signature: Signature, input: Payloads) -> Sequence[Any] | None:
+        """A signal's arguments; None when they make no sense. Nobody is left to be told but the log: the sender is
+        gone."""
+        converter = self.run.converter
         try:
-            return self.run.converter.from_payloads(input, types)
-        except InvalidArgumentError as error:
+            return signature.bind(converter.from_payloads(input, signature.parameter_types), {})
+        except (InvalidArgumentError, TypeError) as error:
+            if converter.codecs:
+                # What a codec cannot read today it may read tomorrow, with another key: then this fails the turn
+                # instead.
+                converter.from_payloads(input)
             if not self.run.is_replaying:
-                log.warning("%s to workflow %s was dropped: %s", what, self.run.address.workflow_id, error)
+                log.warning("signal %r to workflow %s was dropped: %s", name, self.run.address.workflow_id, error)
             return None
 
     async def receive(self, name: str, type_hint: Any) -> Any:
-        """The next signal of that name that can be read."""
+        """The next signal of that name that can be read: its first argument."""
+        signature = Signature.optional(name, type_hint)
         while True:
             buffered = self.buffered.get(name)
             if buffered:
-                input = buffered.popleft()
-                values = self.decode(f"signal {name!r}", (type_hint,), input)
+                values = self._read(name, signature, buffered.popleft())
                 if values is not None:
                     return values[0] if values else None
                 continue
@@ -127,7 +132,7 @@ class Mailbox:
 
     # --- updates
 
-    def validate(self, name: str, input: Payloads) -> tuple[HandlerDefinition, list[Any]]:
+    def validate(self, name: str, input: Payloads) -> tuple[HandlerDefinition, Sequence[Any]]:
         """The handler and the arguments of an update, if it may be accepted. Raises why not."""
         handler, args = self.open_update(name, input)
         if handler.validator is not None:
@@ -142,16 +147,16 @@ class Mailbox:
                 run.barred = ""
         return handler, args
 
-    def open_update(self, name: str, input: Payloads) -> tuple[HandlerDefinition, list[Any]]:
+    def open_update(self, name: str, input: Payloads) -> tuple[HandlerDefinition, Sequence[Any]]:
         """The handler and the arguments of an update, without asking its validator."""
         handler = self.updates.get(name)
         if handler is None:
             known = ", ".join(sorted(self.updates)) or "none"
             raise InvalidArgumentError(f"workflow {self.run.definition.name!r} has no update {name!r}; it has: {known}")
         args = handler.signature.bind(self.run.converter.from_payloads(input, handler.parameter_types), {})
-        return handler, list(args)
+        return handler, args
 
-    def accept(self, update_id: str, handler: HandlerDefinition, args: list[Any]) -> None:
+    def accept(self, update_id: str, handler: HandlerDefinition, args: Sequence[Any]) -> None:
         """Carry out an update."""
         self.run.add(c.AcceptUpdate(update_id))
         self._opened(handler.name)
@@ -160,7 +165,7 @@ class Mailbox:
         )
         task.add_done_callback(self._check_handler)
 
-    async def _run_update(self, update_id: str, handler: HandlerDefinition, args: list[Any]) -> None:
+    async def _run_update(self, update_id: str, handler: HandlerDefinition, args: Sequence[Any]) -> None:
         run = self.run
         try:
             result = self.bound(handler)(*args)
@@ -181,6 +186,8 @@ class Mailbox:
 
     def answer(self, name: str, input: Payloads) -> Payload:
         """The answer to a query. Raises what the handler raises."""
+        if name == STACK_TRACE_QUERY:
+            return self.run.converter.to_payload(stack_traces(self.run))
         handler = self.queries.get(name)
         if handler is None:
             known = ", ".join(sorted(self.queries)) or "none"

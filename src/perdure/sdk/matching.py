@@ -27,7 +27,10 @@ _HINT = (
 
 
 class Rule:
-    """Which command an event belongs to, and which attributes must be the same. Names may be dotted."""
+    """Which command an event belongs to, and what must be the same in both.
+
+    ``names`` are attributes, dotted where they are nested; a pair where the event and the command call it differently.
+    """
 
     __slots__ = ("command", "command_names", "event_names", "of_command", "of_event")
 
@@ -39,9 +42,31 @@ class Rule:
         self.of_event: Callable[[Any], Any] = attrgetter(*self.event_names) if pairs else _nothing
         self.of_command: Callable[[Any], Any] = attrgetter(*self.command_names) if pairs else _nothing
 
+    @classmethod
+    def comparing(cls, command: type[c.Command], key: Callable[[Any], Any]) -> "Rule":
+        """A rule that compares what ``key`` gives for the event and for the command."""
+        rule = cls(command)
+        rule.of_event = rule.of_command = key
+        return rule
+
+    def fits(self, event: Any, command: c.AnyCommand) -> bool:
+        """Whether the event is the command's."""
+        return command.__class__ is self.command and bool(self.of_event(event) == self.of_command(command))
+
 
 def _nothing(_: object) -> None:
     return None
+
+
+def marker_id(details: dict[str, Payloads]) -> str:
+    """The name in a marker that the SDK recorded; empty in others."""
+    payloads = details.get("id")
+    return str(msgspec.json.decode(payloads[0].data)) if payloads else ""
+
+
+def is_progress(payloads: dict[str, Any]) -> bool:
+    """Whether a change of the memo only reports progress, which code may begin or cease to do at any time."""
+    return len(payloads) == 1 and PROGRESS_KEY in payloads
 
 
 _TARGET = "workflow_execution.workflow_id"
@@ -51,9 +76,9 @@ RULES: dict[type[e.Record], Rule] = {
     e.ActivityTaskCancelRequested: Rule(c.RequestCancelActivityTask, "scheduled_event_id"),
     e.TimerStarted: Rule(c.StartTimer, "timer_id", "start_to_fire_timeout_ns"),
     e.TimerCanceled: Rule(c.CancelTimer, "timer_id"),
-    e.MarkerRecorded: Rule(c.RecordMarker, "marker_name"),
+    e.MarkerRecorded: Rule.comparing(c.RecordMarker, lambda it: (it.marker_name, marker_id(it.details))),
     e.UpsertWorkflowSearchAttributes: Rule(c.UpsertWorkflowSearchAttributes),
-    e.WorkflowPropertiesModified: Rule(c.ModifyWorkflowProperties),
+    e.WorkflowPropertiesModified: Rule.comparing(c.ModifyWorkflowProperties, lambda it: is_progress(it.upserted_memo)),
     e.StartChildWorkflowExecutionInitiated: Rule(c.StartChildWorkflowExecution, "workflow_id", "workflow_type"),
     e.SignalExternalWorkflowExecutionInitiated: Rule(c.SignalExternalWorkflowExecution, _TARGET, "signal_name"),
     e.RequestCancelExternalWorkflowExecutionInitiated: Rule(c.RequestCancelExternalWorkflowExecution, _TARGET),
@@ -84,48 +109,30 @@ class Expected(msgspec.Struct):
 
     def match(self, run: Run, event: Any) -> None:
         """The next event of a command. Raises ``NonDeterminismError`` when the code asked for something else."""
-        rule = RULES[event.__class__]
         position = self.position
-        if position == len(self.commands):
-            if _may_stand_alone(event):
-                return
-            raise _mismatch(event, None)
-        command = self.commands[position]
-        if command.__class__ is not rule.command or rule.of_event(event) != rule.of_command(command):
-            if _may_stand_alone(event):
-                return
-            raise _mismatch(event, command)
-        if rule.command is c.RecordMarker and not _same_marker(event, command):
-            raise _mismatch(event, command)
-        awaited = self.awaiting[position]
-        if awaited is not None:
-            awaited.event_id = event.id
-            run.pending[event.id] = awaited
-        self.position = position + 1
+        if position < len(self.commands) and RULES[event.__class__].fits(event, self.commands[position]):
+            awaited = self.awaiting[position]
+            if awaited is not None:
+                awaited.event_id = event.id
+                run.pending[event.id] = awaited
+            self.position = position + 1
+        elif _may_stand_alone(event):
+            return
+        elif position < len(self.commands) and _may_be_missing(self.commands[position]):
+            self.position = position + 1
+            self.match(run, event)
+        else:
+            raise _mismatch(event, self.commands[position] if position < len(self.commands) else None)
 
     def end(self, event: e.Event | None) -> None:
         """There will be no more events of that turn: ``event`` is the first of what follows, if anything does."""
-        if self.position < len(self.commands):
-            where = f"event {event.id} ({type(event).__name__})" if event is not None else "the end of the history"
-            raise NonDeterminismError(
-                f"Before {where}, the code asked for {_describe_command(self.commands[self.position])}, "
-                f"but the history has no such event. {_HINT}"
-            )
-
-
-def marker_id(details: dict[str, Payloads]) -> str:
-    """The name in a marker that the SDK recorded; empty in others."""
-    payloads = details.get("id")
-    return str(msgspec.json.decode(payloads[0].data)) if payloads else ""
-
-
-def is_progress(payloads: dict[str, Any]) -> bool:
-    """Whether a change of the memo only reports progress, which code may begin or cease to do at any time."""
-    return len(payloads) == 1 and PROGRESS_KEY in payloads
-
-
-def _same_marker(event: e.MarkerRecorded, command: Any) -> bool:
-    return marker_id(event.details) == marker_id(command.details)
+        for command in self.commands[self.position :]:
+            if not _may_be_missing(command):
+                where = f"event {event.id} ({type(event).__name__})" if event is not None else "the end of the history"
+                raise NonDeterminismError(
+                    f"Before {where}, the code asked for {_describe_command(command)}, "
+                    f"but the history has no such event. {_HINT}"
+                )
 
 
 def _may_stand_alone(event: Any) -> bool:
@@ -133,6 +140,11 @@ def _may_stand_alone(event: Any) -> bool:
     if isinstance(event, e.MarkerRecorded):
         return event.marker_name == PATCH_MARKER and "deprecated" in event.details
     return isinstance(event, e.WorkflowPropertiesModified) and is_progress(event.upserted_memo)
+
+
+def _may_be_missing(command: c.AnyCommand) -> bool:
+    """Whether the history need not have an event for this command."""
+    return isinstance(command, c.ModifyWorkflowProperties) and is_progress(command.upserted_memo)
 
 
 def _mismatch(event: Any, command: c.AnyCommand | None) -> NonDeterminismError:
@@ -155,5 +167,5 @@ def _describe_command(command: c.AnyCommand) -> str:
 def _describe(record: Any, names: list[str]) -> str:
     parts = [f"{name.rpartition('.')[2]}={attrgetter(name)(record)!r}" for name in names]
     if isinstance(record, (e.MarkerRecorded, c.RecordMarker)):
-        parts.append(f"id={marker_id(record.details)!r}")
+        parts = [f"marker_name={record.marker_name!r}", f"id={marker_id(record.details)!r}"]
     return f"{type(record).__name__}({', '.join(parts)})"

@@ -75,6 +75,11 @@ class Signature:
         """The signature of something that is only known by its name: anything goes."""
         return cls(name, None, 0, Any, inspect.signature(lambda *args: None))
 
+    @classmethod
+    def optional(cls, name: str, type_hint: Any) -> "Signature":
+        """The signature of something that takes one argument of a type, or none."""
+        return cls(name, (type_hint,), 0, Any, inspect.signature(lambda value=None: None))
+
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
         """The arguments of a call in order. Raises ``TypeError`` when they do not fit, as the call itself would."""
         if not kwargs:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from perdure.engine.ports import MessageRow, RunRow, StoredRun, TaskRow, TimerRow
+from perdure.model.errors import StoreCorruptError
 from perdure.model.options import RunStatus
 from perdure.model.service import Namespace
 from perdure.stores.sqlite.queries import query
@@ -25,7 +26,10 @@ _STATUSES = {int(status): status for status in RunStatus}
 def run_row(row: tuple[Any, ...]) -> RunRow:
     """A row of ``SELECT * FROM runs``."""
     key, namespace, workflow_id, run_id, workflow_type, task_queue, status, *rest = row
-    return RunRow(key, namespace, workflow_id, run_id, workflow_type, task_queue, _STATUSES[status], *rest)
+    known = _STATUSES.get(status)
+    if known is None:
+        raise StoreCorruptError(f"Run {run_id} has the status {status}, which no run has. Restore the store from a backup.")
+    return RunRow(key, namespace, workflow_id, run_id, workflow_type, task_queue, known, *rest)
 
 
 def task_row(row: tuple[Any, ...]) -> TaskRow:
