@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.ids import RunAddress
@@ -133,79 +133,62 @@ def external(workflow_id: str, run_id: str = "", *, namespace: str = "") -> Exte
     return ExternalHandle(run, RunAddress(namespace or run.address.namespace, workflow_id, run_id))
 
 
+class ChildChoices(TypedDict, total=False):
+    """What ``start_child`` takes besides the workflow and its arguments."""
+
+    id: str
+    task_queue: str
+    parent_close: ParentCloseWord
+    execution_timeout: Duration
+    run_timeout: Duration
+    retry: Retry
+    id_reuse: IdReuseWord
+    cancellation: CancellationWord
+    memo: Mapping[str, Any]
+    search_attributes: Mapping[str, Any]
+
+
 @overload
 async def start_child(
-    workflow: Callable[..., Coroutine[Any, Any, R]],
-    *args: Any,
-    id: str | None = None,
-    task_queue: str | None = None,
-    parent_close: ParentCloseWord | None = None,
-    execution_timeout: Duration | None = None,
-    run_timeout: Duration | None = None,
-    retry: Retry | None = None,
-    id_reuse: IdReuseWord | None = None,
-    cancellation: CancellationWord | None = None,
-    memo: Mapping[str, Any] | None = None,
-    search_attributes: Mapping[str, Any] | None = None,
+    workflow: Callable[..., Coroutine[Any, Any, R]], *args: Any, **choices: Unpack[ChildChoices]
 ) -> ChildHandle[R]: ...
 @overload
 async def start_child(
-    workflow: type[WorkflowClass[R]],
-    *args: Any,
-    id: str | None = None,
-    task_queue: str | None = None,
-    parent_close: ParentCloseWord | None = None,
-    execution_timeout: Duration | None = None,
-    run_timeout: Duration | None = None,
-    retry: Retry | None = None,
-    id_reuse: IdReuseWord | None = None,
-    cancellation: CancellationWord | None = None,
-    memo: Mapping[str, Any] | None = None,
-    search_attributes: Mapping[str, Any] | None = None,
+    workflow: type[WorkflowClass[R]], *args: Any, **choices: Unpack[ChildChoices]
 ) -> ChildHandle[R]: ...
 @overload
-async def start_child(
-    workflow: str,
-    *args: Any,
-    id: str | None = None,
-    task_queue: str | None = None,
-    parent_close: ParentCloseWord | None = None,
-    execution_timeout: Duration | None = None,
-    run_timeout: Duration | None = None,
-    retry: Retry | None = None,
-    id_reuse: IdReuseWord | None = None,
-    cancellation: CancellationWord | None = None,
-    memo: Mapping[str, Any] | None = None,
-    search_attributes: Mapping[str, Any] | None = None,
-) -> ChildHandle[Any]: ...
-async def start_child(workflow: Any, *args: Any, **options: Any) -> ChildHandle[Any]:
+async def start_child(workflow: str, *args: Any, **choices: Unpack[ChildChoices]) -> ChildHandle[Any]: ...
+async def start_child(workflow: Any, *args: Any, **choices: Unpack[ChildChoices]) -> ChildHandle[Any]:
     """Start a child workflow and go on as soon as it has started, with a handle to await, signal and cancel it.
 
     To start one and wait for its result, call it: ``await publish(video)``.
 
     Args:
-        workflow: a workflow function or class, or the name of a type that is defined elsewhere. args: its arguments.
-        id: its workflow id; without it, one derived from this run, the same on every replay. task_queue: where its
-        workers are; without it, the workflow's own queue, or else this run's. parent_close: what becomes of it when
-        this run ends first: "terminate" it (the default), "abandon" it, that is let it go on,
-            or "cancel" it.
+        workflow: a workflow function or class, or the name of a type that is defined elsewhere.
+        args: its arguments.
+        id: its workflow id; without it, one derived from this run, the same on every replay.
+        task_queue: where its workers are; without it, the workflow's own queue, or else this run's.
+        parent_close: what becomes of it when this run ends first: "terminate" it (the default), "abandon" it, that is
+            let it go on, or "cancel" it.
         execution_timeout: how long it may take with all its retries and continuations; a timedelta or seconds.
-        run_timeout: how long one run of it may take. retry: tries the whole workflow again when it fails. id_reuse:
-        whether the id of a closed run may be taken: "allow" (the default), "allow_if_failed" or "reject". cancellation:
-        what happens when waiting for it is cancelled: "wait" asks the child and waits for it (the default), "try"
-            asks and does not wait, "abandon" does not even ask.
+        run_timeout: how long one run of it may take.
+        retry: tries the whole workflow again when it fails.
+        id_reuse: whether the id of a closed run may be taken: "allow" (the default), "allow_if_failed" or "reject".
+        cancellation: what happens when waiting for it is cancelled: "wait" asks the child and waits for it (the
+            default), "try" asks and does not wait, "abandon" does not even ask.
         memo: notes for people, by name.
         search_attributes: values to find it by.
 
     Raises:
         ChildWorkflowError: it could not start, because its id is taken.
+        InvalidArgumentError: an option makes no sense.
     """
     run = require_run()
     definition = WorkflowDefinition(workflow) if isinstance(workflow, str) else workflow_definition_of(workflow)
-    chosen = _options(getattr(workflow, "__perdure_options__", None) or ChildOptions(), options)
-    pending = calls.ask_for_child(run, definition, chosen, definition.signature.bind(args, {}))
-    await calls.child_started(run, pending, chosen.cancellation)
-    return ChildHandle(run, definition, pending, chosen)
+    options = _choose(getattr(workflow, "__perdure_options__", None) or ChildOptions(), choices)
+    pending = calls.ask_for_child(run, definition, options, definition.signature.bind(args, {}))
+    await calls.child_started(run, pending, options.cancellation)
+    return ChildHandle(run, definition, pending, options)
 
 
 async def run_child(run: Run, definition: WorkflowDefinition, options: ChildOptions, args: Sequence[Any]) -> Any:
@@ -226,9 +209,10 @@ _CHOICES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "memo": ("memo", dict),
     "search_attributes": ("search_attributes", dict),
 }
+"""Where each choice goes in ``ChildOptions``, and how it is read."""
 
 
-def _options(options: ChildOptions, choices: Mapping[str, Any]) -> ChildOptions:
+def _choose(options: ChildOptions, choices: Mapping[str, Any]) -> ChildOptions:
     changes: dict[str, Any] = {}
     for name, value in choices.items():
         if name not in _CHOICES:

@@ -18,13 +18,13 @@ from perdure.model.payloads import Payload, Payloads
 from perdure.sdk.closing import continuation, is_failure
 from perdure.sdk.failures import to_failure
 from perdure.sdk.handlers import HandlerDefinition
-from perdure.sdk.run import Run, log
+from perdure.sdk.run import IN_VALIDATOR, Run, log
 from perdure.sdk.signatures import Signature
 from perdure.sdk.stacks import STACK_TRACE_QUERY, stack_traces
 
 
 class Mailbox:
-    """The messages of one run. ``open`` are the handlers at work, by task or by number while queued."""
+    """The messages of one run. ``open_names`` counts the handlers that are queued or at work, by name."""
 
     __slots__ = ("buffered", "open_count", "open_names", "queries", "run", "signals", "updates", "waiters")
 
@@ -51,12 +51,7 @@ class Mailbox:
 
     def _buffer(self, name: str, input: Payloads) -> None:
         self.buffered.setdefault(name, deque()).append(input)
-        waiters = self.waiters.get(name)
-        while waiters:
-            waiter = waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                break
+        self._wake_receiver(name)
 
     def _schedule(self, handler: HandlerDefinition, input: Payloads) -> None:
         self._opened(handler.name)
@@ -79,15 +74,13 @@ class Mailbox:
             self._ended(handler.name)
 
     def _read(self, name: str, signature: Signature, input: Payloads) -> Sequence[Any] | None:
-        """A signal's arguments; None when they make no sense. Nobody is left to be told but the log: the sender is
-        gone."""
+        """A signal's arguments; None when they make no sense. The sender is gone, so only the log is told."""
         converter = self.run.converter
         try:
             return signature.bind(converter.from_payloads(input, signature.parameter_types), {})
         except (InvalidArgumentError, TypeError) as error:
             if converter.codecs:
-                # What a codec cannot read today it may read tomorrow, with another key: then this fails the turn
-                # instead.
+                # What a codec cannot read today it may read tomorrow, with another key. Then this fails the turn.
                 converter.from_payloads(input)
             if not self.run.is_replaying:
                 log.warning("signal %r to workflow %s was dropped: %s", name, self.run.address.workflow_id, error)
@@ -104,17 +97,17 @@ class Mailbox:
                     return values[0] if values else None
                 continue
             waiter = self.run.loop.create_future()
-            waiters = self.waiters.setdefault(name, deque())
-            waiters.append(waiter)
+            self.waiters.setdefault(name, deque()).append(waiter)
             try:
                 await waiter
             except asyncio.CancelledError:
                 # Woken up and cancelled at once: the signal is still there, so the next one in the queue must know.
                 if waiter.done() and not waiter.cancelled() and self.buffered.get(name):
-                    self._wake(waiters)
+                    self._wake_receiver(name)
                 raise
 
-    def _wake(self, waiters: deque[asyncio.Future[None]]) -> None:
+    def _wake_receiver(self, name: str) -> None:
+        waiters = self.waiters.get(name)
         while waiters:
             waiter = waiters.popleft()
             if not waiter.done():
@@ -137,7 +130,7 @@ class Mailbox:
         handler, args = self.open_update(name, input)
         if handler.validator is not None:
             run = self.run
-            run.barred = "in an update's validator, which may only look"
+            run.barred = IN_VALIDATOR
             try:
                 if handler.is_method:
                     handler.validator(run.instance, *args)

@@ -10,8 +10,8 @@ from perdure.model import events as e
 from perdure.model.errors import NonDeterminismError
 from perdure.model.payloads import Payload
 from perdure.sdk.guards import unguarded
-from perdure.sdk.matching import PATCH_MARKER, SIDE_EFFECT_MARKER, is_progress, marker_id
-from perdure.sdk.run import PROGRESS_KEY, Run, require_run
+from perdure.sdk.matching import PATCH_MARKER, SIDE_EFFECT_MARKER, marker_id
+from perdure.sdk.run import IN_QUERY, IN_VALIDATOR, PROGRESS_KEY, Run, require_run
 
 T = TypeVar("T")
 
@@ -19,12 +19,14 @@ T = TypeVar("T")
 class Notes:
     """What the code of one run has decided by markers. Made when it first asks."""
 
-    __slots__ = ("decided", "effects", "known")
+    __slots__ = ("decided", "effects", "known", "progress")
 
     def __init__(self) -> None:
         self.decided: dict[str, bool] = {}
         self.effects = 0
         self.known: set[str] | None = None
+        # The commands of the turn in which progress was last reported, and its place among them.
+        self.progress: tuple[list[c.AnyCommand | None], int] = ([], 0)
 
     @staticmethod
     def of(run: Run) -> "Notes":
@@ -45,10 +47,9 @@ class Notes:
 
 
 def patched(patch_id: str) -> bool:
-    """Whether to take the new path of changed code. True for runs that get here for the first time, and recorded for
-    them.
+    """Whether to take the new path of changed code.
 
-    Runs that were past this point before the patch was deployed see False and go on as they began::
+    True for runs that get here for the first time, and recorded for them. Runs that were past this point before the patch was deployed see False and go on as they began::
 
         if workflow.patched("ship-by-air"):
             await ship_by_air(order)
@@ -56,6 +57,7 @@ def patched(patch_id: str) -> bool:
             await ship(order)
 
     Once no run needs the old path, ``deprecate_patch`` takes its place; once no history has the patch, nothing does.
+
     Args:
         patch_id: names the change; used for no other.
     """
@@ -73,8 +75,8 @@ def _patch(patch_id: str, details: dict[str, tuple[Payload, ...]]) -> bool:
     decided = notes.decided.get(patch_id)
     if decided is None:
         decided = not run.is_replaying or notes.is_known(run, patch_id)
-        if run.barred:
-            # A query may ask, but only what turns decide is recorded and kept.
+        if run.barred in (IN_QUERY, IN_VALIDATOR):
+            # They may ask, but only what turns decide is recorded and kept.
             return decided
         if decided:
             run.add(c.RecordMarker(PATCH_MARKER, details))
@@ -166,9 +168,10 @@ def progress(done: float, total: float | None = None, label: str = "") -> None:
     run = require_run()
     payload = run.converter.to_payload({"done": done, "total": total, "label": label})
     command = c.ModifyWorkflowProperties({PROGRESS_KEY: payload})
-    for index in range(len(run.commands) - 1, -1, -1):
-        earlier = run.commands[index]
-        if isinstance(earlier, c.ModifyWorkflowProperties) and is_progress(earlier.upserted_memo):
-            run.commands[index] = command
-            return
-    run.add(command)
+    notes = Notes.of(run)
+    commands, index = notes.progress
+    if commands is run.commands and not run.barred:
+        commands[index] = command
+    else:
+        run.add(command)
+        notes.progress = run.commands, len(run.commands) - 1

@@ -31,7 +31,7 @@ from perdure.sdk.inspection import must_be_profiled, profile
 from perdure.sdk.loop import Timer, WorkflowLoop
 from perdure.sdk.mailbox import mailbox_of
 from perdure.sdk.matching import RULES, Expected
-from perdure.sdk.run import OVER, Awaited, Run, log
+from perdure.sdk.run import IN_QUERY, OVER, Awaited, Run, log
 from perdure.sdk.turns import TurnInterrupted
 
 T = TypeVar("T")
@@ -129,7 +129,7 @@ class PythonProgram:
 
     def _query(self, name: str, input: Payloads) -> Payloads:
         run = self._run
-        barred, run.barred = run.barred, "in a query, which may only look"
+        barred, run.barred = run.barred, IN_QUERY
         # No replay asks a query again, so its code may look at the clock.
         run.is_guarded = False
         try:

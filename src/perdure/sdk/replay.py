@@ -96,9 +96,8 @@ def replay(code: Workflows | Iterable[object], history: History, *, converter: C
         converter: how payloads are read; without it, as the app does.
 
     Raises:
-        NonDeterminismError: the code does something else than what the history says. The message names the first event
-        that
-            differs.
+        NonDeterminismError: the code does something else than what the history says; the message names the first event
+            that differs.
         InvalidArgumentError: there is no workflow of the history's type.
     """
     definitions = _definitions(code)

@@ -41,7 +41,11 @@ OVER = -1
 
 PROGRESS_KEY = "__progress"
 
-_IN_CONDITION = "in the condition of wait_condition(), which may only look"
+# Why a run may be barred from asking for anything.
+IN_CONDITION = "in the condition of wait_condition(), which may only look"
+IN_VALIDATOR = "in an update's validator, which may only look"
+IN_QUERY = "in a query, which may only look"
+LEFT_MEMORY = "in a run that has left memory"
 
 
 ProfileFunction = Callable[[FrameType, str, Any], object]
@@ -168,7 +172,7 @@ class Run(msgspec.Struct, eq=False):
 
     def holds(self, predicate: Callable[[], Any]) -> bool:
         """Whether a condition is true now."""
-        barred, self.barred = self.barred, _IN_CONDITION
+        barred, self.barred = self.barred, IN_CONDITION
         try:
             return bool(predicate())
         finally:
@@ -180,7 +184,7 @@ class Run(msgspec.Struct, eq=False):
         if not conditions:
             return
         waiting: list[Condition] = []
-        barred, self.barred = self.barred, _IN_CONDITION
+        barred, self.barred = self.barred, IN_CONDITION
         for condition in conditions:
             if condition.future.done():
                 continue
@@ -212,7 +216,7 @@ class Run(msgspec.Struct, eq=False):
         if self.is_closed:
             return
         self.is_closed = True
-        self.barred = "in a run that has left memory"
+        self.barred = LEFT_MEMORY
         loop, main = self.loop, self.main
         tasks = [task for task in loop.tasks if not task.done()]
         if main is not None and not main.done():

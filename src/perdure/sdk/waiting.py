@@ -65,9 +65,11 @@ async def receive(name: str, type: Any = None, *, timeout: Duration | None = Non
     """Take the next signal called ``name``, waiting for one if need be. Signals wait in the order in which they came.
 
     Args:
-        name: the signal. It must have no handler of its own. type: what its first argument is; without it, JSON's own
-        types. A signal that is something else is dropped, with a warning. timeout: how long to wait; None for ever.
-        Zero takes what is there already. default: what to return when the time is up.
+        name: the signal. It must have no handler of its own.
+        type: what its first argument is; without it, JSON's own types. A signal that is something else is dropped, with
+            a warning.
+        timeout: how long to wait; None for ever. Zero takes what is there already.
+        default: what to return when the time is up.
 
     Raises:
         TimeoutError: the builtin one, when the time is up and there is no ``default``.

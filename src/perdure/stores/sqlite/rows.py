@@ -28,7 +28,9 @@ def run_row(row: tuple[Any, ...]) -> RunRow:
     key, namespace, workflow_id, run_id, workflow_type, task_queue, status, *rest = row
     known = _STATUSES.get(status)
     if known is None:
-        raise StoreCorruptError(f"Run {run_id} has the status {status}, which no run has. Restore the store from a backup.")
+        raise StoreCorruptError(
+            f"Run {run_id} has the status {status}, which no run has. Restore the store from a backup."
+        )
     return RunRow(key, namespace, workflow_id, run_id, workflow_type, task_queue, known, *rest)
 
 
