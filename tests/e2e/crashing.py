@@ -63,9 +63,7 @@ async def main(store: str, path: str, runs: int) -> None:
     ledger = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     async with perdure.open(app, store=store) as client:
         started = [
-            await client.start(
-                process, number, id=f"p{number}", id_reuse="allow_if_failed", request_id=f"r{number}"
-            )
+            await client.start(process, number, id=f"p{number}", id_reuse="allow_if_failed", request_id=f"r{number}")
             for number in range(runs)
         ]
         note("ready")

@@ -151,7 +151,9 @@ async def test_the_build_id_of_each_turn_is_in_the_history(opened):
     async with opened(app) as client:
         run = await client.start(nothing)
         await run.result()
-        builds = [event.attributes.get("build_id") async for event in run.history() if event.type == "WorkflowTaskCompleted"]
+        builds = [
+            event.attributes.get("build_id") async for event in run.history() if event.type == "WorkflowTaskCompleted"
+        ]
         assert builds == ["v7"]
 
 
@@ -238,4 +240,6 @@ async def test_children_in_a_cycle_end_where_an_id_is_taken(opened):
         return await one.options(id="one")()
 
     async with opened(app) as client:
-        assert "refused" in await client.execute(two, id="start"), "the third run would have had the id of the first child"
+        assert "refused" in await client.execute(two, id="start"), (
+            "the third run would have had the id of the first child"
+        )

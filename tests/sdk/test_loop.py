@@ -143,6 +143,29 @@ def test_wait_and_as_completed_have_one_order() -> None:
 
 
 @app.workflow
+async def cancels_everybody_else() -> list[str]:
+    me = asyncio.current_task()
+    for n in range(30):
+        asyncio.create_task(work(str(n)))  # noqa: RUF006
+    await asyncio.sleep(1)
+    order = []
+    for task in asyncio.all_tasks() - {me}:
+        task.cancel()
+        order.append(task.get_name())
+    await asyncio.sleep(1)
+    return order
+
+
+def test_all_tasks_are_those_of_the_run_in_one_order() -> None:
+    run = FakeKernel(cancels_everybody_else)
+    run.turn()
+    run.fire().turn()
+    run.fire().turn()
+    assert len(run.result) == 30
+    run.check_replay()
+
+
+@app.workflow
 async def synchronises() -> list[str]:
     log: list[str] = []
     queue: asyncio.Queue[int] = asyncio.Queue(2)

@@ -165,6 +165,28 @@ def test_no_code_runs_when_a_run_leaves_memory(
     assert caplog.records == []
 
 
+def shared_numbers() -> Iterator[int]:
+    yield from range(100)
+
+
+shared = [shared_numbers()]
+
+
+@app.workflow
+async def uses_what_is_shared() -> None:
+    kept = {"numbers": shared, "unstarted": [nested("x")]}
+    next(kept["numbers"][0])
+    await wait("x")
+    print(kept)
+
+
+def test_what_others_use_too_is_left_alone() -> None:
+    run = FakeKernel(uses_what_is_shared)
+    run.turn()
+    run.program.close()
+    assert next(shared[0]) == 1
+
+
 @app.workflow
 async def stubborn() -> None:
     while True:

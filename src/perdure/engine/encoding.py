@@ -81,7 +81,9 @@ def with_blobs(records: Sequence[AnyRecord], blobs: Mapping[bytes, bytes]) -> li
             return payload
         data = blobs.get(payload.data)
         if data is None:
-            raise StoreCorruptError(f"The large payload {payload.data.hex()} is missing. Restore the store from a backup.")
+            raise StoreCorruptError(
+                f"The large payload {payload.data.hex()} is missing. Restore the store from a backup."
+            )
         metadata = dict(payload.metadata or {})
         encoding = metadata.pop("").decode()
         return Payload(data, encoding, metadata or None)

@@ -59,7 +59,9 @@ class Engine:
     """Owns a store, the runs in it, and the way from a request to its effects. All methods belong to one event loop's
     thread."""
 
-    def __init__(self, store: Store, clock: Clock, worker: Worker | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, worker: Worker | None = None, settings: Settings | None = None
+    ) -> None:
         self.store = store
         self.clock = clock
         self.worker = worker
@@ -182,7 +184,9 @@ class Engine:
             transition(commit.run, request.update, now, self.limits, commit)
         self._hold(commit, _answer_start(done, StartResult(run_id, is_new=True)) if done is not None else None)
 
-    def fork(self, namespace: str, request: ForkWorkflow, done: Callable[[str | Rejection | PerdureError], None]) -> None:
+    def fork(
+        self, namespace: str, request: ForkWorkflow, done: Callable[[str | Rejection | PerdureError], None]
+    ) -> None:
         """Start a run from a copy of another one's history."""
         now = self.clock.now_ns()
         run_id = new_run_id(now)
@@ -505,4 +509,6 @@ def too_long(limit: int) -> str:
 def not_found(address: RunAddress) -> str:
     """What to tell someone who asks for a run that is not there."""
     run = f"run {address.run_id} of workflow" if address.run_id else "workflow"
-    return f"There is no {run} {address.workflow_id!r} in namespace {address.namespace!r}. Check the id and the namespace."
+    return (
+        f"There is no {run} {address.workflow_id!r} in namespace {address.namespace!r}. Check the id and the namespace."
+    )

@@ -118,7 +118,9 @@ class Pipeline:
                 if effect.resident is resident:
                     effect.done = _both(effect.done, then)
                     return
-        raise InvariantError(f"Run {resident.run.run_id} has {resident.in_flight} commits under way that nobody writes.")
+        raise InvariantError(
+            f"Run {resident.run.run_id} has {resident.in_flight} commits under way that nobody writes."
+        )
 
     def events_under_way(self, resident: Resident, after: int) -> list[Event]:
         """The run's events with numbers above ``after`` that are decided but not written."""

@@ -277,7 +277,9 @@ class EngineService:
         resident = await self._resident(address)
         run = resident.run
         if workflow_id == run.workflow_id:
-            raise InvalidArgumentError("A fork needs a workflow id of its own; use reset to start again under the same one.")
+            raise InvalidArgumentError(
+                "A fork needs a workflow id of its own; use reset to start again under the same one."
+            )
         exact = RunAddress(run.namespace, run.workflow_id, run.run_id)
         await self._refuse_taken(RunAddress(run.namespace, workflow_id))
         return await self._fork(exact, resident, event_id, workflow_id, input, reason, request_id, is_reset=False)
@@ -525,4 +527,3 @@ def describe(run: Run, history_bytes: int) -> s.RunDescription:
             for ref, child in run.children.items()
         ],
     )
-

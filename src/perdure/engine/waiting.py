@@ -70,5 +70,3 @@ class Waiting:
         if waiting is not None:
             for then in waiting:
                 then()
-
-

@@ -115,7 +115,8 @@ def start(commit: Commit, request: StartActivity) -> Rejection | None:
     activity = run.activities.get(request.scheduled_event_id)
     if activity is None or activity.attempt != request.attempt or not is_ready(run, activity, commit.now):
         return Rejection(
-            Reason.STALE, f"Run {run.run_id}: attempt {request.attempt} of {request.scheduled_event_id} can't start now."
+            Reason.STALE,
+            f"Run {run.run_id}: attempt {request.attempt} of {request.scheduled_event_id} can't start now.",
         )
     begin(commit, activity, request.identity)
     return None
@@ -150,9 +151,7 @@ def fail(commit: Commit, request: FailActivity) -> Rejection | None:
     if activity is None:
         return _not_running(commit.run, request.scheduled_event_id, request.attempt)
     if request.heartbeat_details is not None:
-        commit.record(
-            e.ActivityHeartbeatRecorded(0, commit.now, request.scheduled_event_id, request.heartbeat_details)
-        )
+        commit.record(e.ActivityHeartbeatRecorded(0, commit.now, request.scheduled_event_id, request.heartbeat_details))
     _attempt_failed(commit, activity, request.failure, request.identity)
     return None
 
@@ -163,7 +162,10 @@ def lose(commit: Commit, request: LoseActivity) -> Rejection | None:
     if activity is None:
         return _not_running(commit.run, request.scheduled_event_id, request.attempt)
     failure = Failure(
-        request.reason or "the worker that ran this attempt was lost", type="WorkerLost", source="perdure", next_retry_delay_ns=0
+        request.reason or "the worker that ran this attempt was lost",
+        type="WorkerLost",
+        source="perdure",
+        next_retry_delay_ns=0,
     )
     _attempt_failed(commit, activity, failure, activity.identity)
     return None
@@ -302,7 +304,11 @@ def _attempt_failed(commit: Commit, activity: Activity, failure: Failure, identi
         return
     started_id = _record_started(commit, activity)
     ref = activity.scheduled.id
-    _end(commit, activity, e.ActivityTaskFailed(commit.occurrence_id(), commit.now, ref, started_id, failure, state, identity))
+    _end(
+        commit,
+        activity,
+        e.ActivityTaskFailed(commit.occurrence_id(), commit.now, ref, started_id, failure, state, identity),
+    )
 
 
 def _retry(commit: Commit, activity: Activity, failure: Failure, delay_ns: int) -> None:

@@ -397,4 +397,3 @@ APPLIERS: dict[type, Callable[[Run, Any], None]] = {
     e.EventBuffered: _buffered,
     e.EventFlushed: _flushed,
 }
-

@@ -150,4 +150,6 @@ def _closing_event(commit: Commit, child: Child, request: ChildClosed) -> e.Even
 
 
 def _unknown(commit: Commit, initiated_event_id: int) -> Rejection:
-    return Rejection(Reason.STALE, f"Run {commit.run.run_id} does not wait for a child under event {initiated_event_id}.")
+    return Rejection(
+        Reason.STALE, f"Run {commit.run.run_id} does not wait for a child under event {initiated_event_id}."
+    )

@@ -72,7 +72,10 @@ class _Check(msgspec.Struct, gc=False):
         if not name or not command.activity_type:
             return "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES", "An activity needs an id and a type."
         if len(name) > limits.id_length or len(command.activity_type) > limits.id_length:
-            return "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES", f"An activity's id or type is longer than {limits.id_length} characters."
+            return (
+                "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES",
+                f"An activity's id or type is longer than {limits.id_length} characters.",
+            )
         self.activity_ids.add(name)
         if limits.pending_activities and len(self.run.activities) + len(self.activity_ids) > limits.pending_activities:
             return "PENDING_ACTIVITIES_LIMIT_EXCEEDED", (
@@ -84,7 +87,9 @@ class _Check(msgspec.Struct, gc=False):
     def request_cancel_activity(self, command: c.RequestCancelActivityTask) -> tuple[str, str] | None:
         ref = command.scheduled_event_id
         # It may have ended while the turn was taken, which the program can't know.
-        if ref in self.run.activities or any(getattr(event, "scheduled_event_id", 0) == ref for event in self.run.buffered):
+        if ref in self.run.activities or any(
+            getattr(event, "scheduled_event_id", 0) == ref for event in self.run.buffered
+        ):
             return None
         return "BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES", f"No activity is pending under event {ref}."
 
@@ -98,7 +103,10 @@ class _Check(msgspec.Struct, gc=False):
         self.timers += 1
         limit = self.limits.pending_timers
         if limit and self.timers > limit:
-            return "BAD_START_TIMER_ATTRIBUTES", f"The run would have more than {limit} pending timers (limit pending_timers)."
+            return (
+                "BAD_START_TIMER_ATTRIBUTES",
+                f"The run would have more than {limit} pending timers (limit pending_timers).",
+            )
         return None
 
     def cancel_timer(self, command: c.CancelTimer) -> tuple[str, str] | None:
@@ -120,7 +128,10 @@ class _Check(msgspec.Struct, gc=False):
         if not command.workflow_id or not command.workflow_type:
             return "BAD_START_CHILD_EXECUTION_ATTRIBUTES", "A child workflow needs an id and a type."
         if len(command.workflow_id) > self.limits.id_length:
-            return "BAD_START_CHILD_EXECUTION_ATTRIBUTES", f"A workflow id is longer than {self.limits.id_length} characters."
+            return (
+                "BAD_START_CHILD_EXECUTION_ATTRIBUTES",
+                f"A workflow id is longer than {self.limits.id_length} characters.",
+            )
         self.children += 1
         limit = self.limits.pending_children
         if limit and len(self.run.children) + self.children > limit:
@@ -236,9 +247,7 @@ def _marker(commit: Commit, command: c.RecordMarker, completed_id: int) -> None:
 
 
 def _search_attributes(commit: Commit, command: c.UpsertWorkflowSearchAttributes, completed_id: int) -> None:
-    commit.record(
-        e.UpsertWorkflowSearchAttributes(commit.next_id, commit.now, command.search_attributes, completed_id)
-    )
+    commit.record(e.UpsertWorkflowSearchAttributes(commit.next_id, commit.now, command.search_attributes, completed_id))
     commit.is_visible = True
 
 

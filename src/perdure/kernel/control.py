@@ -20,7 +20,9 @@ from perdure.model.requests import (
 def refuse_closed(run: Run, request: Request) -> Rejection | None:
     """Nothing can be done to a closed run. What was done to it before may be asked for again, which changes nothing."""
     match request:
-        case SignalWorkflow(request_id=request_id) | CancelWorkflow(request_id=request_id) if request_id in run.request_ids:
+        case SignalWorkflow(request_id=request_id) | CancelWorkflow(request_id=request_id) if (
+            request_id in run.request_ids
+        ):
             return None
         case UpdateWorkflow(update_id=update_id) if update_id in run.updates:
             return None

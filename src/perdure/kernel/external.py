@@ -85,9 +85,7 @@ def signal_delivered(commit: Commit, request: ExternalSignalDelivered) -> Reject
     commit.arrived(initiated.id)
     event_id, target = commit.occurrence_id(), initiated.workflow_execution
     if request.cause:
-        commit.occur(
-            e.SignalExternalWorkflowExecutionFailed(event_id, commit.now, request.cause, target, initiated.id)
-        )
+        commit.occur(e.SignalExternalWorkflowExecutionFailed(event_id, commit.now, request.cause, target, initiated.id))
     else:
         commit.occur(e.ExternalWorkflowExecutionSignaled(event_id, commit.now, initiated.id, target))
     workflow_task.schedule(commit)
@@ -112,4 +110,6 @@ def cancel_delivered(commit: Commit, request: ExternalCancelDelivered) -> Reject
 
 
 def _unknown(commit: Commit, initiated_event_id: int) -> Rejection:
-    return Rejection(Reason.STALE, f"Run {commit.run.run_id} does not wait for an answer under event {initiated_event_id}.")
+    return Rejection(
+        Reason.STALE, f"Run {commit.run.run_id} does not wait for an answer under event {initiated_event_id}."
+    )

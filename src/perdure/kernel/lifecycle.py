@@ -139,9 +139,7 @@ def _apply_parent_close_policy(commit: Commit) -> None:
             commit.send(Message(-initiated_id, target, TerminateWorkflow(reason=reason, child_of=run.run_id)))
         elif initiated.parent_close_policy is ParentClose.CANCEL:
             commit.send(
-                Message(
-                    -initiated_id, target, CancelWorkflow(reason, f"{run.run_id}:close", child_of=run.run_id)
-                )
+                Message(-initiated_id, target, CancelWorkflow(reason, f"{run.run_id}:close", child_of=run.run_id))
             )
 
 
@@ -282,4 +280,3 @@ def parent_link(commit: Commit, initiated_event_id: int) -> ParentLink:
     """How a child names the run that starts it."""
     run = commit.run
     return ParentLink(run.namespace, run.workflow_id, run.run_id, initiated_event_id)
-

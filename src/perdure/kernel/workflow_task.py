@@ -29,13 +29,14 @@ def schedule(commit: Commit) -> None:
     """Have the program take a turn, for something new that is already recorded."""
     run = commit.run
     task = run.workflow_task
-    if run.first_task_pending or (task is not None and (task.scheduled_event_id or task.started_time or task.attempt > 1)):
+    if run.first_task_pending or (
+        task is not None and (task.scheduled_event_id or task.started_time or task.attempt > 1)
+    ):
         return
     started = run.started
     commit.record(
         e.WorkflowTaskScheduled(run.next_event_id, commit.now, started.task_queue, started.workflow_task_timeout_ns, 1)
     )
-
 
 
 def request(commit: Commit) -> None:
@@ -61,7 +62,11 @@ def begin(commit: Commit, task: WorkflowTask, identity: str) -> None:
     if task.scheduled_event_id and task.attempt == 1:
         commit.record(
             e.WorkflowTaskStarted(
-                commit.run.next_event_id, commit.now, task.scheduled_event_id, identity, suggests_continue_as_new(commit)
+                commit.run.next_event_id,
+                commit.now,
+                task.scheduled_event_id,
+                identity,
+                suggests_continue_as_new(commit),
             )
         )
     else:
@@ -90,7 +95,9 @@ def transient_events(run: Run, task: WorkflowTask, suggest_continue_as_new: bool
     scheduled = e.WorkflowTaskScheduled(
         scheduled_id, task.scheduled_time, started.task_queue, started.workflow_task_timeout_ns, task.attempt
     )
-    begun = e.WorkflowTaskStarted(scheduled_id + 1, task.started_time, scheduled_id, task.identity, suggest_continue_as_new)
+    begun = e.WorkflowTaskStarted(
+        scheduled_id + 1, task.started_time, scheduled_id, task.identity, suggest_continue_as_new
+    )
     return [scheduled, begun]
 
 

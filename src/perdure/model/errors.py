@@ -148,7 +148,11 @@ class TimeoutError(FailureError, builtins.TimeoutError):
     """A clock ran out; ``timeout_type`` says which, ``last_heartbeat_details`` what the activity last reported."""
 
     def __init__(
-        self, message: str = "", *, timeout_type: TimeoutType = TimeoutType.UNSPECIFIED, last_heartbeat_details: Any = None
+        self,
+        message: str = "",
+        *,
+        timeout_type: TimeoutType = TimeoutType.UNSPECIFIED,
+        last_heartbeat_details: Any = None,
     ) -> None:
         super().__init__(message)
         self.timeout_type = timeout_type

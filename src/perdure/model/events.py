@@ -505,7 +505,6 @@ class FirstTaskReady(Record, frozen=True, array_like=True, gc=False, tag=110):
     """The start delay, or the back-off between two runs, is over."""
 
 
-
 Event = Union[
     WorkflowExecutionStarted,
     WorkflowExecutionCompleted,

@@ -99,4 +99,3 @@ class RetryPolicy(msgspec.Struct, frozen=True, array_like=True, gc=False):
         except OverflowError:
             return self.maximum_ns
         return int(min(delay, self.maximum_ns))
-

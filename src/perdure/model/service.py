@@ -205,7 +205,14 @@ class Service(Protocol):
         ...
 
     async def fork(
-        self, address: RunAddress, *, event_id: int, workflow_id: str, input: Payloads | None, reason: str, request_id: str
+        self,
+        address: RunAddress,
+        *,
+        event_id: int,
+        workflow_id: str,
+        input: Payloads | None,
+        reason: str,
+        request_id: str,
     ) -> str:
         """Start a new run from a copy of this one's history up to the turn that ``event_id`` is in.
 

@@ -37,10 +37,7 @@ class ActivityOptions:
 
 @dataclass(frozen=True)
 class ActivityDefinition:
-    """An activity: a function with effects, run by a worker. ``executor`` says where.
-
-    On the loop, in a thread or a process.
-    """
+    """An activity: a function with effects, run by a worker on its loop, in a thread of it, or in another process."""
 
     name: str
     fn: Callable[..., Any]
@@ -148,8 +145,8 @@ def define_activity(
     executor: Executor | None = None,
     options: ActivityOptions | None = None,
 ) -> ActivityDefinition:
-    """The definition of an activity function. A coroutine function runs on the loop, a plain one in a thread by
-    default.
+    """The definition of an activity function. By default a coroutine function runs on the loop, a plain one in a
+    thread.
 
     Raises ``InvalidArgumentError`` when the function and the executor do not go together.
     """

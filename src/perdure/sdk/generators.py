@@ -2,9 +2,9 @@
 
 Python tells the running loop, by hooks of the thread, when an async generator is used for the first time and when one
 is dropped before its end. The outer loop would close a workflow's generator in a task of its own, outside of any turn.
-So the outer loop's hooks are replaced by ``Hooks``, which passes on what is not a workflow's. It stays in place between
-turns, until the outer loop ends and takes its hooks back: to change them is audited, and would cost more than all the
-rest of entering a turn.
+So the outer loop's hooks are replaced by ``FirstHook`` and ``LastHook``, which pass on what is not a workflow's. They
+stay in place between turns, until the outer loop ends and takes its hooks back: to change them is audited, and would
+cost more than all the rest of entering a turn.
 
 A workflow's generator is closed in the turn in which its last reference goes away, as asyncio would do. What the
 garbage collector finds, and what leaves memory with its run, is not closed at all, since no replay could do that at the

@@ -181,8 +181,8 @@ def install() -> None:
         _replace(module, name, advice, only_without_arguments=False)
     for name in _WITHOUT_ARGUMENTS:
         _replace(time, name, CLOCK, only_without_arguments=True)
-    original = asyncio.as_completed
-    asyncio.as_completed = asyncio.tasks.as_completed = _in_order(original)
+    asyncio.as_completed = asyncio.tasks.as_completed = _in_order(asyncio.as_completed)
+    asyncio.all_tasks = asyncio.tasks.all_tasks = _of_run(asyncio.all_tasks)
     sys.addaudithook(_audit)
 
 
@@ -209,6 +209,20 @@ def _in_order(original: Callable[..., Any]) -> Any:
     as_completed.__doc__ = original.__doc__
     as_completed.__wrapped__ = original  # type: ignore[attr-defined]
     return as_completed
+
+
+def _of_run(original: Callable[..., Any]) -> Any:
+    """``asyncio.all_tasks`` goes through the tasks of all loops in no certain order. Not in a workflow."""
+
+    def all_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
+        run = current_run()
+        if run is None:
+            return original(loop)  # type: ignore[no-any-return]
+        return {task for task in (run.main, *run.loop.tasks) if not task.done()}
+
+    all_tasks.__doc__ = original.__doc__
+    all_tasks.__wrapped__ = original  # type: ignore[attr-defined]
+    return all_tasks
 
 
 @contextmanager

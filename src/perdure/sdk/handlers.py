@@ -8,7 +8,7 @@ method's own signature.
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import cached_property
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.sdk.signatures import Signature
@@ -16,7 +16,6 @@ from perdure.sdk.signatures import Signature
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class HandlerDefinition:
@@ -36,7 +35,6 @@ class HandlerDefinition:
     ) -> None:
         self.name = name
         self.fn = fn
-        self.is_async = inspect.iscoroutinefunction(fn)
         self.is_method = is_method
         self.validator = validator
 
@@ -166,12 +164,21 @@ def query(fn: Callable[..., Any] | None = None, /, *, name: str | None = None) -
     return decorate(fn) if fn is not None else decorate
 
 
+class UpdateDecorator(Protocol):
+    """What ``@workflow.update(...)`` with options gives."""
+
+    @overload
+    def __call__(self, fn: Callable[Concatenate[Any, P], Awaitable[R]], /) -> UpdateHandler[P, R]: ...
+    @overload
+    def __call__(self, fn: Callable[Concatenate[Any, P], R], /) -> UpdateHandler[P, R]: ...
+
+
 @overload
 def update(fn: Callable[Concatenate[Any, P], Awaitable[R]], /) -> UpdateHandler[P, R]: ...
 @overload
 def update(fn: Callable[Concatenate[Any, P], R], /) -> UpdateHandler[P, R]: ...
 @overload
-def update(*, name: str) -> Callable[[Callable[Concatenate[Any, P], Any]], UpdateHandler[P, Any]]: ...
+def update(*, name: str) -> UpdateDecorator: ...
 def update(fn: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
     """Decorate a method, plain or async, that changes the workflow and answers the caller.
 

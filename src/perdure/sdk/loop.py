@@ -101,6 +101,21 @@ class WorkflowTask(asyncio.Task[T]):
         return self.number
 
 
+def make_task(
+    coroutine: Coroutine[Any, Any, T],
+    loop: asyncio.AbstractEventLoop,
+    number: int,
+    name: object,
+    context: contextvars.Context | None,
+    **options: Any,
+) -> WorkflowTask[T]:
+    """A task with its number, which must be there before asyncio adds the task to a set."""
+    task: WorkflowTask[T] = WorkflowTask.__new__(WorkflowTask)
+    task.number = number
+    task.__init__(coroutine, loop=loop, name=name, context=context, **options)  # type: ignore[misc]
+    return task
+
+
 class WorkflowLoop(asyncio.AbstractEventLoop):
     """The loop of one run. ``run`` is whose; times are ns since 1970."""
 
@@ -187,12 +202,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         **options: Any,
     ) -> asyncio.Task[T]:
         """A task of this loop. Unnamed tasks are numbered, the same way in every replay."""
-        # The number must be there before asyncio adds the task to its set of all tasks, which asks for the hash.
-        task: WorkflowTask[T] = WorkflowTask.__new__(WorkflowTask)
         number = self.task_count = self.task_count + 1
-        task.number = number
-        task.__init__(  # type: ignore[misc]
-            coro, loop=self, name=name if name is not None else f"task-{number}", context=context, **options
+        task: asyncio.Task[T] = make_task(
+            coro, self, number, name if name is not None else f"task-{number}", context, **options
         )
         tasks = self.tasks
         tasks.append(task)

@@ -49,7 +49,8 @@ class Notes:
 def patched(patch_id: str) -> bool:
     """Whether to take the new path of changed code.
 
-    True for runs that get here for the first time, and recorded for them. Runs that were past this point before the patch was deployed see False and go on as they began::
+    True for runs that get here for the first time, and recorded for them. Runs that were past this point before the
+    patch was deployed see False and go on as they began::
 
         if workflow.patched("ship-by-air"):
             await ship_by_air(order)

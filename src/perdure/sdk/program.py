@@ -6,7 +6,6 @@ nothing is ready any more, at that event's time - unless that turn came to nothi
 Then the commands that were added are the turn's.
 """
 
-import asyncio
 import atexit
 from collections.abc import Callable, Sequence
 from contextvars import Context
@@ -28,7 +27,7 @@ from perdure.sdk.deadlock import stage_of_thread
 from perdure.sdk.definitions import WorkflowDefinition
 from perdure.sdk.failures import to_failure
 from perdure.sdk.inspection import must_be_profiled, profile
-from perdure.sdk.loop import Timer, WorkflowLoop
+from perdure.sdk.loop import Timer, WorkflowLoop, make_task
 from perdure.sdk.mailbox import mailbox_of
 from perdure.sdk.matching import RULES, Expected
 from perdure.sdk.run import IN_QUERY, OVER, Awaited, Run, log
@@ -315,7 +314,7 @@ class PythonProgram:
         else:
             assert definition.fn is not None
             coroutine = definition.fn(*args)
-        run.main = asyncio.Task(coroutine, loop=run.loop, name=definition.name, context=context)
+        run.main = make_task(coroutine, run.loop, 0, definition.name, context)
 
     def _on_task_completed(self, event: e.WorkflowTaskCompleted) -> None:
         self._in_hand = False

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from logging import getLogger
 from math import inf
 from threading import get_ident
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -28,7 +27,7 @@ from perdure.sdk.deadlock import stage_of_thread
 from perdure.sdk.definitions import WorkflowDefinition
 from perdure.sdk.loop import Timer, WorkflowLoop
 from perdure.sdk.teardown import drop
-from perdure.sdk.turns import stages
+from perdure.sdk.turns import ProfileFunction, stages
 
 if TYPE_CHECKING:
     from perdure.sdk.mailbox import Mailbox
@@ -46,9 +45,6 @@ IN_CONDITION = "in the condition of wait_condition(), which may only look"
 IN_VALIDATOR = "in an update's validator, which may only look"
 IN_QUERY = "in a query, which may only look"
 LEFT_MEMORY = "in a run that has left memory"
-
-
-ProfileFunction = Callable[[FrameType, str, Any], object]
 
 
 class Awaited(Protocol):

@@ -27,8 +27,6 @@ _COMPLETED = 1
 _CLEARED = 4
 _CLOSE_ATTEMPTS = 100
 
-_GENERATORS: tuple[type, ...] = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
-
 
 class _Suspend:
     """Something to wait for that never comes."""
@@ -108,7 +106,7 @@ async def _async_generator() -> AsyncGenerator[None, None]:
 
 
 def _find_links() -> frozenset[type]:
-    """The types of what may stand between a coroutine and another one that it waits for, or has begun to use."""
+    """The types of what may stand between a coroutine and another one that it waits for, or a generator in its use."""
     coroutine = _sample([])
     awaiting: list[Any] = [coroutine.__await__()]
     for name, args in (("__anext__", ()), ("athrow", (ValueError,)), ("aclose", ())):
@@ -117,29 +115,39 @@ def _find_links() -> frozenset[type]:
     for each in awaiting:
         each.close()
     found |= {type(_context()), type(_async_context()), ExitStack, AsyncExitStack, types.MethodType}
-    return frozenset(found) | {list, tuple, dict, deque} | frozenset(_GENERATORS)
+    return frozenset(found)
 
 
-_LINKS = _find_links()
 _FRAME = {types.CoroutineType: "cr_frame", types.GeneratorType: "gi_frame", types.AsyncGeneratorType: "ag_frame"}
+_LINKS = _find_links()
+_CONTAINERS: frozenset[type] = frozenset({list, tuple, dict, deque})
+_FOLLOWED = _LINKS | _CONTAINERS | frozenset(_FRAME)
 
 
 def _unfinished(roots: Iterable[object]) -> list[Any]:
-    """All coroutines and generators that have not ended and can be reached from the roots, the roots among them."""
+    """All coroutines and generators that have not ended and that only the roots can have in use, the roots among them.
+
+    From the user's own lists and dictionaries only coroutines are taken: a generator there may be somebody else's too.
+    """
     found: list[Any] = []
     seen: set[int] = set()
-    stack = [root for root in roots if type(root) in _LINKS]
-    while stack:
-        holder = stack.pop()
-        if id(holder) in seen:
+    # Pairs of an object and whether it was found in a container of the user's.
+    ahead: list[tuple[object, bool]] = [(root, type(root) in _CONTAINERS) for root in roots]
+    while ahead:
+        holder, is_loose = ahead.pop()
+        kind = type(holder)
+        if id(holder) in seen or (is_loose and kind not in _CONTAINERS and kind is not types.CoroutineType):
             continue
         seen.add(id(holder))
-        attribute = _FRAME.get(type(holder))
-        if attribute is not None:
-            if getattr(holder, attribute) is None:
+        is_frame = kind in _FRAME
+        if is_frame:
+            if getattr(holder, _FRAME[kind]) is None:
                 continue
             found.append(holder)
-        stack += [held for held in gc.get_referents(holder) if type(held) in _LINKS]
+        for held in gc.get_referents(holder):
+            if type(held) in _FOLLOWED:
+                in_container = type(held) in _CONTAINERS
+                ahead.append((held, (is_frame and in_container) or (is_loose and not is_frame)))
     return found
 
 

@@ -12,14 +12,18 @@ import os
 import sys
 import threading
 from asyncio import AbstractEventLoop, _get_running_loop, _set_running_loop
+from collections.abc import Callable
 from threading import get_ident
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from perdure.sdk.generators import Hook, replace_hooks
 
 if TYPE_CHECKING:
     from perdure.sdk.run import Run
 
+
+ProfileFunction = Callable[[FrameType, str, Any], object]
 
 _STEPS_TO_BE_INTERRUPTED = 1000
 
@@ -41,6 +45,7 @@ class Stage:
         "lock",
         "number",
         "outer",
+        "profile",
         "run",
         "stuck",
         "suspected",
@@ -56,8 +61,10 @@ class Stage:
         self.suspected = False
         self.stuck = ""
         self.is_entered = False
+        # What must be restored afterwards, and what must be taken away.
         self.outer: AbstractEventLoop | None = None
         self.hooks: tuple[Hook | None, Hook | None] | None = None
+        self.profile: ProfileFunction | None = None
 
     def enter(self, run: "Run", limit_seconds: float) -> None:
         """A run's turn begins."""
@@ -65,21 +72,19 @@ class Stage:
         self.limit_seconds = limit_seconds
         self.outer = _get_running_loop()
         self.hooks = replace_hooks(is_in_turn)
+        self.profile = run.profile
         self.is_entered = True
         self.run = run
         _set_running_loop(run.loop)
-        if run.profile is not None and sys.getprofile() is None:
-            sys.setprofile(run.profile)
+        if self.profile is not None and sys.getprofile() is None:
+            sys.setprofile(self.profile)
 
     def leave(self) -> str:
-        """The turn is over. Where it was interrupted, if it was.
-
-        May be called again, when it was interrupted itself.
-        """
-        run, self.run = self.run, None
+        """The turn is over. Where it was interrupted, if it was. When that happens in here, this is called again."""
+        self.run = None
         stuck = self._settle_with_watchdog() if self.suspected else ""
         if self.is_entered:
-            if run is not None and run.profile is not None and sys.getprofile() is run.profile:
+            if self.profile is not None and sys.getprofile() is self.profile:
                 sys.setprofile(None)
             if self.hooks is not None:
                 sys.set_asyncgen_hooks(*self.hooks)

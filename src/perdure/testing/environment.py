@@ -121,7 +121,9 @@ async def environment(
     begin = start_time or datetime.now(UTC)
     clock = VirtualClock(int(begin.timestamp() * 1e6) * 1000)
     settings = Settings(timer_horizon_ns=_CENTURY_NS, retention_sweep_ns=_CENTURY_NS)
-    embedded = Embedded(apps, memory_store(), clock, settings=settings, mocks=mocks, namespace=namespace, **worker_options)
+    embedded = Embedded(
+        apps, memory_store(), clock, settings=settings, mocks=mocks, namespace=namespace, **worker_options
+    )
     await embedded.open()
     env = Environment(embedded, clock)
     keeper = asyncio.create_task(env.keep_time())
