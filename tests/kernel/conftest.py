@@ -1,4 +1,6 @@
-"""``--rerecord`` writes what the kernel decides now into the transcripts and the tables of the stored format."""
+"""``pytest tests/kernel --rerecord`` writes what the kernel decides now into the transcripts, and what is stored now into
+``stored_format.txt``. The option is known only where this folder is named on the command line.
+"""
 
 import pytest
 

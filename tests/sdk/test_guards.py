@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import gc
 import logging
 import os
 import random
@@ -170,6 +171,29 @@ def test_queries_may_look_at_the_clock() -> None:
     run = FakeKernel(Asked)
     run.turn()
     assert run.query("clock") > 0
+
+
+finalized: list[float] = []
+
+
+class Cyclic:
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        finalized.append(time.time())
+        os.listdir("/")
+
+
+@app.workflow
+async def collects() -> None:
+    gc.collect()
+
+
+def test_finalizers_that_happen_to_run_in_a_turn_are_not_the_workflows_fault() -> None:
+    Cyclic()
+    FakeKernel(collects).turn()
+    assert len(finalized) == 1
 
 
 @app.workflow

@@ -370,6 +370,24 @@ async def one() -> int:
     return 1
 
 
+@app.workflow
+async def three_tasks() -> None:
+    await asyncio.gather(*(work(str(n)) for n in range(3)))
+
+
+def test_the_tasks_of_many_runs_do_not_collide() -> None:
+    """asyncio keeps all tasks of the process in one set; were their hashes alike there, each would cost more than the
+    last."""
+    runs = [FakeKernel(three_tasks) for _ in range(50)]
+    for run in runs:
+        run.turn()
+    everybody: Any = getattr(asyncio.tasks, "_scheduled_tasks", None) or getattr(asyncio.tasks, "_all_tasks", ())
+    hashes = {hash(reference) for reference in everybody.data}
+    assert len(hashes) >= 200
+    for run in runs:
+        run.program.close()
+
+
 def test_finished_tasks_are_let_go() -> None:
     run = FakeKernel(many_tasks, 1000)
     loop = run.program._run.loop

@@ -10,6 +10,7 @@ from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model.errors import ActivityError, ApplicationError
 from perdure.model.failures import Failure, FailureKind, TimeoutType
+from perdure.model.ids import RunAddress
 from perdure.model.options import SECOND_NS
 from perdure.model.program import TurnFailed
 from perdure.sdk import workflow
@@ -397,3 +398,42 @@ def test_a_failed_turn_is_not_repeated() -> None:
     run.evict().complete("charge", "p").turn()
     assert run.result == "p"
     run.check_replay()
+
+
+@app.workflow(name="lucky child")
+async def lucky_child() -> float: ...  # type: ignore[empty-body]
+
+
+@app.workflow
+async def lucky() -> list[str]:
+    drawn = []
+    for _ in range(2):
+        drawn.append(str(workflow.uuid4()))
+        await lucky_child()
+    return drawn
+
+
+def _children_run(run: FakeKernel) -> FakeKernel:
+    while run.closing is None:
+        run.turn()
+        for workflow_id in list(run.children):
+            run.child_started(workflow_id).child_completed(workflow_id, 0.5)
+    return run
+
+
+def test_a_copy_repeats_the_original_up_to_the_fork_and_then_goes_its_own_way() -> None:
+    original = _children_run(FakeKernel(lucky))
+    copy = FakeKernel(lucky)
+    copy.address = RunAddress("default", "w", "r2")
+    # As the kernel forks: the events up to the second turn, which is then begun anew.
+    second = [event for event in original.events if isinstance(event, e.WorkflowTaskStarted)][1]
+    copy.events = original.events[: second.id]
+    copy.add(e.WorkflowTaskFailed, second.id - 1, second.id, "RESET_WORKFLOW", None, base_run_id="r", new_run_id="r2")
+    copy.evict()
+    _children_run(copy)
+    assert copy.result[0] == original.result[0]
+    assert copy.result[1] != original.result[1]
+    ids = [event.workflow_id for event in copy.events if isinstance(event, e.StartChildWorkflowExecutionInitiated)]
+    assert ids == ["r_1", "r2_2"]
+    assert copy.new_program().catch_up(copy.events) is None
+    copy.check_replay()

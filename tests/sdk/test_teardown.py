@@ -175,7 +175,7 @@ shared = [shared_numbers()]
 @app.workflow
 async def uses_what_is_shared() -> None:
     kept = {"numbers": shared, "unstarted": [nested("x")]}
-    next(kept["numbers"][0])
+    next(shared[0])
     await wait("x")
     print(kept)
 

@@ -10,7 +10,7 @@ import traceback
 import pytest
 from tests.simulation.simulator import Simulation
 
-SEEDS = int(os.environ.get("PERDURE_SIM_SEEDS", "4000"))
+SEEDS = int(os.environ.get("PERDURE_SIM_SEEDS", "6000"))
 ONLY = os.environ.get("PERDURE_SIM_SEED", "")
 GROUP = 50
 """How many seeds make one test, so that several processes share them evenly."""

@@ -139,7 +139,7 @@ def ask_for_child(run: Run, definition: WorkflowDefinition, options: ChildOption
     """Add the command that starts a child."""
     own, converter = definition.options, run.converter
     pending = PendingChild(
-        options.id or f"{run.origin_run_id}_{run.next_id()}",
+        options.id or f"{run.seed}_{run.next_id()}",
         options.namespace,
         run.loop.create_future(),
         run.loop.create_future(),

@@ -102,7 +102,7 @@ def random() -> _random.Random:
     """A random number generator of this run's own. A replay sees the same numbers. Not for secrets."""
     run = require_run()
     if run.chance is None:
-        run.chance = _random.Random(run.origin_run_id)
+        run.chance = _random.Random(run.seed)
     return run.chance
 
 

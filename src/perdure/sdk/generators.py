@@ -37,6 +37,11 @@ def _note_collection(phase: str, info: dict[str, int]) -> None:
 gc.callbacks.append(_note_collection)
 
 
+def is_collecting() -> bool:
+    """Whether the garbage collector is at work, so that whatever runs now runs because of it."""
+    return _collecting
+
+
 class FirstHook:
     """Called when a generator is about to be used for the first time. ``outer`` is the outer loop's hook."""
 

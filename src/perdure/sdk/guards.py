@@ -1,12 +1,11 @@
 """Calls that would break replay, refused where they are made.
 
 A workflow's code runs again from its history, so it must not ask the clock, chance or the outside world for anything.
-Nothing is re-imported for that and there is no sandbox. While a run's loop is the running loop of a thread - exactly
-during its turns - the following raise ``NotAllowedInWorkflowError`` with the line and what to use instead:
+Nothing is re-imported for that and there is no sandbox. While a run is on stage on a thread - exactly during its turns -
+the following raise ``NotAllowedInWorkflowError`` with the line and what to use instead:
 
 - functions of ``time``, ``random``, ``uuid``, ``os``, ``secrets``: their modules' attributes are replaced, once, by
-objects that
-  look at the running loop and then call the original
+  objects that look whether it is a turn and then call the original
 - files, sockets, subprocesses, threads: CPython announces these itself (``sys.addaudithook``), however they are reached
 - ``datetime.now`` and its like, and functions imported by name before they were replaced: see ``inspection``
 
@@ -29,6 +28,7 @@ from types import FrameType
 from typing import Any
 
 from perdure.model.errors import NotAllowedInWorkflowError
+from perdure.sdk.generators import is_collecting
 from perdure.sdk.origins import is_user_code
 from perdure.sdk.run import require_run
 from perdure.sdk.turns import current_run, is_in_turn
@@ -134,7 +134,12 @@ guarded: dict[int, Guarded] = {}
 
 
 def refuse(call: str, advice: str) -> None:
-    """Raise ``NotAllowedInWorkflowError`` for a call that is being made now, unless a lenient package makes it."""
+    """Raise ``NotAllowedInWorkflowError`` for a call that is being made now, unless a lenient package makes it.
+
+    Finalizers that the garbage collector runs may do what they like: it is by chance that they run in this turn.
+    """
+    if is_collecting():
+        return
     place: FrameType | None = None
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -218,7 +223,8 @@ def _of_run(original: Callable[..., Any]) -> Any:
         run = current_run()
         if run is None:
             return original(loop)  # type: ignore[no-any-return]
-        return {task for task in (run.main, *run.loop.tasks) if not task.done()}
+        # The main task is a plain one, without a number. Added last, it does not change the order of the others.
+        return {task for task in (*run.loop.tasks, run.main) if not task.done()}
 
     all_tasks.__doc__ = original.__doc__
     all_tasks.__wrapped__ = original  # type: ignore[attr-defined]

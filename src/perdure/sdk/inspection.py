@@ -6,9 +6,8 @@ functions of the workflow, and those functions and classes of user modules that 
 
 - a global that is bound to the original of a guarded function is bound to the guard instead
 - code that mentions ``datetime.now`` and its like is watched while it runs, so that it is refused when it makes the
-call, and not for
-  being able to: by ``sys.monitoring``, which costs nothing elsewhere, or on Python 3.11 by ``sys.setprofile`` during
-  the turns of that workflow type only
+  call, and not for being able to: by ``sys.monitoring``, which costs nothing elsewhere, or on Python 3.11 by
+  ``sys.setprofile`` during the turns of that workflow type only
 
 Activities and other workflows are not followed: what they do happens elsewhere.
 """
@@ -24,6 +23,7 @@ from perdure.sdk.definitions import WorkflowDefinition
 from perdure.sdk.guards import CLOCK, guarded, install, refuse
 from perdure.sdk.handlers import QueryHandler, SignalHandler, UpdateHandler
 from perdure.sdk.origins import is_user_code
+from perdure.sdk.run import log
 from perdure.sdk.turns import current_run
 
 _CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
@@ -37,7 +37,12 @@ def must_be_profiled(definition: WorkflowDefinition) -> bool:
     notes = definition.notes
     if "must_be_profiled" not in notes:
         install()
-        suspects = _Reader().read(definition)
+        try:
+            suspects = _Reader().read(definition)
+        except Exception:
+            # Names may stand for anything, also for objects that cannot bear to be looked at.
+            log.warning("the code of workflow %r could not be read for forbidden calls", definition.name, exc_info=True)
+            suspects = []
         notes["must_be_profiled"] = bool(suspects) and not _monitor(suspects)
     return bool(notes["must_be_profiled"])
 

@@ -11,9 +11,9 @@ from perdure.sdk.run import require_run
 
 
 def all_handlers_finished() -> bool:
-    """Whether no signal or update is being handled. To wait for it at the end of a workflow::
+    """Whether no signal or update is being handled.
 
-    await workflow.wait_condition(workflow.all_handlers_finished)
+    To wait for that at the end of a workflow: ``await workflow.wait_condition(workflow.all_handlers_finished)``.
     """
     mailbox = require_run().mailbox
     return mailbox is None or mailbox.open_count == 0

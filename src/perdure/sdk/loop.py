@@ -7,7 +7,7 @@ anything but the order in which callbacks were added, so the same events give th
 - time stands still during a turn; ``loop.time()`` is seconds since the run's start, as recorded in the history
 - ``call_later`` and ``call_at``, and with them ``asyncio.sleep``, ``timeout`` and ``wait_for``, start durable timers
 - tasks hash by number instead of by address, so that sets of tasks (in ``asyncio.TaskGroup``, in ``asyncio.wait``) have
-one order
+  one order
 
 This is the hottest code of the SDK, which explains what would otherwise be odd: attributes are public, handles are
 msgspec structs (made in C), and asyncio's own C ``Task`` and ``Future`` do the rest.
@@ -101,21 +101,6 @@ class WorkflowTask(asyncio.Task[T]):
         return self.number
 
 
-def make_task(
-    coroutine: Coroutine[Any, Any, T],
-    loop: asyncio.AbstractEventLoop,
-    number: int,
-    name: object,
-    context: contextvars.Context | None,
-    **options: Any,
-) -> WorkflowTask[T]:
-    """A task with its number, which must be there before asyncio adds the task to a set."""
-    task: WorkflowTask[T] = WorkflowTask.__new__(WorkflowTask)
-    task.number = number
-    task.__init__(coroutine, loop=loop, name=name, context=context, **options)  # type: ignore[misc]
-    return task
-
-
 class WorkflowLoop(asyncio.AbstractEventLoop):
     """The loop of one run. ``run`` is whose; times are ns since 1970."""
 
@@ -203,9 +188,14 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Task[T]:
         """A task of this loop. Unnamed tasks are numbered, the same way in every replay."""
         number = self.task_count = self.task_count + 1
-        task: asyncio.Task[T] = make_task(
-            coro, self, number, name if name is not None else f"task-{number}", context, **options
+        task: WorkflowTask[T] = WorkflowTask.__new__(WorkflowTask)
+        # First asyncio adds the task to its set of all tasks, by a weak reference, which keeps the hash of this moment.
+        # In that set the numbers of many runs would be the same.
+        task.number = id(task)
+        task.__init__(  # type: ignore[misc]
+            coro, loop=self, name=name if name is not None else f"task-{number}", context=context, **options
         )
+        task.number = number
         tasks = self.tasks
         tasks.append(task)
         if len(tasks) > self.prune_at:

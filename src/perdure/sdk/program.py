@@ -6,6 +6,7 @@ nothing is ready any more, at that event's time - unless that turn came to nothi
 Then the commands that were added are the turn's.
 """
 
+import asyncio
 import atexit
 from collections.abc import Callable, Sequence
 from contextvars import Context
@@ -27,7 +28,7 @@ from perdure.sdk.deadlock import stage_of_thread
 from perdure.sdk.definitions import WorkflowDefinition
 from perdure.sdk.failures import to_failure
 from perdure.sdk.inspection import must_be_profiled, profile
-from perdure.sdk.loop import Timer, WorkflowLoop, make_task
+from perdure.sdk.loop import Timer, WorkflowLoop
 from perdure.sdk.mailbox import mailbox_of
 from perdure.sdk.matching import RULES, Expected
 from perdure.sdk.run import IN_QUERY, OVER, Awaited, Run, log
@@ -38,6 +39,7 @@ A = TypeVarTuple("A")
 
 UNHANDLED_FAILURE = "WORKFLOW_WORKER_UNHANDLED_FAILURE"
 NON_DETERMINISTIC_ERROR = "NON_DETERMINISTIC_ERROR"
+RESET_WORKFLOW = "RESET_WORKFLOW"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ class PythonProgram:
     ) -> None:
         types = definition.options.failure_types + settings.failure_types
         loop = WorkflowLoop(started.time)  # type: ignore[abstract]  # what it does not have is refused at run time
-        run = self._run = loop.run = Run(definition, address, started, converter, types, settings.build_id, loop)
+        run = self._run = loop.run = Run(
+            definition, address, started, converter, types, settings.build_id, loop, address.run_id
+        )
         run.memo, run.search_attributes = started.memo, started.search_attributes
         self._expected = Expected()
         limit = settings.deadlock_timeout_seconds
@@ -106,11 +110,11 @@ class PythonProgram:
         for update in updates:
             self._deliver(update)
         commands, awaiting = self._end_turn()
-        self._in_hand = True
         if updates:
             self._expect_accepted(commands, awaiting)
         else:
             self._expected.expect(commands, awaiting)
+            self._in_hand = True
         return TurnCompleted(commands)
 
     def catch_up(self, events: Sequence[e.Event]) -> TurnFailed | None:
@@ -179,6 +183,8 @@ class PythonProgram:
 
     def _feed(self, events: Sequence[e.Event], end: int) -> None:
         """Apply the events before ``end``, repeating the turns among them."""
+        if end > 2 and events[0].__class__ is e.WorkflowExecutionStarted:
+            self._run.seed = _first_seed(events) or self._run.seed
         for index in range(end):
             event = events[index]
             kind = event.__class__
@@ -255,6 +261,8 @@ class PythonProgram:
         """Expect the events of these commands; the history does not know rejected updates."""
         kept = [index for index, command in enumerate(commands) if command.__class__ is not c.RejectUpdate]
         self._expected.expect([commands[index] for index in kept], [awaiting[index] for index in kept])
+        # Nor does it know turns that only rejected.
+        self._in_hand = bool(kept)
 
     def _failed(self, error: BaseException) -> TurnFailed:
         self.error = error
@@ -314,10 +322,16 @@ class PythonProgram:
         else:
             assert definition.fn is not None
             coroutine = definition.fn(*args)
-        run.main = make_task(coroutine, run.loop, 0, definition.name, context)
+        run.main = asyncio.Task(coroutine, loop=run.loop, name=definition.name, context=context)
 
     def _on_task_completed(self, event: e.WorkflowTaskCompleted) -> None:
         self._in_hand = False
+
+    def _on_task_failed(self, event: e.WorkflowTaskFailed) -> None:
+        if event.cause == RESET_WORKFLOW:
+            # Up to here it was another run. What comes now is this run's own, and must not be the same as the other's.
+            self._run.seed = event.new_run_id
+            self._run.chance = None
 
     def _on_signaled(self, event: e.WorkflowExecutionSignaled) -> None:
         mailbox_of(self._run).deliver(event)
@@ -358,6 +372,7 @@ _APPLY: dict[type[e.Record], Callable[[PythonProgram, Any], None]] = {
     e.WorkflowExecutionSignaled: PythonProgram._on_signaled,
     e.WorkflowExecutionCancelRequested: PythonProgram._on_cancel_requested,
     e.WorkflowTaskCompleted: PythonProgram._on_task_completed,
+    e.WorkflowTaskFailed: PythonProgram._on_task_failed,
     e.ActivityTaskCompleted: PythonProgram._on_activity_ended,
     e.ActivityTaskFailed: PythonProgram._on_activity_ended,
     e.ActivityTaskTimedOut: PythonProgram._on_activity_ended,
@@ -376,3 +391,11 @@ _APPLY: dict[type[e.Record], Callable[[PythonProgram, Any], None]] = {
     e.ExternalWorkflowExecutionCancelRequested: PythonProgram._on_answered,
 }
 """What events do to a program. To those that are not here, ``WorkflowTaskStarted`` apart, it pays no attention."""
+
+
+def _first_seed(events: Sequence[e.Event]) -> str:
+    """The run that a copied history was copied from first; empty when it is no copy."""
+    for event in events:
+        if isinstance(event, e.WorkflowTaskFailed) and event.cause == RESET_WORKFLOW:
+            return event.base_run_id
+    return ""

@@ -87,6 +87,8 @@ class Run(msgspec.Struct, eq=False):
     """Exceptions of the user's that fail the run."""
     build_id: str
     loop: WorkflowLoop
+    seed: str
+    """A run id from which chance and ids are derived. A run that began as a copy begins with that of the original."""
     profile: ProfileFunction | None = None
     """What has to watch its turns, see ``inspection``."""
     is_guarded: bool = True
@@ -122,6 +124,9 @@ class Run(msgspec.Struct, eq=False):
     history: Sequence[e.Event] = ()
     """While a turn is repeated: the events it comes from. ``history_index`` is where it begins."""
     history_index: int = 0
+
+    def __repr__(self) -> str:
+        return f"<run of {self.definition.name!r}: {self.address.workflow_id} {self.address.run_id}>"
 
     # --- commands
 
@@ -244,13 +249,6 @@ class Run(msgspec.Struct, eq=False):
         self.awaiting = []
         self.pending = {}
         loop.run = None  # type: ignore[assignment]  # not used again
-
-    # --- what it knows
-
-    @property
-    def origin_run_id(self) -> str:
-        """The run id that everything derived from it is derived from: a run begun from a copy keeps the original's."""
-        return self.started.original_execution_run_id or self.address.run_id
 
     def log_asyncio(self, context: dict[str, Any]) -> None:
         """Pass on a complaint of asyncio's, unless it was made before."""
