@@ -270,3 +270,35 @@ async def test_an_activity_that_ignores_cancellation_does_not_hold_up_its_run(op
             go_on.set()
     finally:
         go_on.set()
+
+
+async def test_a_retry_that_finds_no_slot_still_times_out(opened):
+    crowded = App("crowded")
+    release = asyncio.Event()
+
+    @crowded.activity
+    async def hog() -> None:
+        await release.wait()
+
+    @crowded.activity(schedule_to_start=0.3, retry=Retry(initial=0.1))
+    async def fails_first() -> None:
+        raise ConnectionError
+
+    @crowded.workflow
+    async def hogs() -> None:
+        await hog()
+
+    @crowded.workflow
+    async def waits_its_turn() -> None:
+        await fails_first()
+
+    async with opened(crowded, max_async=1) as client:
+        try:
+            waiting = await client.start(waits_its_turn)
+            hogging = await client.start(hogs)
+            with pytest.raises(perdure.WorkflowFailedError) as caught:
+                await waiting.result(timeout=20)
+            assert "schedule-to-start" in str(cause_of(caught))
+        finally:
+            release.set()
+        await hogging.result(timeout=20)

@@ -33,7 +33,7 @@ from perdure.engine.waiting import Waiting
 from perdure.kernel import activity, derive, start_policy
 from perdure.kernel.commit import Commit, Reason, Rejection
 from perdure.kernel.run import Activity
-from perdure.kernel.timer import deadline
+from perdure.kernel.timer import deadline, deadline_after
 from perdure.kernel.transition import start, start_fork, transition
 from perdure.kernel.workflow_task import retry_now
 from perdure.model.errors import InvariantError, PerdureError, StoreError
@@ -422,6 +422,10 @@ class Engine:
                     self.alarms.set(key, ref, due)
                 elif due:
                     self.decide(resident, FireTimer(ref), fired)
+                    # A back-off that is over may leave the activity waiting for a slot, with time-outs still to come.
+                    later = deadline_after(resident.run, ref, self.clock.now_ns())
+                    if later:
+                        self.alarms.set(key, ref, later)
             elif resident is not None:
                 fired(resident)
 
