@@ -27,10 +27,14 @@ from tests.sdk.fake_kernel import FakeKernel
 
 from perdure.model.errors import NotAllowedInWorkflowError
 from perdure.model.program import TurnFailed
-from perdure.sdk import workflow
+from perdure.sdk import guards, workflow
 from perdure.sdk.app import App
+from perdure.sdk.origins import Owner, owner_of
 
 app = App("test")
+
+# It is here to be refused.
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 
 
 @app.activity
@@ -240,3 +244,40 @@ def test_guards_can_live_in_a_class_and_be_pickled() -> None:
     record = logging.LogRecord("x", 20, "f", 1, "m", (), None)
     assert Formatter("%(asctime)s").format(record)
     assert pickle.loads(pickle.dumps(time.time)) is time.time
+
+
+class Untouchable:
+    """A stand-in that must not be looked at outside of its context, as some frameworks have them."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise RuntimeError("outside of context")
+
+
+untouchable = Untouchable()
+
+
+@app.workflow
+async def touches_nothing() -> str:
+    return "fine" if callable(untouchable) else "fine too"
+
+
+def test_code_that_cannot_be_read_runs_all_the_same() -> None:
+    run = FakeKernel(touches_nothing)
+    run.turn()
+    assert run.result == "fine too"
+
+
+@pytest.mark.parametrize(
+    ("filename", "owner"),
+    [
+        (__file__, Owner.USER),
+        ("<stdin>", Owner.USER),
+        (guards.__file__, Owner.PERDURE),
+        (logging.__file__, Owner.STANDARD),
+        ("<frozen importlib._bootstrap>", Owner.STANDARD),
+        (pytest.__file__, Owner.INSTALLED),
+    ],
+)
+def test_whose_code_it_is(filename: str, owner: Owner) -> None:
+    assert owner_of(filename) is owner

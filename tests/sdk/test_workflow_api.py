@@ -435,6 +435,23 @@ def test_a_cancelled_saga_undoes_and_cannot_be_interrupted() -> None:
     run.check_replay()
 
 
+@app.workflow
+async def buggy_undo() -> None:
+    async def broken() -> None:
+        raise KeyError("bug")
+
+    async with workflow.saga() as saga:
+        saga.compensate(undo, "first")
+        saga.compensate(broken)
+        raise ApplicationError("no")
+
+
+def test_a_bug_in_a_compensation_fails_the_turn_so_that_nothing_is_left_undone() -> None:
+    failed = FakeKernel(buggy_undo).try_turn()
+    assert isinstance(failed, TurnFailed)
+    assert failed.failure.type == "KeyError"
+
+
 # --- map
 
 

@@ -23,7 +23,7 @@ import threading
 from time import sleep
 from types import FrameType
 
-from perdure.sdk.origins import first_user_frame
+from perdure.sdk.origins import place_of
 from perdure.sdk.turns import Stage, TurnInterrupted, stages
 
 log = logging.getLogger("perdure.workflow")
@@ -79,7 +79,7 @@ class Watch:
                     run.address.run_id,
                     stage.stuck,
                 )
-            stage.stuck = _where(frame)
+            stage.stuck = place_of(frame) or "an unknown line"
             _interrupt(stage.thread_id)
 
 
@@ -126,9 +126,3 @@ def _is_debugged(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-def _where(frame: FrameType) -> str:
-    """The line that a person would call the place: the innermost one that is in no library."""
-    found = first_user_frame(frame) or frame
-    return f"{found.f_code.co_filename}:{found.f_lineno}, in {found.f_code.co_qualname}"

@@ -74,8 +74,8 @@ def info() -> WorkflowInfo:
         continued_run_id=started.continued_execution_run_id,
         memo=_visible(run.memo, run.converter),
         search_attributes=_visible(run.search_attributes, run.converter),
-        history_length=run.history_length,
-        continue_as_new_suggested=run.continue_as_new_suggested,
+        history_length=run.turn.id if run.turn is not None else 0,
+        continue_as_new_suggested=run.turn is not None and run.turn.suggest_continue_as_new,
         build_id=run.build_id,
     )
 

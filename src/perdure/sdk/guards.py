@@ -1,8 +1,8 @@
 """Calls that would break replay, refused where they are made.
 
 A workflow's code runs again from its history, so it must not ask the clock, chance or the outside world for anything.
-Nothing is re-imported for that and there is no sandbox. While a run is on stage on a thread - exactly during its turns -
-the following raise ``NotAllowedInWorkflowError`` with the line and what to use instead:
+Nothing is re-imported for that and there is no sandbox. While a run is on stage on a thread - exactly during its
+turns - the following raise ``NotAllowedInWorkflowError`` with the line and what to use instead:
 
 - functions of ``time``, ``random``, ``uuid``, ``os``, ``secrets``: their modules' attributes are replaced, once, by
   objects that look whether it is a turn and then call the original
@@ -24,12 +24,11 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 from perdure.model.errors import NotAllowedInWorkflowError
 from perdure.sdk.generators import is_collecting
-from perdure.sdk.origins import is_user_code
+from perdure.sdk.origins import place_of
 from perdure.sdk.run import require_run
 from perdure.sdk.turns import current_run, is_in_turn
 
@@ -140,22 +139,17 @@ def refuse(call: str, advice: str) -> None:
     """
     if is_collecting():
         return
-    place: FrameType | None = None
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    innermost = frame = sys._getframe(1)
+    while frame.f_back is not None:
         module = str(frame.f_globals.get("__name__", ""))
         if module in _TURN:
             break
         if module.partition(".")[0] in _LENIENT or module in _LENIENT_MODULES:
             return
-        if place is None and is_user_code(frame.f_code.co_filename):
-            place = frame
         frame = frame.f_back
-    where = (
-        f" ({place.f_code.co_filename}:{place.f_lineno}, in {place.f_code.co_qualname})" if place is not None else ""
-    )
+    place = place_of(innermost)
     raise NotAllowedInWorkflowError(
-        f"{call} is not allowed in a workflow{where}: {advice}. "
+        f"{call} is not allowed in a workflow{f' ({place})' if place else ''}: {advice}. "
         "If nothing the workflow does depends on it, wrap it in `with workflow.unguarded():`"
     )
 

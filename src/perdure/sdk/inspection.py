@@ -22,11 +22,12 @@ from typing import Any
 from perdure.sdk.definitions import WorkflowDefinition
 from perdure.sdk.guards import CLOCK, guarded, install, refuse
 from perdure.sdk.handlers import QueryHandler, SignalHandler, UpdateHandler
-from perdure.sdk.origins import is_user_code
+from perdure.sdk.origins import Owner, owner_of
 from perdure.sdk.run import log
 from perdure.sdk.turns import current_run
 
 _CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
+_NOTE = "must_be_profiled"
 _LARGEST_TABLE = 1000
 _BEGIN = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
 _GO_ON = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
@@ -35,28 +36,32 @@ _GO_ON = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 def must_be_profiled(definition: WorkflowDefinition) -> bool:
     """Whether the turns of a workflow type run under ``profile``. Reads its code the first time."""
     notes = definition.notes
-    if "must_be_profiled" not in notes:
+    if _NOTE not in notes:
         install()
         try:
-            suspects = _Reader().read(definition)
+            suspects = _Reader(definition).read()
         except Exception:
             # Names may stand for anything, also for objects that cannot bear to be looked at.
             log.warning("the code of workflow %r could not be read for forbidden calls", definition.name, exc_info=True)
             suspects = []
-        notes["must_be_profiled"] = bool(suspects) and not _monitor(suspects)
-    return bool(notes["must_be_profiled"])
+        notes[_NOTE] = bool(suspects) and not _monitor(suspects)
+    return notes[_NOTE]  # type: ignore[no-any-return]
 
 
 class _Reader:
     """Walks code by global names. ``suspects`` are the code objects that mention a method which asks the clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, definition: WorkflowDefinition) -> None:
+        self.definition = definition
+        # An installed app is read too, but not the other packages that it uses.
+        self.package = (definition.fn or definition.cls).__module__.partition(".")[0]
         self.suspects: list[CodeType] = []
         self.seen: set[int] = set()
         self.ahead: list[FunctionType] = []
 
-    def read(self, definition: WorkflowDefinition) -> list[CodeType]:
-        """The suspects among one workflow's code and all that it leads to."""
+    def read(self) -> list[CodeType]:
+        """The suspects among the workflow's code and all that it leads to."""
+        definition = self.definition
         if definition.fn is not None:
             self._follow(definition.fn)
         if definition.cls is not None:
@@ -72,7 +77,7 @@ class _Reader:
         """Remember to read what a name or a member stands for, if it is code of the user's."""
         match target:
             case FunctionType():
-                if id(target) not in self.seen and is_user_code(target.__code__.co_filename):
+                if id(target) not in self.seen and self._is_users(target.__code__.co_filename, target.__module__):
                     self.seen.add(id(target))
                     self.ahead.append(target)
                 # A decorated function is the user's, whoever wrote the decorator.
@@ -105,10 +110,16 @@ class _Reader:
 
     def _follow_class(self, cls: type) -> None:
         file = getattr(sys.modules.get(cls.__module__), "__file__", None) or "<interactive>"
-        if id(cls) not in self.seen and cls.__module__ != "builtins" and is_user_code(file):
+        if id(cls) not in self.seen and cls.__module__ != "builtins" and self._is_users(file, cls.__module__):
             self.seen.add(id(cls))
             for member in list(vars(cls).values()):
                 self._follow(member)
+
+    def _is_users(self, file: str, module: str | None) -> bool:
+        owner = owner_of(file)
+        if owner is Owner.INSTALLED and module is not None:
+            return module.partition(".")[0] == self.package
+        return owner is Owner.USER
 
     def _read(self, code: CodeType, names: dict[str, Any], cells: dict[str, Any]) -> None:
         target: Any = None

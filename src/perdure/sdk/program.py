@@ -81,9 +81,17 @@ class PythonProgram:
         types = definition.options.failure_types + settings.failure_types
         loop = WorkflowLoop(started.time)  # type: ignore[abstract]  # what it does not have is refused at run time
         run = self._run = loop.run = Run(
-            definition, address, started, converter, types, settings.build_id, loop, address.run_id
+            definition,
+            address,
+            started,
+            converter,
+            types,
+            settings.build_id,
+            loop,
+            address.run_id,
+            memo=started.memo,
+            search_attributes=started.search_attributes,
         )
-        run.memo, run.search_attributes = started.memo, started.search_attributes
         self._expected = Expected()
         limit = settings.deadlock_timeout_seconds
         self._limit = limit if limit is not None else inf
@@ -227,10 +235,10 @@ class PythonProgram:
         if expected.position < len(expected.commands):
             expected.end(started)
         run.loop.now_ns = started.time
-        run.history_length = started.id
-        run.continue_as_new_suggested = started.suggest_continue_as_new
-        run.commands = []
-        run.awaiting = []
+        run.turn = started
+        if run.commands:
+            run.commands = []
+            run.awaiting = []
 
     def _settle(self) -> None:
         """Run until nothing is ready and no condition becomes true."""

@@ -118,8 +118,8 @@ class Run(msgspec.Struct, eq=False):
     memo: PayloadMap | None = None
     search_attributes: PayloadMap | None = None
 
-    continue_as_new_suggested: bool = False
-    history_length: int = 0
+    turn: e.WorkflowTaskStarted | None = None
+    """With what its present or last turn began."""
     is_replaying: bool = False
     history: Sequence[e.Event] = ()
     """While a turn is repeated: the events it comes from. ``history_index`` is where it begins."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, ParamSpec
 
-from perdure.sdk.closing import continuation
+from perdure.sdk.closing import FailureTypes, continuation, is_failure
 from perdure.sdk.run import require_run
 
 P = ParamSpec("P")
@@ -17,17 +17,15 @@ class Saga:
     ``errors`` are the compensations that failed themselves.
     """
 
-    __slots__ = ("_steps", "errors")
+    __slots__ = ("_failure_types", "_steps", "errors")
 
-    def __init__(self) -> None:
+    def __init__(self, failure_types: FailureTypes) -> None:
+        self._failure_types = failure_types
         self._steps: list[tuple[Callable[..., Awaitable[Any]], tuple[Any, ...], dict[str, Any]]] = []
         self.errors: list[BaseException] = []
 
     def compensate(self, undo: Callable[P, Awaitable[Any]], *args: P.args, **kwargs: P.kwargs) -> None:
-        """If the block fails later on, call and await ``undo(*args)``.
-
-        An activity, a child workflow or any async function.
-        """
+        """If the block fails later on, call and await ``undo(*args)``: an activity, a child or any async function."""
         self._steps.append((undo, args, kwargs))
 
     async def undo(self) -> None:
@@ -50,6 +48,9 @@ class Saga:
             if failure is not None:
                 name = getattr(undo, "__name__", repr(undo))
                 failure.add_note(f"while undoing with {name}{args!r}")
+                if not is_failure(failure, self._failure_types) and not isinstance(failure, asyncio.CancelledError):
+                    # A bug, like any other in a workflow, fails the turn: once it is mended, everything is undone.
+                    raise failure
                 self.errors.append(failure)
         if cancelled is not None:
             raise cancelled
@@ -83,7 +84,6 @@ def saga() -> Saga:
     After each step say how to undo it: ``saga.compensate(refund, payment)``. When the block is left by an exception,
     cancellation included, the compensations run one after another, newest first, and the exception goes on. A
     compensation that fails does not stop the others: it becomes a note of the exception. Cancelling the run again does
-    not interrupt them.
+    not interrupt them. A bug in a compensation, as anywhere in a workflow, fails the turn until it is mended.
     """
-    require_run()
-    return Saga()
+    return Saga(require_run().failure_types)

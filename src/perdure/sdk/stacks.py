@@ -4,7 +4,7 @@ import asyncio
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
-from perdure.sdk.origins import is_user_code
+from perdure.sdk.origins import Owner, owner_of
 from perdure.sdk.run import Run
 
 STACK_TRACE_QUERY = "__stack_trace"
@@ -29,7 +29,7 @@ def _describe(task: asyncio.Task[Any]) -> str:
                 frame, inner = awaited.ag_frame, awaited.ag_await
             case _:
                 break
-        if frame is not None and is_user_code(frame.f_code.co_filename):
+        if frame is not None and owner_of(frame.f_code.co_filename) in (Owner.USER, Owner.INSTALLED):
             lines.append(f"  {frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_qualname}")
         awaited = inner
     return "\n".join(lines)

@@ -1,8 +1,8 @@
 """What workflow code calls: ``from perdure import workflow``.
 
 Workflow code is plain asyncio. A replay must take the same way through it, so it must not depend on anything but its
-arguments, its history and what is offered here: what else it might ask is refused, see ``guards``. One thing cannot be: the
-order in which a set of strings is iterated differs from process to process; sort it first.
+arguments, its history and what is offered here: what else it might ask is refused, see ``guards``. One thing cannot be
+refused: the order of a set of strings differs from process to process, so sort it first.
 
 Everything here belongs to the run whose code is running, and is recorded or derived from what is recorded, so a replay
 gives the same answers. Outside a workflow most of it raises ``InvalidArgumentError``; ``in_workflow()`` tells.
