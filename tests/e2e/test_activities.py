@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -106,20 +106,8 @@ async def runs(name: str, *args: Any) -> Any:
 
 
 @app.workflow
-async def stops_it() -> str:
-    task = asyncio.create_task(stoppable())
-    await asyncio.sleep(0.05)
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        return "stopped"
-    return "went on"
-
-
-@app.workflow
-async def waits_for_the_stop() -> str:
-    task = asyncio.create_task(stoppable.options(cancellation="wait")())
+async def stops_it(cancellation: Literal["try", "wait"]) -> str:
+    task = asyncio.create_task(stoppable.options(cancellation=cancellation)())
     await asyncio.sleep(0.05)
     task.cancel()
     try:
@@ -212,10 +200,10 @@ async def test_threads_and_processes(opened):
         assert await client.execute(runs, "in_a_process", os.getpid()) is True
 
 
-@pytest.mark.parametrize("program", [stops_it, waits_for_the_stop])
-async def test_cancellation_arrives_at_a_heartbeat(opened, program):
+@pytest.mark.parametrize("cancellation", ["try", "wait"])
+async def test_cancellation_arrives_at_a_heartbeat(opened, cancellation):
     async with opened(app) as client:
-        run = await client.start(program)
+        run = await client.start(stops_it, cancellation)
         assert await run.result(timeout=20) == "stopped"
         assert "ActivityTaskCancelRequested" in await events_of(run)
 
