@@ -8,6 +8,7 @@ class Scale:
     """`seconds` is how long one measurement of throughput takes. Runs are counts; limits end a measurement early.
 
     `concurrency` is how many runs are in flight where throughput is measured, `concurrencies` what else is tried.
+    `starts_at_once` is how many starts are under way where what stays in memory is measured, not what a rush takes.
     `kill_after_seconds` is how long all the runs are in flight before they are killed: with steps of a second, some
     attempts have then just ended, and some have just begun.
     """
@@ -17,6 +18,7 @@ class Scale:
     seconds: float = 5.0
     concurrency: int = 1000
     concurrencies: tuple[int, ...] = (10, 100, 300, 1000, 3000)
+    starts_at_once: int = 100
     waiting_runs: int = 10_000
     sleeping_runs: int = 1_000_000
     killed_runs: int = 10_000

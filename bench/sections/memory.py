@@ -14,7 +14,7 @@ SLEEPING_RUNS = 1_000_000
 def measure(bench: Bench) -> Section:
     scale = bench.scale
     bench.view.doing(f"{scale.waiting_runs:,} waiting runs")
-    waiting = bench.measure("waiting", 120, runs=scale.waiting_runs, concurrency=scale.concurrency)
+    waiting = bench.measure("waiting", 120, runs=scale.waiting_runs, concurrency=scale.starts_at_once)
     with bench.fresh_folder() as folder:
         bench.view.doing(f"{scale.sleeping_runs:,} sleeping runs")
         options: dict[str, Any] = {
@@ -96,9 +96,9 @@ def measure(bench: Bench) -> Section:
         "memory",
         "Memory",
         "Resident memory of the process with engine, worker and client, after a garbage collection. "
-        f"{scale.waiting_runs:,} runs wait for a signal; {runs:,} runs sleep for a day in one file.{short} They are "
-        f"started by {scale.concurrency:,} callers: {number(waiting['starts_per_second'])} starts/s of those that "
-        f"wait, {number(sleeping['starts_per_second'])} starts/s of those that sleep, whose file has then "
+        f"{scale.waiting_runs:,} runs wait for a signal, started by {scale.starts_at_once:,} callers at "
+        f"{number(waiting['starts_per_second'])} starts/s; {runs:,} runs sleep for a day in one file, started by "
+        f"{scale.concurrency:,} callers at {number(sleeping['starts_per_second'])} starts/s.{short} The file has then "
         f"{number(sleeping['stored_mb'])} MB ({number(sleeping['stored_mb'] * 1e6 / runs)} bytes per run). Another "
         f"process opens it and completes a new run {number(again['ready_seconds'])} s later. A waiting run that is "
         f"sent its signal is done after {number(waiting['answered_ms'])} ms. MB are 10^6 bytes.",

@@ -15,9 +15,9 @@ The writer's thread changes what is here, only it; the engine's thread reads it.
 ``moving``, then in the table, and the writer moves entries along in that order, so none is missed on the way.
 """
 
+import mmap
 import sqlite3
 from collections.abc import Iterable, Iterator
-from mmap import mmap
 from zlib import crc32
 
 from perdure.engine.ports import RunRow
@@ -51,8 +51,7 @@ class WorkflowIds:
     """Where the runs of each workflow id are."""
 
     def __init__(self) -> None:
-        # Anonymous memory takes no room until it is written to: a small store keeps a small filter.
-        self._filter = mmap(-1, _FILTER_BYTES)
+        self._filter = _zeros(_FILTER_BYTES)
         self._boundary = 0
         self._highest = 0
         self._recent = _empty_parts()
@@ -184,6 +183,14 @@ class WorkflowIds:
         self._filter[start : start + _PART_BYTES] = bytes(bits)
         execute_rows(connection, "index_workflow_ids", flat)
         connection.execute(query("put_filter"), (part, bits))
+
+
+def _zeros(size: int) -> mmap.mmap:
+    # Memory that takes no room until it is written to: a small store keeps a small filter. Where it can be shared with
+    # other processes, looking at it is enough to take room.
+    if hasattr(mmap, "MAP_PRIVATE"):
+        return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return mmap.mmap(-1, size)
 
 
 def _empty_parts() -> list[_Keys]:
