@@ -59,6 +59,24 @@ async def third_time_lucky() -> int:
     return attempt
 
 
+@app.workflow
+class Account:
+    def __init__(self) -> None:
+        self.sum = 0
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    @workflow.update
+    async def add(self, amount: int) -> int:
+        self.sum += amount
+        return self.sum
+
+    @workflow.query
+    def total(self) -> int:
+        return self.sum
+
+
 async def test_a_run_starts_and_gives_its_result(opened):
     async with opened(app) as client:
         run = await client.start(doubled, 21, id="d", memo={"for": "tests"}, search_attributes={"Team": "core"})
@@ -214,6 +232,22 @@ async def test_reset_takes_a_turn_again_and_keeps_later_signals(opened):
         assert await reset.result() == "kept"
         with pytest.raises(perdure.InvalidArgumentError):
             await run.reset(1, "before any turn")
+
+
+async def test_reset_takes_later_updates_again(opened):
+    async with opened(app) as client:
+        run = await client.start(Account, id="account")
+        assert await run.update(Account.add, 5) == 5
+        assert await run.update(Account.add, 7) == 12
+        await run.cancel()
+        with pytest.raises(perdure.WorkflowFailedError):
+            await run.result()
+        reset = await run.reset(3, "the cancellation was a mistake")
+        assert await reset.query(Account.total) == 12
+        types = [event.type async for event in reset.history()]
+        assert types.count("WorkflowExecutionUpdateCompleted") == 2
+        assert "WorkflowExecutionCancelRequested" not in types
+        await reset.terminate()
 
 
 async def test_fork_goes_on_from_an_event_with_changed_input(opened):

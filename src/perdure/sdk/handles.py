@@ -242,7 +242,8 @@ class Run(Generic[R_co]):
     async def reset(self, event_id: int, reason: str = "") -> "Run[R_co]":
         """Go back: start the workflow again from a copy of this run's history, up to the turn that ``event_id`` is in.
 
-        This run is terminated if it is open. Signals that came after the event are delivered again.
+        This run is terminated if it is open. Signals and updates that came after the event are delivered again; a
+        request to cancel is not.
 
         Returns:
             The new run, which has the same workflow id.
