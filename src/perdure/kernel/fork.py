@@ -134,17 +134,8 @@ def _put_back_tasks_and_timers(commit: Commit) -> None:
 def _deliver_again(commit: Commit, rest: Sequence[e.Event]) -> None:
     """Signals and updates that came later are not lost by a reset. A request to cancel is: a run is reset to go on."""
     for event in rest:
-        match event:
-            case e.WorkflowExecutionSignaled():
-                commit.record(msgspec.structs.replace(event, id=commit.next_id, time=commit.now))
-            case e.WorkflowExecutionUpdateAccepted():
-                admitted = e.UpdateAdmitted(
-                    0,
-                    commit.now,
-                    event.protocol_instance_id,
-                    event.update_name,
-                    event.input,
-                    event.header,
-                    event.identity,
-                )
-                commit.record(admitted)
+        if isinstance(event, e.WorkflowExecutionSignaled):
+            commit.record(msgspec.structs.replace(event, id=commit.next_id, time=commit.now))
+        elif isinstance(event, e.WorkflowExecutionUpdateAccepted):
+            update_id, name = event.protocol_instance_id, event.update_name
+            commit.record(e.UpdateAdmitted(0, commit.now, update_id, name, event.input, event.header, event.identity))
