@@ -13,11 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from perdure.engine.clock import SystemClock
+from perdure.engine.ids import new_run_id
 from perdure.engine.ports import Clock, Store
 from perdure.engine.service import EngineService
 from perdure.engine.settings import Settings
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.options import DEFAULT_NAMESPACE
+from perdure.model.service import Service
 from perdure.sdk.app import App
 from perdure.sdk.callables import Activity
 from perdure.sdk.client import Client
@@ -74,10 +76,12 @@ class Embedded:
         namespace: str = DEFAULT_NAMESPACE,
         task_queues: Iterable[str] | None = None,
         mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
+        make_worker: Callable[..., LocalWorker] = LocalWorker,
+        make_run_id: Callable[[int], str] = new_run_id,
         **worker_options: Any,
     ) -> None:
-        self._worker = LocalWorker(apps, task_queues=task_queues, mocks=mocks, **worker_options)
-        self._service = EngineService(store, clock, self._worker, settings)
+        self._worker = make_worker(apps, task_queues=task_queues, mocks=mocks, **worker_options)
+        self._service = EngineService(store, clock, self._worker, settings, make_run_id)
         self.client = Client(self._service, namespace=namespace, apps=apps)
 
     async def open(self) -> None:
@@ -89,6 +93,16 @@ class Embedded:
         """Stop, leaving everything in the store."""
         await self._worker.close()
         await self._service.close()
+
+    def abandon(self) -> None:
+        """Stop as if the process had died here. The store is not touched."""
+        self._worker.abandon()
+        self._service.abandon()
+
+    @property
+    def service(self) -> Service:
+        """The engine, as clients see it."""
+        return self._service
 
     @property
     def is_busy(self) -> bool:

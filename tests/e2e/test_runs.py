@@ -296,6 +296,7 @@ async def test_lists_are_newest_first_and_by_status(opened):
 
 
 async def test_retention_deletes_closed_runs_of_its_namespace_only():
+    from perdure.app import Embedded
     from perdure.engine import recovery
 
     async with environment(app) as env:
@@ -306,6 +307,7 @@ async def test_retention_deletes_closed_runs_of_its_namespace_only():
         gone = await short.start(doubled, 1, id="gone")
         await gone.result()
         await env.sleep(timedelta(hours=2))
+        assert isinstance(env._embedded, Embedded)
         assert await recovery.sweep(env._embedded._service.engine) == 1
         with pytest.raises(perdure.NotFoundError):
             await gone.describe()

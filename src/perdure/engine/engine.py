@@ -60,8 +60,14 @@ class Engine:
     thread."""
 
     def __init__(
-        self, store: Store, clock: Clock, worker: Worker | None = None, settings: Settings | None = None
+        self,
+        store: Store,
+        clock: Clock,
+        worker: Worker | None = None,
+        settings: Settings | None = None,
+        make_run_id: Callable[[int], str] = new_run_id,
     ) -> None:
+        self.make_run_id = make_run_id
         self.store = store
         self.clock = clock
         self.worker = worker
@@ -176,7 +182,7 @@ class Engine:
 
     def _begin(self, namespace: str, request: StartWorkflow, done: Started | None, run_id: str = "") -> None:
         now = self.clock.now_ns()
-        run_id = run_id or new_run_id(now)
+        run_id = run_id or self.make_run_id(now)
         commit = start(namespace, run_id, request, now, self.limits)
         if request.signal is not None:
             transition(commit.run, request.signal, now, self.limits, commit)
@@ -189,7 +195,7 @@ class Engine:
     ) -> None:
         """Start a run from a copy of another one's history."""
         now = self.clock.now_ns()
-        run_id = new_run_id(now)
+        run_id = self.make_run_id(now)
         commit = start_fork(namespace, run_id, request, now, self.limits)
         if isinstance(commit, Rejection):
             done(commit)

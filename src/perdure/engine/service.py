@@ -8,6 +8,7 @@ import msgspec
 
 from perdure.engine import encoding, recovery
 from perdure.engine.engine import Engine, not_found
+from perdure.engine.ids import new_run_id
 from perdure.engine.pipeline import Outcome
 from perdure.engine.ports import Clock, RunRow, Store
 from perdure.engine.resident import Resident
@@ -40,8 +41,15 @@ _decode_parent = msgspec.msgpack.Decoder(ParentLink).decode
 class EngineService:
     """An engine over a store, opened and closed, and everything that clients can ask of it."""
 
-    def __init__(self, store: Store, clock: Clock, worker: Worker | None, settings: Settings | None = None) -> None:
-        self.engine = Engine(store, clock, worker, settings)
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        worker: Worker | None,
+        settings: Settings | None = None,
+        make_run_id: Callable[[int], str] = new_run_id,
+    ) -> None:
+        self.engine = Engine(store, clock, worker, settings, make_run_id)
         self._store = store
         self._background: list[asyncio.Task[None]] = []
 
@@ -69,6 +77,16 @@ class EngineService:
         for resident in list(engine.residents):
             engine.residents.remove(resident)
         await self._store.close()
+
+    def abandon(self) -> None:
+        """Stop as if the process had died: nothing is written, and those who wait are not told."""
+        engine = self.engine
+        engine.closing = True
+        for task in self._background:
+            task.cancel()
+        engine.alarms.close()
+        for resident in list(engine.residents):
+            engine.residents.remove(resident)
 
     # --- starting and asking
 

@@ -298,6 +298,16 @@ class LocalWorker:
         if self._served:
             self._in_processes.close()
 
+    def abandon(self) -> None:
+        """Stop as if the process had died: what runs is interrupted, and nothing is reported any more."""
+        self._is_draining = self._is_closing = self._is_closed = True
+        for running in self._attempts():
+            running.interrupt()
+            self._heartbeats.stop(running)
+        self._threads.close()
+        if self._served:
+            self._in_processes.close()
+
     # --- inside
 
     def _add(self, app: App) -> None:

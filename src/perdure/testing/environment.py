@@ -1,7 +1,7 @@
 """``environment``: engine, worker and client in memory, where nine days of waiting pass at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from time import monotonic_ns
@@ -14,11 +14,14 @@ from perdure.sdk.app import App
 from perdure.sdk.callables import Activity
 from perdure.sdk.client import Client
 from perdure.testing.clock import VirtualClock
+from perdure.testing.explain import explain
+from perdure.testing.faults import Faults
+from perdure.testing.lives import Lives, lives_of
+from perdure.testing.virtual_loop import END_NS, VirtualLoop
+
+FAULTY_START = datetime(2030, 1, 1, tzinfo=UTC)
 
 _CENTURY_NS = 100 * 365 * 86_400 * SECOND_NS
-_END_NS = _CENTURY_NS // 2
-"""Time is not skipped further than this: beyond it lie only the engine's own rounds, put off for so long."""
-
 QUIET_ROUNDS = 5
 """So many rounds of the event loop nothing may have happened before time is skipped: whoever can run has run by
 then."""
@@ -34,26 +37,27 @@ class Environment:
     activity runs, time passes as it does outside.
     """
 
-    def __init__(self, embedded: Embedded, clock: VirtualClock) -> None:
+    def __init__(self, embedded: Embedded | Lives, client: Client, clock: VirtualClock) -> None:
         self._embedded = embedded
-        self._clock = clock
+        self._client = client
+        self.clock = clock
         self._start_ns = clock.now_ns()
         self._sleepers = 0
 
     @property
     def client(self) -> Client:
         """The client, as ``perdure.open`` gives it."""
-        return self._embedded.client
+        return self._client
 
     @property
     def elapsed(self) -> timedelta:
         """How much virtual time has passed since the environment was opened."""
-        return timedelta(microseconds=(self._clock.now_ns() - self._start_ns) / 1000)
+        return timedelta(microseconds=(self.clock.now_ns() - self._start_ns) / 1000)
 
     @property
     def now(self) -> datetime:
         """The virtual time, aware, in UTC."""
-        return datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC)
+        return datetime.fromtimestamp(self.clock.now_ns() / 1e9, UTC)
 
     async def sleep(self, duration: timedelta | float) -> None:
         """Let virtual time pass, in seconds if a number, and everything happen that comes due in it."""
@@ -64,12 +68,21 @@ class Environment:
             if not woken.done():
                 woken.set_result(None)
 
-        self._clock.call_at(self._clock.now_ns() + round(seconds * SECOND_NS), wake)
+        self.clock.call_at(self.clock.now_ns() + round(seconds * SECOND_NS), wake)
         self._sleepers += 1
         try:
             await woken
         finally:
             self._sleepers -= 1
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether nothing runs here, and the test awaits a run or ``sleep``."""
+        return self._is_quiet() and bool(self._sleepers or self._embedded.is_awaited)
+
+    async def explain(self) -> Sequence[str]:
+        """What the open runs wait for, a line for each."""
+        return await explain(self._client)
 
     async def keep_time(self) -> None:
         """Skip time whenever nothing can run. While an activity runs, time passes as it does outside."""
@@ -91,16 +104,16 @@ class Environment:
     async def _pass_real_time(self) -> None:
         began = monotonic_ns()
         await asyncio.sleep(POLL_SECONDS)
-        self._clock.advance_to(self._clock.now_ns() + monotonic_ns() - began)
+        self.clock.advance_to(self.clock.now_ns() + monotonic_ns() - began)
 
     def _is_quiet(self) -> bool:
-        return not self._embedded.is_busy and not self._clock.has_due()
+        return not self._embedded.is_busy and not self.clock.has_due()
 
     def _skip(self) -> bool:
-        due = self._clock.next_due()
-        if not due or due - self._start_ns >= _END_NS or not (self._sleepers or self._embedded.is_awaited):
+        due = self.clock.next_due()
+        if not due or due - self._start_ns >= END_NS or not (self._sleepers or self._embedded.is_awaited):
             return False
-        self._clock.advance_to(due)
+        self.clock.advance_to(due)
         return True
 
 
@@ -108,28 +121,50 @@ class Environment:
 async def environment(
     *apps: App,
     mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
+    faults: Faults | None = None,
     start_time: datetime | None = None,
     namespace: str = DEFAULT_NAMESPACE,
     **worker_options: Any,
 ) -> AsyncIterator[Environment]:
     """An engine in memory with a virtual clock.
 
-    Args: apps: what it runs. mocks: functions to run in place of activities, by activity or by name. start_time: the
-    virtual time it begins at; now, without one. namespace: that the client works in. worker_options: as for
-    ``perdure.open``: ``task_queues``, ``max_async``, ``max_threads``, ``max_processes``, ``identity``.
+    Args:
+        apps: what it runs.
+        mocks: functions to run in place of activities, by activity or by name.
+        faults: what goes wrong, see ``Faults``. Then plain functions run one at a time, process activities in threads.
+        start_time: the virtual time it begins at; without one it is now, or the first of 2030 where there are faults.
+        namespace: that the client works in.
+        worker_options: as for ``perdure.open``: ``task_queues``, ``max_async``, ``max_threads``, ``max_processes``,
+            ``identity``.
     """
-    begin = start_time or datetime.now(UTC)
+    loop = asyncio.get_running_loop()
+    virtual = loop if isinstance(loop, VirtualLoop) else None
+    if virtual is not None and faults is None:
+        faults = Faults()
+    begin = start_time or (datetime.now(UTC) if faults is None else FAULTY_START)
     clock = VirtualClock(int(begin.timestamp() * 1e6) * 1000)
     settings = Settings(timer_horizon_ns=_CENTURY_NS, retention_sweep_ns=_CENTURY_NS)
-    embedded = Embedded(
-        apps, memory_store(), clock, settings=settings, mocks=mocks, namespace=namespace, **worker_options
-    )
+    options: dict[str, Any] = dict(worker_options, settings=settings, namespace=namespace)
+    embedded: Embedded | Lives
+    if faults is None:
+        embedded = Embedded(apps, memory_store(), clock, mocks=mocks, **options)
+        client = embedded.client
+    else:
+        embedded = lives_of(apps, faults, clock, mocks or {}, options)
+        client = Client(embedded, namespace, apps=apps)
     await embedded.open()
-    env = Environment(embedded, clock)
-    keeper = asyncio.create_task(env.keep_time())
+    env = Environment(embedded, client, clock)
+    keeper: asyncio.Task[None] | None = None
+    if virtual is not None:
+        virtual.lodgers.append(env)
+    else:
+        keeper = asyncio.create_task(env.keep_time())
     try:
         yield env
     finally:
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
         await embedded.close()
+        if virtual is not None:
+            virtual.lodgers.remove(env)
