@@ -67,6 +67,7 @@ def test_every_status_is_documented():
     [
         (("list", "{}", "--limit", "1", "--json"), "perdure list"),
         (("show", "{}", "ship-1", "--json"), "perdure show"),
+        (("explain", "{}", "ship-1", "--json"), "perdure explain"),
         (("history", "{}", "ship-1", "--limit", "1", "--json"), "perdure history"),
         (("backup", "{}", "{}.copy", "--json"), "perdure backup"),
     ],

@@ -13,7 +13,7 @@ import perdure as package
 from perdure.cli.main import app
 from perdure.stores.sqlite import connections
 
-COMMANDS = ("demo", "list", "show", "history", "verify", "backup")
+COMMANDS = ("demo", "list", "show", "explain", "history", "verify", "backup")
 ON_A_STORE = [
     ("list", "{}"),
     ("show", "{}", "order-0"),

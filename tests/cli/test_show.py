@@ -22,17 +22,22 @@ def test_a_waiting_run_says_what_it_waits_for(perdure: Perdure, store):
     deliver, pack, timer, child = section(outcome, "Waits for")
     time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00"
     assert re.fullmatch(
-        rf"  activity deliver \(#\d+\) +attempt 2 of 5 in (1h 00m|59m \d\ds), at {time}; "
+        rf"  activity deliver \(#\d+\) +attempt 2 of 5 waits out its back-off; since {time}, [\d.]+m?s ago; "
+        rf"ends in (1h 00m|59m \d\ds), at {time}; "
         r"last error: ConnectionError: the carrier is down\\ntry later",
         deliver,
     )
     assert re.fullmatch(
-        rf"  activity pack \(#\d+\) +attempt 1 of 1 began {time}, [\d.]+m?s ago, on \d+@\S+; "
-        rf'last heartbeat {time}, [\d.]+m?s ago; it said \{{"boxes":3\}}',
+        rf"  activity pack \(#\d+\) +attempt 1 of 1 runs on \d+@\S+; since {time}, [\d.]+m?s ago; "
+        rf'times out in (1h 00m|59m \d\ds), at {time}; last heartbeat {time}, [\d.]+m?s ago; it said \{{"boxes":3\}}',
         pack,
     )
-    assert re.fullmatch(rf"  timer \S+ \(#\d+\) +in 23h 59m, at {time}", timer)
-    assert re.fullmatch(rf"  child approve-s1 +approve, run [0-9a-f-]{{36}}, asked for {time}, [\d.]+m?s ago", child)
+    assert re.fullmatch(
+        rf"  timer \S+ \(#\d+\) +it is set; since {time}, [\d.]+m?s ago; ends in 23h 59m, at {time}", timer
+    )
+    assert re.fullmatch(
+        rf"  child approve-s1 \(#\d+\) +approve runs as [0-9a-f-]{{36}}; since {time}, [\d.]+m?s ago", child
+    )
     assert section(outcome, "Input") == ['  1  "s1"']
 
 
@@ -42,11 +47,11 @@ def test_a_failing_turn_shows_its_error_and_its_next_attempt(perdure: Perdure, s
 
 
 def test_a_run_that_only_a_message_can_wake_says_so(perdure: Perdure, store):
-    assert section(perdure("show", store, "approve-s1"), "Waits for") == [
-        "  a signal or an update  no activity, timer or child is pending, so only a message can wake it"
-    ]
+    (message,) = section(perdure("show", store, "approve-s1"), "Waits for")
+    assert message.startswith("  a signal or an update  nothing else is pending, so only a message can wake it; since ")
     paused, message = section(perdure("show", store, "paused"), "Waits for")
-    assert "until somebody resumes it" in paused and "a signal or an update" in message
+    assert re.search(r"paused by \d+@\S+: lunch; nothing new starts until it is resumed", paused)
+    assert "a signal or an update" in message
 
 
 def test_results_failures_and_reasons(perdure: Perdure, store):

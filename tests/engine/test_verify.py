@@ -78,6 +78,9 @@ class ScriptedWorker:
     def create_program(self, address: RunAddress, started: Any) -> Program:
         return Program(self.scripts[started.workflow_type])
 
+    def serves_activity(self, task_queue: str, activity_type: str) -> bool:
+        return activity_type != "unserved"
+
     def reserve(self, task_queue: str, activity_type: str) -> bool:
         return activity_type != "unserved"
 

@@ -1,6 +1,7 @@
 """What holds of the kernel whatever is asked of it, in whatever order."""
 
 import copy
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -9,11 +10,14 @@ from hypothesis import strategies as st
 from tests.kernel.ledger import Ledger, decode_message, decode_records, encode
 from tests.kernel.strategies import RECORDS, records, requests_for, structs
 
+from perdure.kernel import derive
 from perdure.kernel.commit import Commit, Message, Rejection
+from perdure.kernel.explain import explain
 from perdure.kernel.timer import deadline
 from perdure.kernel.transition import start, start_fork, transition
 from perdure.model import events as e
 from perdure.model import requests as r
+from perdure.model.explanation import WaitKind
 from perdure.model.ids import ParentLink
 from perdure.model.limits import Limits
 from perdure.model.options import SECOND_NS, RetryPolicy
@@ -153,6 +157,40 @@ def test_a_repeat_changes_nothing(data: st.DataObject) -> None:
         again = story.ask(request)
         assert story.run == before, f"{request} changed something when it came again"
         assert isinstance(again, Rejection) or not again.records
+
+
+@given(st.data())
+@stories
+def test_an_open_run_always_says_what_it_waits_for(data: st.DataObject) -> None:
+    """Each wait has a beginning and an end, and everything pending is among them."""
+    story = Story(data)
+    for _ in range(data.draw(LENGTHS)):
+        outcome = story.ask(story.draw_request())
+        if isinstance(outcome, Commit):
+            story.keep(outcome)
+        run = story.run
+        found = explain(run, story.now)
+        if run.close is not None:
+            assert not found.waits
+            continue
+        assert found.waits
+        for wait in found.waits:
+            assert wait.what and wait.state and wait.ends_by
+            assert 0 < wait.since <= story.now
+            assert not wait.until or wait.until >= wait.since
+        kinds = Counter(wait.kind for wait in found.waits)
+        assert kinds[WaitKind.ACTIVITY] == len(run.activities)
+        assert kinds[WaitKind.TIMER] == len(run.timers)
+        assert kinds[WaitKind.CHILD] == len(run.children)
+        assert kinds[WaitKind.TURN] == (run.workflow_task is not None)
+        assert kinds[WaitKind.PAUSED] == run.is_paused
+        others = sum(kinds.values()) - kinds[WaitKind.PAUSED] - kinds[WaitKind.MESSAGE]
+        assert kinds[WaitKind.MESSAGE] == (others == 0)
+        assert {due for due, _ in derive.timers(run)} <= {
+            moment for wait in found.waits for moment in (wait.until, wait.expires)
+        } | {run.started.workflow_run_expiration_time, run.started.workflow_execution_expiration_time} | {
+            run.workflow_task.next_attempt_time if run.workflow_task is not None else 0
+        }
 
 
 @given(st.data())

@@ -5,6 +5,7 @@ from typing import Any
 
 from perdure.model.errors import RunClosedError
 from perdure.model.events import Event, WorkflowExecutionCompleted
+from perdure.model.explanation import Explanation
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.payloads import Payload, Payloads
@@ -31,6 +32,7 @@ class FakeService:
         self.events: list[Event] = []
         self.pages: list[RunPage] = []
         self.description: RunDescription | None = None
+        self.explanation: Explanation | None = None
         self.closed_runs: set[str] = set()
 
     def last(self) -> tuple[Any, ...]:
@@ -69,6 +71,11 @@ class FakeService:
         self.calls.append(("describe", address))
         assert self.description is not None
         return self.description
+
+    async def explain(self, address: RunAddress) -> Explanation:
+        self.calls.append(("explain", address))
+        assert self.explanation is not None
+        return self.explanation
 
     async def history(self, address: RunAddress, *, after: int, limit: int, wait: bool) -> HistoryPage:
         self.calls.append(("history", address, after, wait))

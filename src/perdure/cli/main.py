@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from perdure.cli import backup, demo, history, list, show, verify
+from perdure.cli import backup, demo, explain, history, list, show, verify
 from perdure.model.errors import PerdureError
 
 USAGE_ERROR = 2
@@ -50,7 +50,7 @@ perdure demo
 
 perdure list perdure.db --status open
 
-perdure show perdure.db order-17
+perdure explain perdure.db order-17
 
 Help for one command: perdure list --help. Completion for your shell: perdure --install-completion.""",
 )
@@ -86,6 +86,7 @@ def perdure(
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("list", epilog=list.EXAMPLES)(list.list_runs)
 app.command("show", epilog=show.EXAMPLES)(show.show)
+app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("history", epilog=history.EXAMPLES)(history.history)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("backup", epilog=backup.EXAMPLES)(backup.backup)

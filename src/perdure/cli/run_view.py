@@ -19,8 +19,9 @@ from perdure.cli.values import (
     status_text,
     visible,
 )
-from perdure.cli.waiting import waits_of
+from perdure.cli.waiting import wait_line
 from perdure.engine.service import describe
+from perdure.kernel import explain
 from perdure.kernel.run import Run
 from perdure.model import events as e
 from perdure.model.failures import Failure, RetryState, TimeoutType
@@ -151,11 +152,11 @@ def _no_retry(state: RetryState) -> str:
 
 
 def _print_waits(output: Output, style: TimeStyle, run: Run, full: bool) -> None:
-    waits = waits_of(run, style)
+    waits = explain.waits(run, style.now)
     if not waits:
         return
     output.heading("Waits for")
-    output.fields([(wait.what, wait.state) for wait in (waits if full else waits[:_WAITS])])
+    output.fields([(visible(wait.what), wait_line(wait, style)) for wait in (waits if full else waits[:_WAITS])])
     if len(waits) > _WAITS and not full:
         output.line(f"  and {len(waits) - _WAITS:,} more; see them with --full")
 

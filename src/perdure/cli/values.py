@@ -18,6 +18,8 @@ from perdure.model.payloads import JSON, NULL, Payload
 
 UNLIMITED = 1 << 60
 
+_MOMENTS = ("time", "due", "since", "until", "expires")
+
 
 def visible(text: str) -> str:
     """The text in one line, without anything that a terminal would act on: names and messages come from anywhere."""
@@ -168,7 +170,7 @@ def attribute_text(name: str, value: Any, style: TimeStyle, limit: int) -> str:
 def jsonable(value: Any, name: str = "") -> Any:
     """Any recorded value as JSON.
 
-    Moments (attributes named ``time``, ``..._time`` or ``due``) become RFC 3339 strings, null for "not so"; durations
+    Moments (attributes named ``time``, ``..._time`` and ``_MOMENTS``) become RFC 3339 strings, null for "not so"; durations
     (``..._ns``) stay integers; enums become their names in lower case; payloads become
     ``{"encoding": ..., "value": ...}`` where they hold JSON, else ``{"encoding": ..., "base64": ...}``.
     """
@@ -185,7 +187,7 @@ def jsonable(value: Any, name: str = "") -> Any:
             return [jsonable(item) for item in value]
         case dict():
             return {key: jsonable(item) for key, item in value.items()}
-        case int() if name.endswith("_time") or name in ("time", "due"):
+        case int() if name.endswith("_time") or name in _MOMENTS:
             return rfc3339(value)
         case _:
             return value

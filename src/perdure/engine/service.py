@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from perdure.engine import encoding, recovery
+from perdure.engine import encoding, explaining, recovery
 from perdure.engine.engine import Engine, not_found
 from perdure.engine.ids import new_run_id
 from perdure.engine.pipeline import Outcome
@@ -27,6 +27,7 @@ from perdure.model.errors import (
     RunClosedError,
 )
 from perdure.model.events import AnyRecord, Event, WorkflowExecutionStarted
+from perdure.model.explanation import Explanation
 from perdure.model.failures import Failure
 from perdure.model.ids import ParentLink, RunAddress
 from perdure.model.options import RunStatus
@@ -203,6 +204,12 @@ class EngineService:
         resident = await self._resident(address)
         await self._durable(resident)
         return describe(resident.run, resident.history_bytes)
+
+    async def explain(self, address: RunAddress) -> Explanation:
+        """As ``Service.explain``."""
+        resident = await self._resident(address)
+        await self._durable(resident)
+        return await explaining.explain(self.engine, resident)
 
     async def history(self, address: RunAddress, *, after: int, limit: int, wait: bool) -> s.HistoryPage:
         """As ``Service.history``."""

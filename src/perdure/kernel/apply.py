@@ -101,10 +101,12 @@ def _signaled(run: Run, event: e.WorkflowExecutionSignaled) -> None:
 
 def _paused(run: Run, event: e.WorkflowExecutionPaused) -> None:
     run.status = RunStatus.PAUSED
+    run.paused = event
 
 
 def _unpaused(run: Run, event: e.WorkflowExecutionUnpaused) -> None:
     run.status = RunStatus.RUNNING
+    run.paused = None
 
 
 def _merged(old: PayloadMap, new: PayloadMap) -> PayloadMap:
@@ -156,6 +158,7 @@ def _task_attempt_started(run: Run, record: e.WorkflowTaskAttemptStarted) -> Non
 def _task_completed(run: Run, event: e.WorkflowTaskCompleted) -> None:
     run.workflow_task = None
     run.build_id = event.build_id
+    run.last_turn_time = event.time
 
 
 def _task_dropped(run: Run, record: e.WorkflowTaskDropped) -> None:
@@ -238,6 +241,7 @@ def _attempt_failed(run: Run, record: e.ActivityAttemptFailed) -> None:
     activity.last_failure = record.failure
     activity.next_attempt_time = record.next_attempt_time
     activity.attempt_scheduled_time = record.next_attempt_time
+    activity.failed_time = record.time
 
 
 def _heartbeat(run: Run, record: e.ActivityHeartbeatRecorded) -> None:
@@ -261,7 +265,7 @@ def _activity_ended(run: Run, event: Any) -> None:
 
 
 def _timer_started(run: Run, event: e.TimerStarted) -> None:
-    run.timers[event.timer_id] = Timer(event.id, event.time + event.start_to_fire_timeout_ns)
+    run.timers[event.timer_id] = Timer(event.id, event.time + event.start_to_fire_timeout_ns, event.time)
     run.timer_ids[event.id] = event.timer_id
 
 

@@ -13,6 +13,7 @@ from perdure.model.events import (
     SignalExternalWorkflowExecutionInitiated,
     StartChildWorkflowExecutionInitiated,
     UpdateAdmitted,
+    WorkflowExecutionPaused,
     WorkflowExecutionStarted,
     WorkflowExecutionUpdateCompleted,
 )
@@ -59,13 +60,16 @@ class Activity(msgspec.Struct, gc=False):
     heartbeat_details: Payloads = ()
     cancel_requested_event_id: int = 0
     attempt_scheduled_time: int = 0
+    failed_time: int = 0
+    """When the attempt before failed."""
 
 
 class Timer(msgspec.Struct, gc=False):
-    """A user timer that has not fired. ``due`` is ns since 1970."""
+    """A user timer that has not fired. Times are ns since 1970."""
 
     started_event_id: int
     due: int
+    started_time: int
 
 
 class Child(msgspec.Struct, gc=False):
@@ -89,6 +93,7 @@ class Run(msgspec.Struct):
     """``next_event_id`` counts the events, ``close`` is the last one once the run is closed.
 
     ``activity_ids`` maps the program's names to scheduled event ids. ``buffered`` are events without a number yet.
+    ``last_turn_time`` is when the last turn was handed in, 0 before the first.
     """
 
     namespace: str
@@ -113,6 +118,8 @@ class Run(msgspec.Struct):
     memo: PayloadMap = {}
     search_attributes: PayloadMap = {}
     request_ids: set[str] = set()
+    paused: WorkflowExecutionPaused | None = None
+    last_turn_time: int = 0
 
     @property
     def workflow_id(self) -> str:

@@ -114,6 +114,10 @@ class Worker(Protocol):
         raises."""
         ...
 
+    def serves_activity(self, task_queue: str, activity_type: str) -> bool:
+        """Whether activities of this type on this queue run here, when a slot is free."""
+        ...
+
     def reserve(self, task_queue: str, activity_type: str) -> bool:
         """Take a slot for one activity, if it is served here and a slot is free."""
         ...

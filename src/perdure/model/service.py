@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from perdure.model.events import Event
+from perdure.model.explanation import Explanation
 from perdure.model.failures import Failure
 from perdure.model.ids import ParentLink, RunAddress
 from perdure.model.options import RunStatus
@@ -183,6 +184,10 @@ class Service(Protocol):
 
     async def describe(self, address: RunAddress) -> RunDescription:
         """Where a run stands, and what it waits for."""
+        ...
+
+    async def explain(self, address: RunAddress) -> Explanation:
+        """Why a run is not moving: what it waits for, since when, and who or what can end the wait."""
         ...
 
     async def history(self, address: RunAddress, *, after: int, limit: int, wait: bool) -> HistoryPage:

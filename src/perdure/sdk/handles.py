@@ -23,6 +23,7 @@ from perdure.sdk.choices import choose
 from perdure.sdk.converter import Converter
 from perdure.sdk.descriptions import HistoryEvent, RunDetails
 from perdure.sdk.durations import Duration, to_seconds
+from perdure.sdk.explanations import RunExplanation
 from perdure.sdk.failures import from_failure
 from perdure.sdk.handlers import QueryHandler, SignalHandler, UpdateHandler
 from perdure.sdk.references import resolve
@@ -50,8 +51,8 @@ class Run(Generic[R_co]):
 
     A run may end by going on in another one: it continues as new, or is tried again. ``result`` follows it there, and
     so do the messages: ``signal``, ``update``, ``cancel``, ``terminate``, ``pause`` and ``resume``; ``query`` asks
-    the workflow id's current run. ``describe``, ``history``, ``reset``, ``fork`` and ``delete`` are about this very
-    run. A handle made for an exact run, by ``client.get(id, run_id)``, never leaves it.
+    the workflow id's current run. ``describe``, ``explain``, ``history``, ``reset``, ``fork`` and ``delete`` are about
+    this very run. A handle made for an exact run, by ``client.get(id, run_id)``, never leaves it.
 
     Attributes:
         id: the workflow id.
@@ -282,6 +283,10 @@ class Run(Generic[R_co]):
     async def describe(self) -> RunDetails:
         """Where the run stands and what it waits for."""
         return RunDetails(await self._service.describe(self._exact()), self._converter)
+
+    async def explain(self) -> RunExplanation:
+        """Why the run is not moving: what it waits for, since when, and who or what can end the wait. Print it."""
+        return RunExplanation(await self._service.explain(self._exact()), self._converter)
 
     async def history(self, *, follow: bool = False) -> AsyncIterator[HistoryEvent]:
         """The run's events, oldest first.

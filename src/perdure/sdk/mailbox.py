@@ -11,16 +11,19 @@ from contextvars import Context
 from inspect import isawaitable
 from typing import Any
 
+import msgspec
+
 from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model.errors import InvalidArgumentError
+from perdure.model.explanation import PROGRAM_VIEW_QUERY
 from perdure.model.payloads import Payload, Payloads
 from perdure.sdk.closing import continuation, is_failure
 from perdure.sdk.failures import to_failure
 from perdure.sdk.handlers import HandlerDefinition
 from perdure.sdk.run import IN_VALIDATOR, Run, log
 from perdure.sdk.signatures import Signature
-from perdure.sdk.stacks import STACK_TRACE_QUERY, stack_traces
+from perdure.sdk.stacks import STACK_TRACE_QUERY, program_view, stack_traces
 
 
 class Mailbox:
@@ -181,6 +184,9 @@ class Mailbox:
         """The answer to a query. Raises what the handler raises."""
         if name == STACK_TRACE_QUERY:
             return self.run.converter.to_payload(stack_traces(self.run))
+        if name == PROGRAM_VIEW_QUERY:
+            # Not through the converter: the engine reads it, and it has names and places only, no values.
+            return Payload(msgspec.json.encode(program_view(self.run, self)))
         handler = self.queries.get(name)
         if handler is None:
             known = ", ".join(sorted(self.queries)) or "none"

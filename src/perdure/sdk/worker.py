@@ -159,6 +159,10 @@ class LocalWorker:
 
     # --- activities
 
+    def serves_activity(self, task_queue: str, activity_type: str) -> bool:
+        """Whether activities of this type on this queue run here, when a slot is free."""
+        return activity_type in self._activities and not self._is_draining and self._serves_queue(task_queue)
+
     def reserve(self, task_queue: str, activity_type: str) -> bool:
         """Take a slot for one activity, if it is served here and a slot is free."""
         served = self._served.get(activity_type)
