@@ -19,6 +19,7 @@ from perdure.model import requests as r
 from perdure.model import service as s
 from perdure.model.errors import NotFoundError, RunClosedError
 from perdure.model.events import Event
+from perdure.model.explanation import Explanation
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.payloads import Payloads
@@ -196,6 +197,10 @@ class Lives:
     async def describe(self, address: RunAddress) -> s.RunDescription:
         """As ``Service.describe``."""
         return (await self._ask(lambda service: service.describe(address)))[0]
+
+    async def explain(self, address: RunAddress) -> Explanation:
+        """As ``Service.explain``."""
+        return (await self._ask(lambda service: service.explain(address)))[0]
 
     async def history(self, address: RunAddress, *, after: int, limit: int, wait: bool) -> s.HistoryPage:
         """As ``Service.history``."""
