@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import itertools
 from contextlib import closing
 
 import pytest
@@ -48,21 +49,24 @@ async def test_runs_go_on_when_there_is_room_again(tmp_path, monkeypatch):
         [pages] = connections[0].execute("PRAGMA page_count").fetchone()
         connections[0].execute(f"PRAGMA max_page_count = {pages + 20}")
 
-        refused = 0
-        while refused < 5:
+        refused: list[str] = []
+        for number in itertools.count():
             try:
-                await client.start(produces, -1, id=f"more-{refused}", memo={"large": "y" * 50_000})
+                await client.start(produces, -1, id=f"more-{number}", memo={"large": "y" * 50_000})
             except perdure.StoreError as error:
                 assert "the disk is full; free some space" in str(error)
-                refused += 1
+                refused.append(f"more-{number}")
+                if len(refused) == 5:
+                    break
         assert (await runs[0].describe()).status.name == "RUNNING"
 
         connections[0].execute("PRAGMA max_page_count = 1000000")
         for run in runs:
             await run.signal("extra", 1)
         assert [await run.result(timeout=30) for run in runs] == [400_001] * 10
-        with pytest.raises(perdure.NotFoundError):
-            await client.get(f"more-{refused - 1}").describe()
+        for workflow_id in refused:
+            with pytest.raises(perdure.NotFoundError):
+                await client.get(workflow_id).describe()
         for run in runs:
             types = collections.Counter([event.type async for event in run.history()])
             assert types["ActivityTaskCompleted"] == 20
