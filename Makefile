@@ -3,8 +3,9 @@
 BIN := .venv/bin
 READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
+DOCS_READY := .venv/.ready-docs
 
-.PHONY: help setup test demo lint types imports check format bench clean
+.PHONY: help setup test demo lint types imports docs check format bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -29,7 +30,11 @@ types: $(READY) ## Check types
 imports: $(READY) ## Check that imports go one way down
 	@$(BIN)/lint-imports --no-logo
 
-check: lint types imports test ## Check everything
+docs: $(DOCS_READY) ## Build the documentation into site/, with no warning let pass
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
+	@echo "The documentation is in site/index.html"
+
+check: lint types imports test docs ## Check everything
 
 format: $(READY) ## Mend what lint can mend by itself
 	@$(BIN)/ruff check --fix-only .
@@ -39,7 +44,7 @@ bench: $(BENCH_READY) ## Measure, against peers in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove .venv, caches and builds
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps lie in .venv, so that they vanish with it.
@@ -49,4 +54,8 @@ $(READY): pyproject.toml scripts/setup
 
 $(BENCH_READY): $(READY)
 	@scripts/setup bench
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	@scripts/setup docs
 	@touch $@

@@ -23,7 +23,8 @@ from perdure.model.service import Service
 from perdure.sdk.app import App
 from perdure.sdk.callables import Activity
 from perdure.sdk.client import Client
-from perdure.sdk.worker import LocalWorker
+from perdure.sdk.durations import Duration
+from perdure.sdk.worker import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, LocalWorker
 from perdure.stores.memory import MemoryStore
 from perdure.stores.sqlite import SqliteReader, SqliteStore, backup
 
@@ -123,22 +124,36 @@ async def open(
     task_queues: Iterable[str] | None = None,
     settings: Settings | None = None,
     tune_interpreter: bool = True,
-    **worker_options: Any,
+    identity: str | None = None,
+    max_async: int = DEFAULT_MAX_ASYNC,
+    max_threads: int = DEFAULT_MAX_THREADS,
+    max_processes: int | None = None,
+    deadlock_timeout: Duration | None = DEFAULT_DEADLOCK_TIMEOUT,
 ) -> AsyncIterator[Client]:
     """Engine, worker and client in this process, over one store. Nothing else to run.
 
     Args:
         apps: whose workflows and activities run here. None is fine for a client that only looks and signals.
-        store: a URL, see ``store_of``; a file is created if it is not there.
+        store: a URL: ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``memory://``; or a store object. A file
+            is created if it is not there.
         namespace: that the client works in.
         task_queues: the queues served here; all of them without this.
         settings: of the engine.
         tune_interpreter: while this is open, let Python's garbage collector look at long-lived objects less often, and
-            let threads take turns more often, so that the store's thread is not kept waiting by a busy loop.
-        worker_options: as for ``LocalWorker``: ``max_async``, ``max_threads``, ``max_processes``, ``identity``.
+            let threads take turns more often (``sys.setswitchinterval``), so that the store's thread is not kept
+            waiting by a busy loop.
+        identity: who this worker is, in histories; process id and host name without it.
+        max_async: how many ``async`` activities may run at once.
+        max_threads: how many activities may run in threads at once.
+        max_processes: how many may run in child processes at once; None for one per processor.
+        deadlock_timeout: how long one turn of a workflow may take; a timedelta or seconds, None for no limit.
 
-    Raises: StoreError: the store can't be opened: another engine owns it, it is damaged, it was written by a newer
-    Perdure ... InvalidArgumentError: the URL, or an app, can't be used.
+    Yields:
+        A client. Once the block is left, nothing runs here any more, and all that is unfinished waits in the store.
+
+    Raises:
+        StoreError: the store can't be opened: another engine owns it, it is damaged, it was written by a newer Perdure.
+        InvalidArgumentError: the URL, or an app, can't be used.
     """
     clock = SystemClock(asyncio.get_running_loop())
     embedded = Embedded(
@@ -148,7 +163,11 @@ async def open(
         settings=settings,
         namespace=namespace,
         task_queues=task_queues,
-        **worker_options,
+        identity=identity,
+        max_async=max_async,
+        max_threads=max_threads,
+        max_processes=max_processes,
+        deadlock_timeout=deadlock_timeout,
     )
     await embedded.open()
     with _tuned() if tune_interpreter else nullcontext():

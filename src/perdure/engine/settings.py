@@ -7,15 +7,17 @@ from perdure.model.options import SECOND_NS
 
 
 class Settings(msgspec.Struct, frozen=True, gc=False):
-    """``resident_runs``: how many runs are kept in memory while they wait; more are read again when they go on.
-    ``timer_horizon_ns``: durable timers due within this time are held in memory. ``timer_page``: how many at most at
-    once. ``store_retry_ns``: the wait before what could not be written is tried again. ``retention_sweep_ns``: how
-    often closed runs past their namespace's retention are deleted.
-    """
+    """Of one engine. Durations are integer nanoseconds."""
 
     limits: Limits = DEFAULT_LIMITS
+    """How much there may be of everything, see below."""
     resident_runs: int = 2_000
+    """How many runs are kept in memory while they wait; others are read again when they go on."""
     timer_horizon_ns: int = 60 * SECOND_NS
+    """Durable timers due within this time are held in memory."""
     timer_page: int = 50_000
+    """How many of them at most are brought in at once."""
     store_retry_ns: int = SECOND_NS
+    """The wait before what could not be written is tried again."""
     retention_sweep_ns: int = 60 * SECOND_NS
+    """How often closed runs past their namespace's retention are deleted."""

@@ -28,7 +28,7 @@
     │   └── StoreConflictError         a lost race: someone else wrote first; retried inside
     └── InvariantError             ours: a broken invariant; the run is parked, nothing is dropped
 
-Every message says what was wrong, where, and what to do.
+Every message says what was wrong, where, and what to do. The docstrings are ``docs/errors.md``.
 """
 
 import builtins
@@ -39,19 +39,32 @@ from perdure.model.options import RunStatus
 
 
 class PerdureError(Exception):
-    """The root of everything raised on purpose."""
+    """The root of everything that Perdure raises on purpose.
+
+    What to do: catch one of its kinds where you can act on it, and this one where you only report.
+    """
 
 
 class InvalidArgumentError(PerdureError, ValueError):
-    """A value that cannot be used."""
+    """A value that cannot be used: an option that makes no sense, an argument that cannot become a payload, a name taken twice.
+
+    Raised before anything was recorded. What to do: correct the call; the message names the value and what is allowed.
+    """
 
 
 class NotFoundError(PerdureError, LookupError):
-    """No such thing."""
+    """There is no such run, activity, namespace, event or file.
+
+    What to do: check the id and the namespace. A run may also have been deleted by its namespace's retention.
+    """
 
 
 class AlreadyExistsError(PerdureError):
-    """The workflow id is taken. ``run_id`` names the run that has it."""
+    """The workflow id is taken. ``run_id`` names the run that has it, if known.
+
+    Raised by starts with ``id_conflict="fail"`` or ``id_reuse="reject"``, by ``fork``, and by ``backup`` when the target
+    exists. What to do: take it as "done already", or choose another id.
+    """
 
     def __init__(self, message: str, run_id: str = "") -> None:
         super().__init__(message)
@@ -59,55 +72,96 @@ class AlreadyExistsError(PerdureError):
 
 
 class PermissionDeniedError(PerdureError):
-    """Not allowed."""
+    """The caller may not do this. Stores in this process refuse nobody; it is for servers.
+
+    What to do: ask as somebody who may.
+    """
 
 
 class RunClosedError(PerdureError):
-    """The run is closed."""
+    """The run is closed, so it can no longer be signalled, updated, cancelled, paused or terminated.
+
+    What to do: take its result, or start the workflow again. ``client.update_with_start`` and ``start_signal`` do both in one.
+    """
 
 
 class LimitExceededError(PerdureError):
-    """Too much of something."""
+    """Too much of something: a value, a request, or what may be pending at once.
+
+    What to do: pass a reference instead of the data, do less at once (``workflow.map(..., concurrency=8)``), or raise the
+    limit that the message names, see ``perdure.Limits``.
+    """
 
 
 class StoreError(PerdureError):
-    """The store cannot be used now."""
+    """The store cannot be used now: the disk is full, the file is not a store, it may not be read. Nothing recorded is lost.
+
+    What to do: what the message says. What was under way is tried again by itself when the store can be written again.
+    """
 
 
 class StoreLockedError(StoreError):
-    """Another engine owns the store."""
+    """Another engine owns the store; the message names its process.
+
+    What to do: stop that process, or use its engine. Reading with ``perdure list`` and its like works beside it.
+    """
 
 
 class StoreVersionError(StoreError):
-    """The store was written by a newer Perdure."""
+    """The store was written by a newer Perdure.
+
+    What to do: upgrade; this one leaves the file as it is.
+    """
 
 
 class StoreCorruptError(StoreError):
-    """The store is damaged."""
+    """The store is damaged: something in it cannot be read, or is missing.
+
+    What to do: see what is damaged with ``perdure verify``, and restore a backup.
+    """
 
 
 class StoreConflictError(StoreError):
-    """Someone else wrote first."""
+    """A lost race: somebody else wrote first. It is retried inside, so programs do not see it.
+
+    What to do: if you do see it, two processes use one store without its lock; find the other one.
+    """
 
 
 class InvariantError(PerdureError):
-    """A broken invariant inside Perdure."""
+    """A broken invariant: a bug in Perdure, not in your program. The run is parked as it is, and nothing of it is dropped.
+
+    What to do: report it with the run's history; it goes on once it is mended and the store opened again.
+    """
 
 
 class NonDeterminismError(PerdureError):
-    """Code and history do not match."""
+    """Code and history do not match: the code asked for something else than it did when the history was made.
+
+    Raised by ``perdure.replay``; in a running engine the turn fails and the run waits for mended code. What to do: put the
+    change behind ``workflow.patched``, or take it back; the message names the first event that differs.
+    """
 
 
 class NotAllowedInWorkflowError(NonDeterminismError):
-    """A call that would break replay."""
+    """A workflow called something that would break its replay: a clock, a random source, a file, a socket, a thread.
+
+    What to do: use what the message names instead, such as ``workflow.now()``, or move the call to an activity.
+    """
 
 
 class DeadlockError(PerdureError):
-    """A workflow's turn did not end in time."""
+    """A workflow's turn did not end in time: it computes for long, or blocks. The message says at which line.
+
+    What to do: move heavy work to an activity, and wait with ``await``. The limit is ``deadlock_timeout`` of ``perdure.open``.
+    """
 
 
 class FailureError(PerdureError):
-    """A failure as programs see it. ``message`` is the failure's own, ``stack_trace`` where it was raised, if known."""
+    """A failure as programs see it. ``message`` is the failure's own, ``stack_trace`` where it was raised, if known.
+
+    What to do: catch one of its kinds. One that leaves a workflow fails the run.
+    """
 
     def __init__(self, message: str = "", *, stack_trace: str = "") -> None:
         super().__init__(message)
@@ -126,6 +180,8 @@ class ApplicationError(FailureError):
     ``type`` names the kind of error (the name of the exception class when it was converted from one);
     ``non_retryable`` makes it final; ``next_retry_delay`` overrides the retry policy's next delay, in seconds;
     ``details`` are any values that payloads can carry.
+
+    What to do: raise it for what people should read, and catch it, or the ``ActivityError`` around it, where you can go on.
     """
 
     def __init__(
@@ -145,7 +201,11 @@ class ApplicationError(FailureError):
 
 
 class TimeoutError(FailureError, builtins.TimeoutError):
-    """A clock ran out; ``timeout_type`` says which, ``last_heartbeat_details`` what the activity last reported."""
+    """A clock ran out; ``timeout_type`` says which, ``last_heartbeat_details`` what the activity last reported.
+
+    The cause of an ``ActivityError`` or ``ChildWorkflowError``, or of a ``WorkflowFailedError``. What to do: catch the builtin
+    ``TimeoutError``, which it also is; give the activity more time, or find out why it is slow.
+    """
 
     def __init__(
         self,
@@ -160,7 +220,10 @@ class TimeoutError(FailureError, builtins.TimeoutError):
 
 
 class CancelledError(FailureError):
-    """Something waited for was cancelled. (A program's own cancellation is ``asyncio.CancelledError``.)"""
+    """Something waited for was cancelled. (A program's own cancellation is ``asyncio.CancelledError``.)
+
+    The cause of another error. What to do: nothing, if you cancelled it.
+    """
 
     def __init__(self, message: str = "cancelled", *details: Any) -> None:
         super().__init__(message)
@@ -168,15 +231,25 @@ class CancelledError(FailureError):
 
 
 class TerminatedError(FailureError):
-    """A child workflow was terminated."""
+    """A child workflow, or the run whose result was asked for, was terminated.
+
+    The cause of another error. What to do: see who did it, and why, with ``perdure history``.
+    """
 
 
 class ServerError(FailureError):
-    """The engine gave up."""
+    """The engine itself gave up on something, not the program.
+
+    The cause of another error. What to do: what its message says.
+    """
 
 
 class ActivityError(FailureError):
-    """An activity failed for good. ``cause`` says why, ``retry_state`` why there is no further attempt."""
+    """An activity failed for good. ``cause`` says why, ``retry_state`` why there is no further attempt.
+
+    Raised where the workflow awaits the activity. What to do: catch it and take another way, or undo what was done
+    (``workflow.saga``); uncaught, it fails the run.
+    """
 
     def __init__(
         self,
@@ -199,7 +272,10 @@ class ActivityError(FailureError):
 
 
 class ChildWorkflowError(FailureError):
-    """A child workflow did not complete. ``cause`` says why."""
+    """A child workflow did not complete. ``cause`` says why.
+
+    Raised where the parent awaits the child. What to do: as with an ``ActivityError``.
+    """
 
     def __init__(
         self,
@@ -218,7 +294,11 @@ class ChildWorkflowError(FailureError):
 
 
 class WorkflowFailedError(PerdureError):
-    """The run closed without a result. ``status`` says how, ``cause`` says why."""
+    """The run closed without a result. ``status`` says how, ``cause`` says why.
+
+    Raised by ``client.execute`` and ``run.result``. What to do: look at it with ``perdure show``; start the workflow again, or
+    go on from an earlier event with ``run.reset``.
+    """
 
     def __init__(self, message: str, status: RunStatus, workflow_id: str = "", run_id: str = "") -> None:
         super().__init__(message)
@@ -233,7 +313,10 @@ class WorkflowFailedError(PerdureError):
 
 
 class UpdateFailedError(PerdureError):
-    """The update was rejected by its validator, or its handler failed. ``cause`` says why."""
+    """The update was rejected by its validator, or its handler failed. ``cause`` says why.
+
+    What to do: correct the update. A rejected one has left no trace in the run.
+    """
 
     @property
     def cause(self) -> BaseException | None:
@@ -242,4 +325,7 @@ class UpdateFailedError(PerdureError):
 
 
 class QueryFailedError(PerdureError):
-    """The query's handler raised, or there is none."""
+    """The query's handler raised, or there is none.
+
+    What to do: check the query's name, or mend the handler. The run itself is not touched by it.
+    """

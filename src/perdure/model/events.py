@@ -12,6 +12,8 @@ Two kinds of record make up a history, and both change a run only through ``kern
 Records are stored as MessagePack arrays that begin with the type's number (facts begin at 101), so a number is never
 used again. ``time`` is in nanoseconds since 1970; ``..._ns`` attributes are durations, 0 meaning "no limit" unless
 said otherwise.
+
+Each record's docstring is its row in ``docs/events.md``.
 """
 
 from typing import Union
@@ -35,6 +37,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class WorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, tag=1):
+    """The run began, with these arguments and options."""
+
     workflow_id: str
     workflow_type: str
     task_queue: str
@@ -65,12 +69,16 @@ class WorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, t
 
 
 class WorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=2):
+    """The program returned a result."""
+
     result: Payloads = ()
     workflow_task_completed_event_id: int = 0
     new_execution_run_id: str = ""
 
 
 class WorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=3):
+    """The program failed the run; its retry policy may have started another."""
+
     failure: Failure
     retry_state: RetryState = RetryState.UNSPECIFIED
     workflow_task_completed_event_id: int = 0
@@ -78,11 +86,15 @@ class WorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, ta
 
 
 class WorkflowExecutionTimedOut(Record, frozen=True, array_like=True, gc=False, tag=4):
+    """The run, or the whole execution, took too long."""
+
     retry_state: RetryState = RetryState.UNSPECIFIED
     new_execution_run_id: str = ""
 
 
 class WorkflowExecutionContinuedAsNew(Record, frozen=True, array_like=True, gc=False, tag=28):
+    """A fresh run goes on in this one's place."""
+
     new_execution_run_id: str
     workflow_type: str
     task_queue: str
@@ -100,17 +112,23 @@ class WorkflowExecutionContinuedAsNew(Record, frozen=True, array_like=True, gc=F
 
 
 class WorkflowExecutionCanceled(Record, frozen=True, array_like=True, gc=False, tag=21):
+    """The program stopped, as it was asked to."""
+
     workflow_task_completed_event_id: int = 0
     details: Payloads = ()
 
 
 class WorkflowExecutionTerminated(Record, frozen=True, array_like=True, gc=False, tag=27):
+    """The run was closed from outside; its program was not asked."""
+
     reason: str = ""
     details: Payloads = ()
     identity: str = ""
 
 
 class WorkflowExecutionCancelRequested(Record, frozen=True, array_like=True, gc=False, tag=20):
+    """Somebody asked the program to stop."""
+
     cause: str = ""
     external_initiated_event_id: int = 0
     external_workflow_execution: RunAddress | None = None
@@ -119,6 +137,8 @@ class WorkflowExecutionCancelRequested(Record, frozen=True, array_like=True, gc=
 
 
 class WorkflowExecutionSignaled(Record, frozen=True, array_like=True, gc=False, tag=26):
+    """A signal arrived."""
+
     signal_name: str
     input: Payloads = ()
     identity: str = ""
@@ -128,12 +148,16 @@ class WorkflowExecutionSignaled(Record, frozen=True, array_like=True, gc=False, 
 
 
 class WorkflowExecutionPaused(Record, frozen=True, array_like=True, gc=False, tag=58):
+    """Nothing new starts until the run is resumed."""
+
     identity: str = ""
     reason: str = ""
     request_id: str = ""
 
 
 class WorkflowExecutionUnpaused(Record, frozen=True, array_like=True, gc=False, tag=59):
+    """The run goes on."""
+
     identity: str = ""
     reason: str = ""
     request_id: str = ""
@@ -143,12 +167,16 @@ class WorkflowExecutionUnpaused(Record, frozen=True, array_like=True, gc=False, 
 
 
 class WorkflowTaskScheduled(Record, frozen=True, array_like=True, gc=False, tag=5):
+    """There is something new for the program."""
+
     task_queue: str
     start_to_close_timeout_ns: int = 0
     attempt: int = 1
 
 
 class WorkflowTaskStarted(Record, frozen=True, array_like=True, gc=False, tag=6):
+    """A worker took the turn."""
+
     scheduled_event_id: int
     identity: str = ""
     suggest_continue_as_new: bool = False
@@ -156,7 +184,10 @@ class WorkflowTaskStarted(Record, frozen=True, array_like=True, gc=False, tag=6)
 
 
 class WorkflowTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=7):
-    """``build_id`` names the code that took the turn (Temporal's ``worker_version.build_id``)."""
+    """The program took its turn; what it asked for follows.
+
+    ``build_id`` names the code that took the turn (Temporal's ``worker_version.build_id``).
+    """
 
     scheduled_event_id: int
     started_event_id: int
@@ -165,13 +196,18 @@ class WorkflowTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=
 
 
 class WorkflowTaskTimedOut(Record, frozen=True, array_like=True, gc=False, tag=8):
+    """The worker that had the turn took too long."""
+
     scheduled_event_id: int
     started_event_id: int
     timeout_type: TimeoutType = TimeoutType.START_TO_CLOSE
 
 
 class WorkflowTaskFailed(Record, frozen=True, array_like=True, gc=False, tag=9):
-    """``cause`` is a name of Temporal's ``WorkflowTaskFailedCause`` without its prefix."""
+    """The program could not take its turn; it is tried again. Also marks where a reset or fork begins.
+
+    ``cause`` is a name of Temporal's ``WorkflowTaskFailedCause`` without its prefix.
+    """
 
     scheduled_event_id: int
     started_event_id: int
@@ -187,6 +223,8 @@ class WorkflowTaskFailed(Record, frozen=True, array_like=True, gc=False, tag=9):
 
 
 class ActivityTaskScheduled(Record, frozen=True, array_like=True, gc=False, tag=10):
+    """The program asked for an activity."""
+
     activity_id: str
     activity_type: str
     task_queue: str
@@ -201,7 +239,10 @@ class ActivityTaskScheduled(Record, frozen=True, array_like=True, gc=False, tag=
 
 
 class ActivityTaskStarted(Record, frozen=True, array_like=True, gc=False, tag=11):
-    """Written only once the last attempt ends, as in Temporal; ``ActivityAttemptStarted`` says so when it happens."""
+    """The last attempt of the activity had started.
+
+    Written only once that attempt ends, as in Temporal; ``ActivityAttemptStarted`` says so when it happens.
+    """
 
     scheduled_event_id: int
     identity: str = ""
@@ -210,6 +251,8 @@ class ActivityTaskStarted(Record, frozen=True, array_like=True, gc=False, tag=11
 
 
 class ActivityTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=12):
+    """The activity succeeded."""
+
     scheduled_event_id: int
     started_event_id: int
     result: Payloads = ()
@@ -217,6 +260,8 @@ class ActivityTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=
 
 
 class ActivityTaskFailed(Record, frozen=True, array_like=True, gc=False, tag=13):
+    """The activity failed for good."""
+
     scheduled_event_id: int
     started_event_id: int
     failure: Failure
@@ -225,6 +270,8 @@ class ActivityTaskFailed(Record, frozen=True, array_like=True, gc=False, tag=13)
 
 
 class ActivityTaskTimedOut(Record, frozen=True, array_like=True, gc=False, tag=14):
+    """The activity took too long, for good."""
+
     scheduled_event_id: int
     started_event_id: int
     failure: Failure
@@ -232,11 +279,15 @@ class ActivityTaskTimedOut(Record, frozen=True, array_like=True, gc=False, tag=1
 
 
 class ActivityTaskCancelRequested(Record, frozen=True, array_like=True, gc=False, tag=15):
+    """The program no longer wants the activity."""
+
     scheduled_event_id: int
     workflow_task_completed_event_id: int = 0
 
 
 class ActivityTaskCanceled(Record, frozen=True, array_like=True, gc=False, tag=16):
+    """The activity stopped because it was asked to."""
+
     scheduled_event_id: int
     started_event_id: int
     details: Payloads = ()
@@ -248,17 +299,23 @@ class ActivityTaskCanceled(Record, frozen=True, array_like=True, gc=False, tag=1
 
 
 class TimerStarted(Record, frozen=True, array_like=True, gc=False, tag=17):
+    """The program asked to be woken."""
+
     timer_id: str
     start_to_fire_timeout_ns: int
     workflow_task_completed_event_id: int = 0
 
 
 class TimerFired(Record, frozen=True, array_like=True, gc=False, tag=18):
+    """The time has come."""
+
     timer_id: str
     started_event_id: int
 
 
 class TimerCanceled(Record, frozen=True, array_like=True, gc=False, tag=19):
+    """The program no longer wants to be woken."""
+
     timer_id: str
     started_event_id: int
     workflow_task_completed_event_id: int = 0
@@ -268,18 +325,25 @@ class TimerCanceled(Record, frozen=True, array_like=True, gc=False, tag=19):
 
 
 class MarkerRecorded(Record, frozen=True, array_like=True, gc=False, tag=25):
+    """A note of the program, such as a patch."""
+
     marker_name: str
     details: dict[str, Payloads]
     workflow_task_completed_event_id: int = 0
 
 
 class UpsertWorkflowSearchAttributes(Record, frozen=True, array_like=True, gc=False, tag=40):
+    """The program changed its search attributes."""
+
     search_attributes: PayloadMap
     workflow_task_completed_event_id: int = 0
 
 
 class WorkflowPropertiesModified(Record, frozen=True, array_like=True, gc=False, tag=46):
-    """``upserted_memo``: a null payload removes the key."""
+    """The program changed its memo; progress is kept there too.
+
+    A null payload in ``upserted_memo`` removes the key.
+    """
 
     upserted_memo: PayloadMap
     workflow_task_completed_event_id: int = 0
@@ -289,6 +353,8 @@ class WorkflowPropertiesModified(Record, frozen=True, array_like=True, gc=False,
 
 
 class StartChildWorkflowExecutionInitiated(Record, frozen=True, array_like=True, gc=False, tag=29):
+    """The program asked for a child workflow."""
+
     workflow_id: str
     workflow_type: str
     task_queue: str
@@ -307,6 +373,8 @@ class StartChildWorkflowExecutionInitiated(Record, frozen=True, array_like=True,
 
 
 class StartChildWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=30):
+    """The child could not start."""
+
     workflow_id: str
     workflow_type: str
     cause: str
@@ -315,6 +383,8 @@ class StartChildWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc
 
 
 class ChildWorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, tag=31):
+    """The child started."""
+
     initiated_event_id: int
     workflow_id: str
     run_id: str
@@ -322,6 +392,8 @@ class ChildWorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=Fal
 
 
 class ChildWorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=32):
+    """The child completed."""
+
     initiated_event_id: int
     started_event_id: int
     workflow_id: str
@@ -331,6 +403,8 @@ class ChildWorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=F
 
 
 class ChildWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=33):
+    """The child failed."""
+
     initiated_event_id: int
     started_event_id: int
     workflow_id: str
@@ -341,6 +415,8 @@ class ChildWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=Fals
 
 
 class ChildWorkflowExecutionCanceled(Record, frozen=True, array_like=True, gc=False, tag=34):
+    """The child was cancelled."""
+
     initiated_event_id: int
     started_event_id: int
     workflow_id: str
@@ -350,6 +426,8 @@ class ChildWorkflowExecutionCanceled(Record, frozen=True, array_like=True, gc=Fa
 
 
 class ChildWorkflowExecutionTimedOut(Record, frozen=True, array_like=True, gc=False, tag=35):
+    """The child took too long."""
+
     initiated_event_id: int
     started_event_id: int
     workflow_id: str
@@ -359,6 +437,8 @@ class ChildWorkflowExecutionTimedOut(Record, frozen=True, array_like=True, gc=Fa
 
 
 class ChildWorkflowExecutionTerminated(Record, frozen=True, array_like=True, gc=False, tag=36):
+    """The child was terminated."""
+
     initiated_event_id: int
     started_event_id: int
     workflow_id: str
@@ -370,6 +450,8 @@ class ChildWorkflowExecutionTerminated(Record, frozen=True, array_like=True, gc=
 
 
 class SignalExternalWorkflowExecutionInitiated(Record, frozen=True, array_like=True, gc=False, tag=37):
+    """The program signals another run."""
+
     workflow_execution: RunAddress
     signal_name: str
     input: Payloads = ()
@@ -379,17 +461,23 @@ class SignalExternalWorkflowExecutionInitiated(Record, frozen=True, array_like=T
 
 
 class SignalExternalWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=38):
+    """The signal could not be delivered."""
+
     cause: str
     workflow_execution: RunAddress
     initiated_event_id: int
 
 
 class ExternalWorkflowExecutionSignaled(Record, frozen=True, array_like=True, gc=False, tag=39):
+    """The signal was delivered."""
+
     initiated_event_id: int
     workflow_execution: RunAddress
 
 
 class RequestCancelExternalWorkflowExecutionInitiated(Record, frozen=True, array_like=True, gc=False, tag=22):
+    """The program asks another run to stop."""
+
     workflow_execution: RunAddress
     child_workflow_only: bool = False
     reason: str = ""
@@ -397,12 +485,16 @@ class RequestCancelExternalWorkflowExecutionInitiated(Record, frozen=True, array
 
 
 class RequestCancelExternalWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=23):
+    """That could not be delivered."""
+
     cause: str
     workflow_execution: RunAddress
     initiated_event_id: int
 
 
 class ExternalWorkflowExecutionCancelRequested(Record, frozen=True, array_like=True, gc=False, tag=24):
+    """That was delivered."""
+
     initiated_event_id: int
     workflow_execution: RunAddress
 
@@ -411,7 +503,10 @@ class ExternalWorkflowExecutionCancelRequested(Record, frozen=True, array_like=T
 
 
 class WorkflowExecutionUpdateAccepted(Record, frozen=True, array_like=True, gc=False, tag=41):
-    """The request is kept whole, since a replay delivers the update from here."""
+    """The program accepted an update.
+
+    The request is kept whole, since a replay delivers the update from here.
+    """
 
     protocol_instance_id: str
     update_name: str
@@ -422,7 +517,7 @@ class WorkflowExecutionUpdateAccepted(Record, frozen=True, array_like=True, gc=F
 
 
 class WorkflowExecutionUpdateCompleted(Record, frozen=True, array_like=True, gc=False, tag=43):
-    """Either ``result`` or ``failure`` is the outcome."""
+    """The update's handler ended; either ``result`` or ``failure`` is the outcome."""
 
     update_id: str
     accepted_event_id: int
@@ -451,6 +546,8 @@ class ActivityAttemptFailed(Record, frozen=True, array_like=True, gc=False, tag=
 
 
 class ActivityHeartbeatRecorded(Record, frozen=True, array_like=True, gc=False, tag=103):
+    """The activity said how far it has come."""
+
     scheduled_event_id: int
     details: Payloads = ()
 

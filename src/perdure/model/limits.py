@@ -4,28 +4,34 @@ import msgspec
 
 
 class Limits(msgspec.Struct, frozen=True, gc=False):
-    """All settings are counts or bytes; 0 means no limit.
-
-    ``payload_bytes``: one value. ``request_bytes``: all values of one request.
-    ``blob_threshold_bytes``: larger values are kept apart, content-addressed. ``suggest_history_events``: a
-    program is told to continue as new from there on. ``history_events``: a run that gets longer is terminated.
-    ``pending_...``: at once in one run; beyond it the turn that asks for more fails, and tells why.
-    ``id_length``: characters of workflow ids, activity ids, names of types, queues, signals.
-    """
+    """How much there may be of everything: counts or bytes; 0 means no limit."""
 
     payload_bytes: int = 64 * 1024 * 1024
+    """One value."""
     request_bytes: int = 128 * 1024 * 1024
+    """All values of one request."""
     blob_threshold_bytes: int = 64 * 1024
+    """Values larger than this are kept apart from the history, content-addressed."""
     suggest_history_events: int = 10_000
+    """From this length on, a program is told to continue as new: `workflow.info().continue_as_new_suggested`."""
     history_events: int = 0
+    """A longer run is terminated."""
     pending_activities: int = 50_000
+    """Of one run at once. A turn that asks for more fails, and says so; so for all that may be pending."""
     pending_timers: int = 50_000
+    """Of one run at once."""
     pending_children: int = 50_000
+    """Of one run at once."""
     pending_signals: int = 10_000
+    """Signals to other runs under way, of one run."""
     pending_updates: int = 1_000
+    """Updates that have not completed, of one run."""
     buffered_events: int = 100_000
+    """Events that wait for a turn to end, of one run."""
     id_length: int = 1_000
+    """Characters of a workflow id, an activity id, or the name of a type, queue or signal."""
     page_size: int = 1_000
+    """Of histories and lists, for one request."""
 
 
 DEFAULT_LIMITS = Limits()

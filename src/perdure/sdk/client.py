@@ -167,8 +167,8 @@ class Client:
         """Start a workflow and wait for its result: ``start``, then ``Run.result``, in one request.
 
         Raises:
+            AlreadyExistsError: ``id_reuse`` or ``id_conflict`` does not allow the start.
             WorkflowFailedError: it ended in another way. ``status`` says how, ``__cause__`` says why.
-            And as ``start``.
         """
         target = self._target(workflow)
         options = with_own_options(workflow, options)
@@ -223,7 +223,7 @@ class Client:
             A handle: ``result`` waits for the update's answer, ``run`` is the run.
 
         Raises:
-            As ``start``.
+            AlreadyExistsError: ``id_reuse`` or ``id_conflict`` does not allow the start.
         """
         if update.kind not in ("update", "message"):
             raise InvalidArgumentError(f"{update!r} cannot be sent as an update; use start(..., start_signal=...)")

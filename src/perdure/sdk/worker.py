@@ -40,6 +40,7 @@ LINGERING_SECONDS = 10.0
 
 DEFAULT_MAX_ASYNC = 1000
 DEFAULT_MAX_THREADS = 64
+DEFAULT_DEADLOCK_TIMEOUT = 2.0
 
 
 class LocalWorker:
@@ -70,7 +71,7 @@ class LocalWorker:
         max_async: int = DEFAULT_MAX_ASYNC,
         max_threads: int = DEFAULT_MAX_THREADS,
         max_processes: int | None = None,
-        deadlock_timeout: Duration | None = 2.0,
+        deadlock_timeout: Duration | None = DEFAULT_DEADLOCK_TIMEOUT,
         mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
     ) -> None:
         self._apps = tuple(apps)

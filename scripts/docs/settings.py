@@ -1,0 +1,46 @@
+"""The tables of settings: the strings below the fields of a struct, with each field's default."""
+
+import ast
+import inspect
+import textwrap
+
+import msgspec
+
+_KIB = 1024
+
+
+def descriptions(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """What the string below each field says, in one line; fields without one are left out."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(struct))).body
+    assert isinstance(definition, ast.ClassDef)
+    found = {}
+    for field, below in zip(definition.body, definition.body[1:], strict=False):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = " ".join(inspect.cleandoc(text).split())
+            case _:
+                pass
+    return found
+
+
+def table(struct: type[msgspec.Struct]) -> str:
+    """A row for each field."""
+    meanings = descriptions(struct)
+    defaults = struct()
+    rows = ["| setting | meaning | default |", "| --- | --- | --- |"]
+    for name in struct.__struct_fields__:
+        rows.append(f"| `{name}` | {meanings.get(name, '')} | {_shown(name, getattr(defaults, name))} |")
+    return "\n".join(rows)
+
+
+def _shown(name: str, value: object) -> str:
+    """A default as people write it."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return f"`{value.__class__.__name__}()`" if isinstance(value, msgspec.Struct) else f"`{value!r}`"
+    if not value:
+        return "none"
+    if name.endswith("_ns"):
+        return f"{value / 1e9:,g} s"
+    if name.endswith("_bytes"):
+        return f"{value // _KIB**2:,} MiB" if value >= _KIB**2 else f"{value // _KIB:,} KiB"
+    return f"{value:,}"
