@@ -56,6 +56,7 @@ from perdure.model.limits import Limits
 from perdure.model.options import RunStatus
 from perdure.sdk import activity, workflow
 from perdure.sdk.app import App
+from perdure.sdk.breaker import Breaker
 from perdure.sdk.client import Client
 from perdure.sdk.codec import Codec
 from perdure.sdk.converter import Converter
@@ -71,6 +72,7 @@ __all__ = [
     "AlreadyExistsError",
     "App",
     "ApplicationError",
+    "Breaker",
     "CancelledError",
     "ChildWorkflowError",
     "Client",

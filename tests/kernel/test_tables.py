@@ -20,7 +20,7 @@ from perdure.kernel.commit import Message
 from perdure.kernel.transition import HANDLERS
 from perdure.model import commands as c
 from perdure.model import events as e
-from perdure.model import failures, ids, options, payloads
+from perdure.model import failures, ids, options, payloads, task_queues
 from perdure.model import requests as r
 
 EVENTS = typing.get_args(e.Event)
@@ -235,6 +235,9 @@ STORED = (
     failures.Failure,
     payloads.Payload,
     options.RetryPolicy,
+    task_queues.Priority,
+    task_queues.BreakerPolicy,
+    task_queues.Placement,
     ids.RunAddress,
     ids.ParentLink,
     Message,

@@ -85,7 +85,10 @@ class Pipeline:
                 if task is None:
                     done_refs.append(ref)
                 else:
-                    tasks.append(TaskRow(key, ref, task.task_queue, task.type, task.started, task.due))
+                    row = TaskRow(key, ref, task.task_queue, task.type, task.started, task.due)
+                    if task.placement is not None:
+                        row = msgspec.structs.replace(row, placement=encoding.encode_value(task.placement))
+                    tasks.append(row)
             write.tasks = tasks
             write.tasks_done = done_refs
         if commit.timers:

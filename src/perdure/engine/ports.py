@@ -12,6 +12,7 @@ import msgspec
 from perdure.model.errors import StoreError
 from perdure.model.options import RunStatus
 from perdure.model.service import Namespace
+from perdure.model.task_queues import TaskQueue
 
 
 class RunRow(msgspec.Struct, gc=False):
@@ -40,7 +41,7 @@ class TaskRow(msgspec.Struct, frozen=True, gc=False):
     """Work that a run waits for a worker to do. ``ref`` is the activity's scheduled event id, 0 for a workflow task.
 
     ``started`` says that a worker has it. ``due`` (ns since 1970, 0 for never) is when something must happen to it:
-    its next attempt, or a timeout.
+    its next attempt, or a timeout. ``placement`` is MessagePack, empty for none.
     """
 
     key: int
@@ -49,6 +50,7 @@ class TaskRow(msgspec.Struct, frozen=True, gc=False):
     type: str
     started: bool
     due: int
+    placement: bytes = b""
 
 
 class TimerRow(msgspec.Struct, frozen=True, gc=False, order=True):
@@ -200,6 +202,14 @@ class Store(Protocol):
 
     async def set_namespace(self, namespace: Namespace) -> None:
         """Create or replace one."""
+        ...
+
+    async def task_queues(self) -> Sequence[TaskQueue]:
+        """What is set about task queues, by namespace and name."""
+        ...
+
+    async def set_task_queue(self, task_queue: TaskQueue) -> None:
+        """Create or replace one's settings."""
         ...
 
 

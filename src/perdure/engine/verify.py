@@ -26,6 +26,7 @@ from perdure.model import events as e
 from perdure.model.errors import StoreCorruptError
 from perdure.model.ids import ParentLink
 from perdure.model.payloads import PayloadMap
+from perdure.model.task_queues import Placement
 
 
 class Holding(msgspec.Struct, gc=False):
@@ -279,6 +280,7 @@ def _check_row(row: RunRow, run: Run, report: _Report) -> None:
 
 _decode_map = msgspec.msgpack.Decoder(PayloadMap).decode
 _decode_parent = msgspec.msgpack.Decoder(ParentLink).decode
+_decode_placement = msgspec.msgpack.Decoder(Placement).decode
 
 
 def _decoded(data: bytes, decode: Callable[[bytes], Any], empty: Any) -> Any:
@@ -306,7 +308,14 @@ def _check_tasks(rows: Sequence[TaskRow], run: Run, report: _Report) -> None:
 
 
 def _task(task: TaskRow | Task) -> dict[str, Any]:
-    return {"task_queue": task.task_queue, "type": task.type, "started": task.started, "due": task.due}
+    shown = {"task_queue": task.task_queue, "type": task.type, "started": task.started, "due": task.due}
+    placement = task.placement
+    if isinstance(placement, bytes):
+        placement = _decoded(placement, _decode_placement, None)
+    # Files of before there were placements hold tasks without; then only the namespace can be missing.
+    if isinstance(placement, str) or (placement and (placement.priority or placement.limit_key)):
+        shown["placement"] = placement
+    return shown
 
 
 def _may_be_early(row: TaskRow, task: Task, run: Run) -> bool:

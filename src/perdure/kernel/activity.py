@@ -52,6 +52,9 @@ def schedule(commit: Commit, command: ScheduleActivityTask, task_completed_id: i
             command.retry_policy,
             task_completed_id,
             command.header,
+            command.priority,
+            command.limit_key,
+            command.breaker,
         )
     )
     commit.add_task(ref)

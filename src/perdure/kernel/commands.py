@@ -5,6 +5,7 @@ own failure.
 """
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from perdure.model import events as e
 from perdure.model.failures import Failure
 from perdure.model.limits import Limits
 from perdure.model.options import Initiator
+from perdure.model.task_queues import LOWEST_PRIORITY
 
 Problem = tuple[str, Failure]
 """The cause, a name of Temporal's ``WorkflowTaskFailedCause`` without its prefix, and what to tell people."""
@@ -76,6 +78,10 @@ class _Check(msgspec.Struct, gc=False):
                 "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES",
                 f"An activity's id or type is longer than {limits.id_length} characters.",
             )
+        if (command.priority is not None or command.breaker is not None or command.limit_key) and (
+            wrong := _wrong_placement(command, limits)
+        ):
+            return "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES", wrong
         self.activity_ids.add(name)
         if limits.pending_activities and len(self.run.activities) + len(self.activity_ids) > limits.pending_activities:
             return "PENDING_ACTIVITIES_LIMIT_EXCEEDED", (
@@ -182,6 +188,24 @@ class _Check(msgspec.Struct, gc=False):
             return UNHANDLED_COMMAND, "Something new came while the turn was taken, so the run can't close yet."
         self.closing = command.__class__.__name__
         return None
+
+
+def _wrong_placement(command: c.ScheduleActivityTask, limits: Limits) -> str:
+    """What is wrong with how an activity is to be queued; empty if nothing is."""
+    priority, breaker, keys = command.priority, command.breaker, [command.limit_key]
+    if priority is not None:
+        if not 0 <= priority.priority_key <= LOWEST_PRIORITY:
+            return (
+                f"The priority key {priority.priority_key} is not one of 1 to {LOWEST_PRIORITY}, or 0 for the default."
+            )
+        if not (isfinite(priority.fairness_weight) and priority.fairness_weight >= 0):
+            return f"The fairness weight {priority.fairness_weight} must be above zero, or 0 for the default."
+        keys.append(priority.fairness_key)
+    if any(len(key) > limits.id_length for key in keys):
+        return f"A fairness key or limit key is longer than {limits.id_length} characters."
+    if breaker is not None and min(breaker.failures, breaker.window_ns, breaker.cool_down_ns) <= 0:
+        return "A breaker's failures, window and cool-down must be above zero."
+    return ""
 
 
 _CHECKS: dict[type, Callable[[_Check, Any], tuple[str, str] | None]] = {

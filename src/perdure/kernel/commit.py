@@ -19,9 +19,11 @@ from perdure.model.events import AnyRecord, Event, EventBuffered
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.limits import DEFAULT_LIMITS, Limits
+from perdure.model.options import DEFAULT_NAMESPACE
 from perdure.model.payloads import Payloads
 from perdure.model.requests import Request, StartWorkflow
 from perdure.model.service import UpdateStage
+from perdure.model.task_queues import Placement
 
 
 class Reason(IntEnum):
@@ -47,7 +49,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     """Work for a worker: an activity (``ref`` is its scheduled event id) or the run's next turn (``ref`` 0).
 
     ``due`` (ns since 1970, 0 for never) is when something must happen to it; it may be earlier than necessary, never
-    later.
+    later. ``placement`` is where an activity stands in its task queue, None for where all stand by default.
     """
 
     ref: int
@@ -55,6 +57,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     type: str
     started: bool
     due: int
+    placement: Placement | None = None
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -109,11 +112,18 @@ def activity_due(activity: Activity) -> int:
     return soonest
 
 
-def task_of(activity: Activity) -> Task:
+def task_of(namespace: str, activity: Activity) -> Task:
     """The activity as a task for workers."""
     scheduled = activity.scheduled
     return Task(
-        scheduled.id, scheduled.task_queue, scheduled.activity_type, activity.started_time > 0, activity_due(activity)
+        scheduled.id,
+        scheduled.task_queue,
+        scheduled.activity_type,
+        activity.started_time > 0,
+        activity_due(activity),
+        None
+        if scheduled.priority is None and not scheduled.limit_key and namespace == DEFAULT_NAMESPACE
+        else Placement(namespace, scheduled.priority, scheduled.limit_key),
     )
 
 
@@ -168,7 +178,7 @@ class Commit(msgspec.Struct, eq=False, gc=False):
             for ref, is_fresh in self._tasks.items():
                 activity = activities.get(ref)
                 if activity is not None:
-                    self.tasks[ref] = task_of(activity)
+                    self.tasks[ref] = task_of(run.namespace, activity)
                 elif not is_fresh:
                     self.tasks[ref] = None
         turn = run.workflow_task

@@ -12,7 +12,7 @@ from perdure.kernel.run import WORKFLOW_TASK, WORKFLOW_TASK_REF, Run
 def tasks(run: Run) -> dict[int, Task]:
     """The run's tasks by ref. A stored task's ``due`` may be earlier than here, because heartbeats do not rewrite
     it."""
-    found = {ref: task_of(activity) for ref, activity in run.activities.items()}
+    found = {ref: task_of(run.namespace, activity) for ref, activity in run.activities.items()}
     task = run.workflow_task
     if task is not None:
         started = run.started

@@ -8,6 +8,7 @@ from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
 from perdure.model.payloads import PayloadMap, Payloads
+from perdure.model.task_queues import BreakerPolicy, Priority
 
 
 class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -27,6 +28,9 @@ class ScheduleActivityTask(Command, frozen=True, array_like=True, gc=False, tag=
     heartbeat_timeout_ns: int = 0
     retry_policy: RetryPolicy = RetryPolicy()
     header: PayloadMap | None = None
+    priority: Priority | None = None
+    limit_key: str = ""
+    breaker: BreakerPolicy | None = None
 
 
 class RequestCancelActivityTask(Command, frozen=True, array_like=True, gc=False, tag=2):

@@ -24,6 +24,7 @@ from perdure.model.failures import Failure, RetryState, TimeoutType
 from perdure.model.ids import ParentLink, RunAddress
 from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
 from perdure.model.payloads import PayloadMap, Payloads
+from perdure.model.task_queues import BreakerPolicy, Priority
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -236,6 +237,9 @@ class ActivityTaskScheduled(Record, frozen=True, array_like=True, gc=False, tag=
     retry_policy: RetryPolicy = RetryPolicy()
     workflow_task_completed_event_id: int = 0
     header: PayloadMap | None = None
+    priority: Priority | None = None
+    limit_key: str = ""
+    breaker: BreakerPolicy | None = None
 
 
 class ActivityTaskStarted(Record, frozen=True, array_like=True, gc=False, tag=11):

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.options import DEFAULT_TASK_QUEUE
+from perdure.sdk.breaker import Breaker
 from perdure.sdk.build_id import digest_of
 from perdure.sdk.callables import Activity, Workflow, activity_options, time_limit
 from perdure.sdk.choices import CancellationWord
@@ -117,6 +118,11 @@ class App:
         retry: Retry | None = None,
         task_queue: str | None = None,
         cancellation: CancellationWord = "try",
+        priority: int | None = None,
+        fairness_key: str | None = None,
+        fairness_weight: float | None = None,
+        limit_key: str = "",
+        breaker: Breaker | None = None,
     ) -> ActivityDecorator: ...
     def activity(
         self,
@@ -131,6 +137,11 @@ class App:
         retry: Retry | None = None,
         task_queue: str | None = None,
         cancellation: CancellationWord = "try",
+        priority: int | None = None,
+        fairness_key: str | None = None,
+        fairness_weight: float | None = None,
+        limit_key: str = "",
+        breaker: Breaker | None = None,
     ) -> Any:
         """Declare an activity: a function with effects, called by workflows, tried again when it fails.
 
@@ -149,6 +160,11 @@ class App:
             task_queue: where its workers are; None for the queue of the workflow that calls.
             cancellation: what the workflow does when its wait is cancelled: "try" asks the activity to stop and goes
                 on (the default), "wait" asks and waits until it has stopped, "abandon" lets it run.
+            priority: who goes first where more wait on the task queue than can run: 1 (first) to 5 (last); 3 without.
+            fairness_key: for example a customer. Among equals, those who wait get equal shares by this key.
+            fairness_weight: makes the key's share larger or smaller; 1 without.
+            limit_key: what the task queue's limits by key count, for example a customer or a host.
+            breaker: leaves a service alone for a while that keeps failing; None for never.
 
         Raises:
             InvalidArgumentError: a value makes no sense, or the name is taken.
@@ -162,6 +178,11 @@ class App:
             retry=retry,
             task_queue=task_queue,
             cancellation=cancellation,
+            priority=priority,
+            fairness_key=fairness_key,
+            fairness_weight=fairness_weight,
+            limit_key=limit_key,
+            breaker=breaker,
         )
 
         def declare(fn: Callable[..., Any]) -> Activity[..., Any]:

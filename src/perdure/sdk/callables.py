@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.sdk import workflow as _workflow
+from perdure.sdk.breaker import Breaker
 from perdure.sdk.choices import (
     CANCELLATION,
     ID_REUSE,
@@ -21,6 +22,7 @@ from perdure.sdk.choices import (
 )
 from perdure.sdk.definitions import ActivityDefinition, ActivityOptions, ChildOptions, WorkflowDefinition
 from perdure.sdk.durations import Duration, to_ns_or_zero
+from perdure.sdk.priorities import changed_priority, checked_key
 from perdure.sdk.retry import Retry
 
 if TYPE_CHECKING:
@@ -83,6 +85,11 @@ class Activity(Generic[P, R]):
         retry: Retry = UNSET,
         task_queue: str | None = UNSET,
         cancellation: CancellationWord = UNSET,
+        priority: int = UNSET,
+        fairness_key: str = UNSET,
+        fairness_weight: float = UNSET,
+        limit_key: str = UNSET,
+        breaker: Breaker | None = UNSET,
     ) -> "Activity[P, R]":
         """The same activity with other options, as in ``App.activity``; those left out stay as they are."""
         changed = activity_options(
@@ -94,6 +101,11 @@ class Activity(Generic[P, R]):
             retry=retry,
             task_queue=task_queue,
             cancellation=cancellation,
+            priority=priority,
+            fairness_key=fairness_key,
+            fairness_weight=fairness_weight,
+            limit_key=limit_key,
+            breaker=breaker,
         )
         if changed.task_queue is not None:
             self.app.note_task_queue(changed.task_queue)
@@ -225,6 +237,11 @@ def activity_options(
     retry: Retry | None = UNSET,
     task_queue: str | None = UNSET,
     cancellation: CancellationWord = UNSET,
+    priority: int | None = UNSET,
+    fairness_key: str | None = UNSET,
+    fairness_weight: float | None = UNSET,
+    limit_key: str = UNSET,
+    breaker: Breaker | None = UNSET,
 ) -> ActivityOptions:
     """Options with some of them changed. Raises ``InvalidArgumentError`` for values that make no sense."""
     changes: dict[str, Any] = {}
@@ -242,6 +259,18 @@ def activity_options(
         changes["task_queue"] = task_queue
     if cancellation is not UNSET:
         changes["cancellation"] = choose("cancellation", CANCELLATION, cancellation)
+    changes["priority"] = changed_priority(
+        options.priority,
+        key=None if priority is UNSET else priority,
+        fairness_key=None if fairness_key is UNSET else fairness_key,
+        weight=None if fairness_weight is UNSET else fairness_weight,
+    )
+    if limit_key is not UNSET:
+        changes["limit_key"] = checked_key("limit_key", limit_key)
+    if breaker is not UNSET:
+        if breaker is not None and not isinstance(breaker, Breaker):
+            raise InvalidArgumentError(f"breaker={breaker!r} must be a perdure.Breaker, or None for none")
+        changes["breaker"] = None if breaker is None else breaker.policy
     return replace(options, **changes)
 
 

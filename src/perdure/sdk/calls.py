@@ -49,6 +49,10 @@ async def run_activity(run: Run, definition: ActivityDefinition, options: Activi
         options.start_to_close_ns,
         options.heartbeat_ns,
         options.retry_policy,
+        None,
+        options.priority,
+        options.limit_key,
+        options.breaker,
     )
     run.add(command, pending)
     try:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.options import CancellationType, IdReuse, ParentClose, RetryPolicy
+from perdure.model.task_queues import BreakerPolicy, Priority
 from perdure.sdk.handlers import HandlerDefinition, QueryHandler, SignalHandler, UpdateHandler
 from perdure.sdk.signatures import Signature
 
@@ -33,6 +34,9 @@ class ActivityOptions:
     heartbeat_ns: int = 0
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     cancellation: CancellationType = CancellationType.TRY_CANCEL
+    priority: Priority | None = None
+    limit_key: str = ""
+    breaker: BreakerPolicy | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ WALKS = {
     "read_filter",
     "read_unindexed",
     "list_namespaces",
+    "list_task_queues",
     "list_runs",
     "check_file",
     "count_runs",

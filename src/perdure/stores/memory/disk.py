@@ -12,6 +12,7 @@ from perdure.engine.ports import RunRow, TaskRow, TimerRow, Write
 from perdure.model.errors import StoreConflictError
 from perdure.model.options import DEFAULT_NAMESPACE
 from perdure.model.service import Namespace
+from perdure.model.task_queues import TaskQueue
 
 T = TypeVar("T")
 
@@ -34,6 +35,7 @@ class Disk:
         self.blob_holders: dict[bytes, set[int]] = {}
         self.blobs_held: dict[int, set[bytes]] = {}
         self.namespaces: dict[str, Namespace] = {DEFAULT_NAMESPACE: Namespace(DEFAULT_NAMESPACE)}
+        self.task_queues: dict[tuple[str, str], TaskQueue] = {}
 
     def crash(self) -> None:
         """Take the disk from its owner without asking, as when its process dies: from here on its writes fail."""

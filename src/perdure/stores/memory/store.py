@@ -9,6 +9,7 @@ from perdure.engine.ports import Done, MessageRow, Opened, RunRow, StoredRun, Ta
 from perdure.model.errors import StoreConflictError, StoreError, StoreLockedError
 from perdure.model.options import RunStatus
 from perdure.model.service import Namespace
+from perdure.model.task_queues import TaskQueue
 from perdure.stores.memory.disk import Disk
 
 
@@ -122,6 +123,13 @@ class MemoryStore:
     async def set_namespace(self, namespace: Namespace) -> None:
         self._check_owner()
         self._disk.namespaces[namespace.name] = namespace
+
+    async def task_queues(self) -> Sequence[TaskQueue]:
+        return [task_queue for _, task_queue in sorted(self._disk.task_queues.items())]
+
+    async def set_task_queue(self, task_queue: TaskQueue) -> None:
+        self._check_owner()
+        self._disk.task_queues[task_queue.namespace, task_queue.name] = task_queue
 
     def _stored(self, key: int) -> StoredRun | None:
         row = self._disk.runs.get(key)

@@ -31,7 +31,7 @@ INSERT INTO history (id, records) SELECT * FROM :rows;
 -- costs a tenth of the insert, and a trigger that does the same costs more than half of it.
 SELECT count(*) FROM history WHERE id IN :rows;
 
--- rows: put_tasks, 6
+-- rows: put_tasks, 7
 INSERT OR REPLACE INTO tasks SELECT * FROM :rows;
 
 -- rows: drop_tasks, 2
@@ -139,6 +139,12 @@ SELECT name, retention_ns, description FROM namespaces ORDER BY name;
 
 -- name: put_namespace
 INSERT OR REPLACE INTO namespaces VALUES (?, ?, ?);
+
+-- name: list_task_queues
+SELECT settings FROM task_queues ORDER BY namespace, name;
+
+-- name: put_task_queue
+INSERT OR REPLACE INTO task_queues VALUES (?, ?, ?);
 
 -- name: keep_last_key
 -- Deleting the newest runs must not free their keys.

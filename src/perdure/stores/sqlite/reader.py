@@ -16,6 +16,7 @@ from perdure.engine.verify import Holding
 from perdure.model.errors import StoreCorruptError, StoreError
 from perdure.model.options import RunStatus
 from perdure.model.service import Namespace
+from perdure.model.task_queues import TaskQueue
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.connections import connect_reader
 from perdure.stores.sqlite.faults import translated
@@ -120,6 +121,10 @@ class SqliteReader:
     def namespaces(self) -> list[Namespace]:
         """All of them, by name."""
         return self._read(rows.list_namespaces)
+
+    def task_queues(self) -> list[TaskQueue]:
+        """What is set about task queues, by namespace and name."""
+        return self._read(rows.list_task_queues)
 
     def run_count(self) -> int:
         """How many runs there are."""

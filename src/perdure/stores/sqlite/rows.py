@@ -5,10 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
+
 from perdure.engine.ports import MessageRow, RunRow, StoredRun, TaskRow, TimerRow
 from perdure.model.errors import StoreCorruptError
 from perdure.model.options import RunStatus
 from perdure.model.service import Namespace
+from perdure.model.task_queues import TaskQueue
 from perdure.stores.sqlite.queries import query
 from perdure.stores.sqlite.workflow_ids import WorkflowIds, workflow_hash
 
@@ -19,6 +22,8 @@ MAX_KEY = (1 << (63 - NUMBER_BITS)) - 1
 
 # So many runs of one workflow id may be looked at while the engine waits, at some microseconds each.
 _FEW = 16
+
+_decode_task_queue = msgspec.msgpack.Decoder(TaskQueue).decode
 
 _STATUSES = {int(status): status for status in RunStatus}
 
@@ -36,8 +41,8 @@ def run_row(row: tuple[Any, ...]) -> RunRow:
 
 def task_row(row: tuple[Any, ...]) -> TaskRow:
     """A row of ``SELECT * FROM tasks``."""
-    key, ref, task_queue, type, started, due = row
-    return TaskRow(key, ref, task_queue, type, bool(started), due)
+    key, ref, task_queue, type, started, due, placement = row
+    return TaskRow(key, ref, task_queue, type, bool(started), due, placement or b"")
 
 
 @contextmanager
@@ -168,6 +173,16 @@ def list_closed(connection: sqlite3.Connection, namespace: str, close_time: int,
                 if 0 < closed < close_time:
                     keys.append(key)
     return keys
+
+
+def list_task_queues(connection: sqlite3.Connection) -> list[TaskQueue]:
+    """The settings of task queues, by namespace and name."""
+    try:
+        return [_decode_task_queue(settings) for (settings,) in connection.execute(query("list_task_queues"))]
+    except msgspec.DecodeError as error:
+        raise StoreCorruptError(
+            f"The settings of a task queue can't be read: {error}. Restore the store from a backup."
+        ) from error
 
 
 def list_namespaces(connection: sqlite3.Connection) -> list[Namespace]:

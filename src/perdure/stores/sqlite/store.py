@@ -18,6 +18,7 @@ from perdure.engine.ports import Done, MessageRow, Opened, RunRow, StoredRun, Ta
 from perdure.model.errors import StoreError
 from perdure.model.options import RunStatus
 from perdure.model.service import Namespace
+from perdure.model.task_queues import TaskQueue
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.connections import connect_reader
 from perdure.stores.sqlite.faults import translated
@@ -128,6 +129,15 @@ class SqliteStore:
         return await self._later(rows.list_namespaces)
 
     async def set_namespace(self, namespace: Namespace) -> None:
+        await self._written(partial(self._writer.put_namespace, namespace))
+
+    async def task_queues(self) -> Sequence[TaskQueue]:
+        return await self._later(rows.list_task_queues)
+
+    async def set_task_queue(self, task_queue: TaskQueue) -> None:
+        await self._written(partial(self._writer.put_task_queue, task_queue))
+
+    async def _written(self, put: Callable[[Done], None]) -> None:
         if self._reader is None:
             raise self._not_open()
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -140,7 +150,7 @@ class SqliteStore:
             else:
                 written.set_exception(error)
 
-        self._writer.put_namespace(namespace, done)
+        put(done)
         await written
 
     def _now(

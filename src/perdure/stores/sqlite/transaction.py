@@ -168,7 +168,8 @@ def _put_tasks(connection: sqlite3.Connection, tasks: dict[tuple[int, int], Task
         if task is None:
             done += place
         else:
-            new += (task.key, task.ref, task.task_queue, task.type, task.started + 0, task.due)
+            placement = _plain(task.placement)
+            new += (task.key, task.ref, task.task_queue, task.type, task.started + 0, task.due, placement)
     execute_rows(connection, "drop_tasks", done)
     execute_rows(connection, "put_tasks", new)
 

@@ -16,6 +16,7 @@ import msgspec
 from perdure.engine.ports import Done, Opened, RunRow, Write
 from perdure.model.errors import StoreConflictError, StoreError
 from perdure.model.service import Namespace
+from perdure.model.task_queues import TaskQueue
 from perdure.stores.sqlite import faults
 from perdure.stores.sqlite.connections import connect_writer
 from perdure.stores.sqlite.lock import FileLock
@@ -41,12 +42,15 @@ class _Delete(msgspec.Struct, frozen=True):
     done: Done
 
 
-class _PutNamespace(msgspec.Struct, frozen=True):
-    namespace: Namespace
+class _Put(msgspec.Struct, frozen=True):
+    """A row of a small table, by the query that creates or replaces it."""
+
+    query: str
+    values: tuple[str | int | bytes, ...]
     done: Done
 
 
-_Job = _Batch | _Delete | _PutNamespace
+_Job = _Batch | _Delete | _Put
 _Reports = list[tuple[Done, StoreError | None]]
 
 
@@ -88,7 +92,13 @@ class Writer:
 
     def put_namespace(self, namespace: Namespace, done: Done) -> None:
         """Queue a namespace's creation or replacement."""
-        self._queue.put(_PutNamespace(namespace, done))
+        values = (namespace.name, namespace.retention_ns, namespace.description)
+        self._queue.put(_Put("put_namespace", values, done))
+
+    def put_task_queue(self, task_queue: TaskQueue, done: Done) -> None:
+        """Queue the creation or replacement of a task queue's settings."""
+        values = (task_queue.namespace, task_queue.name, msgspec.msgpack.encode(task_queue))
+        self._queue.put(_Put("put_task_queue", values, done))
 
     # On the writer's thread from here on
 
@@ -170,8 +180,8 @@ class Writer:
                 batches = []
             if isinstance(job, _Delete):
                 self._delete(job, reports)
-            elif isinstance(job, _PutNamespace):
-                reports.append((job.done, self._put_namespace(job.namespace)))
+            elif isinstance(job, _Put):
+                reports.append((job.done, self._put(job)))
         if batches:
             self._write(batches, reports)
         if reports:
@@ -229,9 +239,8 @@ class Writer:
         else:
             reports.append((job.done, error))
 
-    def _put_namespace(self, namespace: Namespace) -> StoreError | None:
-        values = (namespace.name, namespace.retention_ns, namespace.description)
-        return self._transact(lambda connection: connection.execute(query("put_namespace"), values))
+    def _put(self, job: _Put) -> StoreError | None:
+        return self._transact(lambda connection: connection.execute(query(job.query), job.values))
 
     def _move_all(self) -> None:
         """Spare the next opening the reading of many workflow ids."""
