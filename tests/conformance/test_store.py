@@ -25,6 +25,7 @@ from perdure.engine.ports import MessageRow, Store, StoredRun, TimerRow, Write
 from perdure.model.errors import StoreConflictError, StoreError, StoreLockedError
 from perdure.model.options import RunStatus
 from perdure.model.service import Namespace
+from perdure.model.task_queues import TaskQueue
 
 FOREVER = 1 << 62
 
@@ -277,6 +278,8 @@ async def test_an_owner_that_lost_the_store_can_not_write(room: Room, store: Sto
     assert isinstance(await outcome, StoreConflictError)
     with pytest.raises(StoreConflictError):
         await store.set_namespace(Namespace("billing"))
+    with pytest.raises(StoreConflictError):
+        await store.set_task_queue(TaskQueue("default", "zoo", concurrency=3))
     await store.close()
 
     heir = room.store()
@@ -284,6 +287,7 @@ async def test_an_owner_that_lost_the_store_can_not_write(room: Room, store: Sto
     assert await commits(heir, 1) == [b"start-1"]
     assert await list_keys(heir) == [1]
     assert await heir.namespaces() == [Namespace("default")]
+    assert await heir.task_queues() == []
     await heir.close()
 
 
@@ -586,3 +590,32 @@ async def test_namespaces_are_created_and_replaced(store: Store):
     await store.set_namespace(Namespace("default", 7))
     await store.set_namespace(Namespace("zoo", 2))
     assert await store.namespaces() == [Namespace("billing"), Namespace("default", 7), Namespace("zoo", 2)]
+
+
+# --- task queues
+
+
+async def test_task_queues_are_set_and_replaced(room: Room):
+    first = room.store()
+    await first.open()
+    assert await first.task_queues() == []
+    await first.set_task_queue(TaskQueue("default", "zoo", concurrency=3))
+    await first.set_task_queue(TaskQueue("billing", "zoo", 1, 2, 3, 4, 5, 6, True, "größe ☃", {"pay": 7}))
+    await first.set_task_queue(TaskQueue("default", "ant", is_paused=True))
+    await first.set_task_queue(TaskQueue("default", "zoo", rate=5))
+    await first.close()
+
+    second = room.store()
+    await second.open()
+    assert await second.task_queues() == [
+        TaskQueue("billing", "zoo", 1, 2, 3, 4, 5, 6, True, "größe ☃", {"pay": 7}),
+        TaskQueue("default", "ant", is_paused=True),
+        TaskQueue("default", "zoo", rate=5),
+    ]
+    await second.close()
+
+
+async def test_tasks_keep_their_placement(store: Store):
+    tasks = [task(1, 5, placement=b"\x93where it stands"), task(1, 6)]
+    await write(store, start(1), Write(1, 2, b"two", tasks=tasks))
+    assert [row.placement for row in await store.tasks((-1, 0), 10)] == [b"\x93where it stands", b""]

@@ -66,6 +66,7 @@ class ScriptedWorker:
 
     identity = "worker"
     build_id = "build"
+    task_queues = frozenset({"default"})
 
     def __init__(self, scripts: dict[str, list[list[c.AnyCommand] | Failure]]) -> None:
         self.scripts = scripts
@@ -77,6 +78,13 @@ class ScriptedWorker:
 
     def create_program(self, address: RunAddress, started: Any) -> Program:
         return Program(self.scripts[started.workflow_type])
+
+    @property
+    def running(self) -> list[ActivityTask]:
+        return self.tasks
+
+    def runs_activity(self, address: RunAddress, scheduled_event_id: int, attempt: int) -> bool:
+        return False
 
     def serves_activity(self, task_queue: str, activity_type: str) -> bool:
         return activity_type != "unserved"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from perdure.model.errors import RunClosedError
+from perdure.model.errors import NotFoundError, RunClosedError
 from perdure.model.events import Event, WorkflowExecutionCompleted
 from perdure.model.explanation import Explanation
 from perdure.model.ids import RunAddress
@@ -19,6 +19,7 @@ from perdure.model.service import (
     UpdateOutcome,
     UpdateStage,
 )
+from perdure.model.task_queues import TaskQueue, TaskQueueDescription
 
 
 class FakeService:
@@ -113,3 +114,15 @@ class FakeService:
 
     async def namespaces(self) -> Sequence[Namespace]:
         return [Namespace("default")]
+
+    async def set_task_queue(self, settings: TaskQueue) -> None:
+        self.calls.append(("set_task_queue", settings))
+
+    async def pause_task_queue(self, namespace: str, name: str, reason: str | None) -> None:
+        self.calls.append(("pause_task_queue", (namespace, name, reason)))
+
+    async def task_queues(self, namespace: str) -> Sequence[TaskQueue]:
+        return []
+
+    async def describe_task_queue(self, namespace: str, name: str) -> TaskQueueDescription:
+        raise NotFoundError(name)

@@ -20,12 +20,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from perdure.engine import turns
-from perdure.engine.backlog import Backlog
+from perdure.engine.admission import Admission
+from perdure.engine.backlog import Backlog, Line
 from perdure.engine.ids import new_run_id
 from perdure.engine.loading import Loader
 from perdure.engine.outbox import Outbox
 from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline
 from perdure.engine.ports import Clock, Store
+from perdure.engine.queue_rules import Permit
 from perdure.engine.resident import Resident, Residents
 from perdure.engine.settings import Settings
 from perdure.engine.timers import Alarms
@@ -78,6 +80,7 @@ class Engine:
         self.pipeline = Pipeline(store, self.limits.blob_threshold_bytes, self._act, self._undone)
         self.waiting = Waiting()
         self.backlog = Backlog()
+        self.admission = Admission(clock, worker, self.backlog, self.drain_backlog)
         self.outbox = Outbox(self)
         self.alarms = Alarms(clock, self._fire)
         self.horizon_ns = 0
@@ -249,8 +252,11 @@ class Engine:
             successor = commit.successor
             if successor is not None:
                 self._begin(commit.run.namespace, successor.request, None, successor.run_id)
-        elif done is not None:
-            self.pipeline.when_durable(resident, done)
+        else:
+            if commit.ready and self.backlog.waiting:
+                self.drain_backlog()
+            if done is not None:
+                self.pipeline.when_durable(resident, done)
 
     def _make_program(self, resident: Resident, worker: Worker) -> bool:
         """See that the run's program is here. If its history has to be read first the turn waits, and ``wake``
@@ -261,29 +267,55 @@ class Engine:
         return True
 
     def _start_ready(self, resident: Resident, commit: Commit, worker: Worker) -> list[ActivityTask] | None:
-        """Record the starts of attempts that slots are free for; the others wait their turn in the backlog."""
+        """Record the starts of attempts that may start and that slots are free for; the others wait their turn in the
+        backlog."""
         starts = []
-        waiting = self.backlog.waiting
+        namespace, waiting, rules = commit.run.namespace, self.backlog.waiting, self.admission.rules
         for ref in commit.ready:
             pending = commit.run.activities.get(ref)
             if pending is None:
                 continue
-            queue, activity_type = pending.scheduled.task_queue, pending.scheduled.activity_type
-            if (waiting and (queue, activity_type) in waiting) or not worker.reserve(queue, activity_type):
-                self.backlog.add(queue, activity_type, resident.key, ref)
+            scheduled = pending.scheduled
+            queue, activity_type = scheduled.task_queue, scheduled.activity_type
+            if (
+                (
+                    waiting
+                    and self.backlog.is_behind((namespace, queue), activity_type, is_ruled=(namespace, queue) in rules)
+                )
+                or (
+                    (rules or scheduled.breaker is not None)
+                    and self.admission.is_held(namespace, scheduled, commit.now)
+                )
+                or not worker.reserve(queue, activity_type)
+            ):
+                self._let_wait(resident, pending, commit.now)
             elif (started := self._start_reserved(resident, commit, pending, worker)) is not None:
                 starts.append(started)
         return starts or None
 
+    def _let_wait(self, resident: Resident, pending: Activity, since: int) -> None:
+        scheduled = pending.scheduled
+        self.backlog.add(
+            (resident.run.namespace, scheduled.task_queue),
+            scheduled.activity_type,
+            (resident.key, scheduled.id),
+            since,
+            scheduled.priority,
+            scheduled.limit_key,
+        )
+
     def _start_reserved(
-        self, resident: Resident, commit: Commit, pending: Activity, worker: Worker
+        self, resident: Resident, commit: Commit, pending: Activity, worker: Worker, permit: Permit | None = None
     ) -> ActivityTask | None:
         """Record the start of an attempt in the slot reserved for it, or give the slot back."""
         scheduled = pending.scheduled
         if not activity.is_ready(commit.run, pending, commit.now):
             worker.release(scheduled.task_queue, scheduled.activity_type)
+            self.admission.give_back(permit)
             return None
         activity.begin(commit, pending, worker.identity)
+        if permit is not None or scheduled.breaker is not None or self.admission.rules:
+            self.admission.begun(permit, resident, pending, commit.now)
         return ActivityTask(
             resident.address,
             commit.run.started.workflow_type,
@@ -295,25 +327,50 @@ class Engine:
         )
 
     def drain_backlog(self) -> None:
-        """A slot may be free: start what has waited longest."""
+        """A slot, or whatever else was waited for, may be free: start those whose turn it is, the queues in turn."""
         worker = self.worker
         if worker is None or self.closing:
             return
-        for kind in self.backlog.kinds():
-            while self.backlog.has(*kind) and worker.reserve(*kind):
-                key, ref = self.backlog.pop(*kind)
-                self.loader.load(key, partial(self._start_waiting, worker, kind, ref))
+        now = self.clock.now_ns()
+        lines = list(self.backlog.waiting.values())
+        while lines:
+            lines = [line for line in lines if self._start_next(worker, line, now)]
+
+    def _start_next(self, worker: Worker, line: Line, now: int) -> bool:
+        """Start the first of a line. False if nobody can start now."""
+        entry = self.admission.choose(line, worker, now)
+        if entry is not None:
+            lane = entry[3]
+            name = line.take(entry)
+            permit = self.admission.permit(line.queue, lane.activity_type, lane.limit_key, None, now)
+            kind = (*line.queue, lane.activity_type)
+            self.loader.load(name[0], partial(self._start_waiting, worker, kind, name, permit))
+        self.backlog.tidy(line)
+        return entry is not None
 
     def _start_waiting(
-        self, worker: Worker, kind: tuple[str, str], ref: int, resident: Resident | PerdureError | None
+        self,
+        worker: Worker,
+        kind: tuple[str, str, str],
+        name: tuple[int, int],
+        permit: Permit | None,
+        resident: Resident | PerdureError | None,
     ) -> None:
         """An activity of the backlog has a slot; its run may have changed its mind meanwhile."""
-        pending = resident.run.activities.get(ref) if isinstance(resident, Resident) else None
-        if pending is None or not isinstance(resident, Resident):
-            worker.release(*kind)
+        namespace, *of_worker = kind
+        pending = resident.run.activities.get(name[1]) if isinstance(resident, Resident) else None
+        if pending is None or not isinstance(resident, Resident) or resident.run.namespace != namespace:
+            worker.release(*of_worker)
+            self.admission.give_back(permit)
+            if isinstance(resident, StoreError):
+                self.after_store_retry(partial(self._take_up, name[0]))
+            elif pending is not None and isinstance(resident, Resident):
+                # The file is of before tasks were stored with their namespace.
+                self._let_wait(resident, pending, self.clock.now_ns())
+                self.drain_backlog()
             return
         commit = Commit(resident.run, self.clock.now_ns(), self.limits)
-        started = self._start_reserved(resident, commit, pending, worker)
+        started = self._start_reserved(resident, commit, pending, worker, permit)
         if started is not None:
             self.pipeline.add(resident, commit, [started], None)
 
@@ -330,6 +387,8 @@ class Engine:
                     self.worker.start_activity(task)
             if commit.tasks or commit.timers:
                 self._set_alarms(resident.key, commit)
+                if self.admission.permits:
+                    self.admission.observe(resident, commit)
             if commit.cancelled and self.worker is not None:
                 for ref in commit.cancelled:
                     self.worker.cancel_activity(resident.address, ref)
@@ -352,11 +411,14 @@ class Engine:
             self.drain_backlog()
 
     def _set_alarms(self, key: int, commit: Commit) -> None:
+        waiting = self.backlog.waiting
         for ref, task in commit.tasks.items():
             if task is not None and task.due and ref:
                 self.alarms.set(key, ref, task.due)
             else:
                 self.alarms.cancel(key, ref)
+                if task is None and waiting:
+                    self.backlog.discard((key, ref))
         if commit.timers:
             for (_, ref), is_set in commit.timers.items():
                 if not is_set:
@@ -373,6 +435,7 @@ class Engine:
             if effect.starts is not None and self.worker is not None:
                 for task in effect.starts:
                     self.worker.release(task.scheduled.task_queue, task.scheduled.activity_type)
+                    self.admission.undone(task)
         for key in {effect.resident.key for effect in effects}:
             self.after_store_retry(partial(self._take_up, key))
         for effect in effects:
@@ -446,6 +509,8 @@ class Engine:
         """A worker hands in what became of an attempt. It is asked for again until it is recorded or no longer
         wanted."""
         done = partial(self._reported, address, request)
+        if self.admission.permits:
+            self.admission.reported(address, request)
         resident = self.residents.find(address.namespace, address.workflow_id, address.run_id)
         if resident is not None:
             self.decide(resident, request, done)

@@ -81,7 +81,8 @@ def _activity(engine: Engine, run: Run, wait: Wait) -> Wait:
         return _with_state(wait, f"no worker here runs activity type {kind} on task queue {queue}")
     if run.is_paused:
         return wait
-    return _with_state(wait, "all slots for it here are taken")
+    hold = engine.admission.why((run.namespace, queue), kind, scheduled.limit_key, engine.clock.now_ns())
+    return msgspec.structs.replace(_with_state(wait, hold.detail), until=hold.until_ns)
 
 
 def _message(wait: Wait, view: ProgramView) -> Wait:

@@ -135,6 +135,10 @@ class Pipeline:
             if event.id > after
         ]
 
+    def starts_under_way(self) -> list[ActivityTask]:
+        """The attempts whose starts are decided but not written."""
+        return [task for effect in (*self._writing, *self._effects) for task in effect.starts or ()]
+
     async def settled(self) -> None:
         """Wait until everything decided so far is written, or has failed."""
         while not self.is_idle:

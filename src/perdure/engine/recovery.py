@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import msgspec
+
 from perdure.engine.engine import Engine
 from perdure.engine.outbox import decode_message
 from perdure.engine.ports import TaskRow, TimerRow
@@ -17,11 +19,16 @@ from perdure.engine.resident import Resident
 from perdure.kernel.run import WORKFLOW_TASK_REF
 from perdure.model.errors import PerdureError
 from perdure.model.ids import RunAddress
+from perdure.model.options import DEFAULT_NAMESPACE
 from perdure.model.requests import LoseActivity
+from perdure.model.task_queues import Placement
 
 log = logging.getLogger("perdure.engine")
 
 PAGE = 500
+
+NO_PLACEMENT = Placement(DEFAULT_NAMESPACE)
+decode_placement = msgspec.msgpack.Decoder(Placement).decode
 
 
 async def take_up_tasks(engine: Engine, before_key: int) -> None:
@@ -43,7 +50,10 @@ def _take_up(engine: Engine, row: TaskRow) -> None:
         if row.due:
             engine.alarms.set(row.key, row.ref, row.due)
         if row.due <= engine.clock.now_ns():
-            engine.backlog.add(row.task_queue, row.type, row.key, row.ref)
+            placement = decode_placement(row.placement) if row.placement else NO_PLACEMENT
+            queue = (placement.namespace, row.task_queue)
+            since = engine.clock.now_ns()
+            engine.backlog.add(queue, row.type, (row.key, row.ref), since, placement.priority, placement.limit_key)
             engine.drain_backlog()
         return
 

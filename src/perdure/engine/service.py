@@ -13,6 +13,7 @@ from perdure.engine.pipeline import Outcome
 from perdure.engine.ports import Clock, RunRow, Store
 from perdure.engine.resident import Resident
 from perdure.engine.settings import Settings
+from perdure.engine.task_queues import TaskQueues
 from perdure.kernel.commit import Answer, Reason, Rejection
 from perdure.kernel.run import Run
 from perdure.kernel.update import answer as answer_of
@@ -34,6 +35,7 @@ from perdure.model.options import RunStatus
 from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.program import Worker, numbered
 from perdure.model.requests import ForkWorkflow, Request, StartWorkflow, TerminateWorkflow, UpdateWorkflow
+from perdure.model.task_queues import TaskQueue, TaskQueueDescription
 
 _decode_map = msgspec.msgpack.Decoder(PayloadMap).decode
 _decode_parent = msgspec.msgpack.Decoder(ParentLink).decode
@@ -52,6 +54,7 @@ class EngineService:
     ) -> None:
         self.engine = Engine(store, clock, worker, settings, make_run_id)
         self._store = store
+        self._task_queues = TaskQueues(self.engine, store)
         self._background: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -59,6 +62,7 @@ class EngineService:
         opened = await self._store.open()
         engine = self.engine
         engine.begin(opened.next_key)
+        await self._task_queues.open()
         self._background = [
             asyncio.create_task(recovery.keep_timers_coming(engine)),
             asyncio.create_task(recovery.take_up_tasks(engine, opened.next_key)),
@@ -74,6 +78,7 @@ class EngineService:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await engine.pipeline.settled()
+        await self._task_queues.close()
         engine.alarms.close()
         for resident in list(engine.residents):
             engine.residents.remove(resident)
@@ -397,6 +402,24 @@ class EngineService:
     async def namespaces(self) -> Sequence[s.Namespace]:
         """As ``Service.namespaces``."""
         return await self._store.namespaces()
+
+    # --- task queues
+
+    async def set_task_queue(self, settings: TaskQueue) -> None:
+        """As ``Service.set_task_queue``."""
+        await self._task_queues.put(settings)
+
+    async def pause_task_queue(self, namespace: str, name: str, reason: str | None) -> None:
+        """As ``Service.pause_task_queue``."""
+        await self._task_queues.pause(namespace, name, reason)
+
+    async def task_queues(self, namespace: str) -> Sequence[TaskQueue]:
+        """As ``Service.task_queues``."""
+        return self._task_queues.all(namespace)
+
+    async def describe_task_queue(self, namespace: str, name: str) -> TaskQueueDescription:
+        """As ``Service.describe_task_queue``."""
+        return self._task_queues.describe(namespace, name)
 
     # --- what they share
 

@@ -8,7 +8,7 @@ A *worker* owns programs and runs activities. In this process it is called direc
 another process will stand behind the same protocol.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 import msgspec
@@ -105,6 +105,11 @@ class Worker(Protocol):
         """Which version of the code this is, in histories."""
         ...
 
+    @property
+    def task_queues(self) -> Collection[str]:
+        """The queues it serves."""
+        ...
+
     def serves_workflow(self, task_queue: str, workflow_type: str) -> bool:
         """Whether programs of this type on this queue run here."""
         ...
@@ -112,6 +117,15 @@ class Worker(Protocol):
     def create_program(self, address: RunAddress, started: WorkflowExecutionStarted) -> Program:
         """A new program for a run that ``serves_workflow`` said yes to; ``address`` names the run exactly. Never
         raises."""
+        ...
+
+    @property
+    def running(self) -> Sequence[ActivityTask]:
+        """The attempts whose code runs now."""
+        ...
+
+    def runs_activity(self, address: RunAddress, scheduled_event_id: int, attempt: int) -> bool:
+        """Whether an attempt's code runs now, even if nobody wants it any more."""
         ...
 
     def serves_activity(self, task_queue: str, activity_type: str) -> bool:

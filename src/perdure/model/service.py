@@ -17,6 +17,7 @@ from perdure.model.ids import ParentLink, RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.requests import Request, StartWorkflow, UpdateWorkflow
+from perdure.model.task_queues import TaskQueue, TaskQueueDescription
 
 
 class StartResult(msgspec.Struct, frozen=True, gc=False):
@@ -235,4 +236,23 @@ class Service(Protocol):
 
     async def namespaces(self) -> Sequence[Namespace]:
         """All namespaces, by name."""
+        ...
+
+    async def set_task_queue(self, settings: TaskQueue) -> None:
+        """Set what there is to set about a task queue; it takes effect at once. Raises ``InvalidArgumentError``."""
+        ...
+
+    async def pause_task_queue(self, namespace: str, name: str, reason: str | None) -> None:
+        """Start nothing of a task queue from now on; with None for a reason, go on.
+
+        Raises ``NotFoundError`` if nobody knows of such a queue.
+        """
+        ...
+
+    async def task_queues(self, namespace: str) -> Sequence[TaskQueue]:
+        """The settings of all task queues that are known of, by name."""
+        ...
+
+    async def describe_task_queue(self, namespace: str, name: str) -> TaskQueueDescription:
+        """How a task queue stands. Raises ``NotFoundError`` if nobody knows of such a queue."""
         ...

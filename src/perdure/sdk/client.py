@@ -35,6 +35,7 @@ from perdure.sdk.handles import STAGES, Run, UpdateHandle, UpdateWait
 from perdure.sdk.references import Message
 from perdure.sdk.results import result_of
 from perdure.sdk.starting import Runs0, Runs1, Runs2, RunsAny, StartOptions, Target, with_own_options
+from perdure.sdk.task_queues import TaskQueues
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -76,6 +77,11 @@ class Client:
     def namespace(self) -> str:
         """Where its workflows are."""
         return self._namespace
+
+    @property
+    def task_queues(self) -> TaskQueues:
+        """The limits of its task queues, and how they stand."""
+        return TaskQueues(self._service, self._namespace)
 
     def with_namespace(self, namespace: str) -> "Client":
         """The same client in another namespace."""

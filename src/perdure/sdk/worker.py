@@ -164,6 +164,14 @@ class LocalWorker:
         """Whether activities of this type on this queue run here, when a slot is free."""
         return activity_type in self._activities and not self._is_draining and self._serves_queue(task_queue)
 
+    def runs_activity(self, address: RunAddress, scheduled_event_id: int, attempt: int) -> bool:
+        """Whether an attempt's code runs now, even if nobody wants it any more."""
+        key = (address.run_id, scheduled_event_id)
+        running = self._running.get(key)
+        if running is not None and running.task.attempt == attempt:
+            return True
+        return any(other.key == key and other.task.attempt == attempt for other in self._overtaken)
+
     def reserve(self, task_queue: str, activity_type: str) -> bool:
         """Take a slot for one activity, if it is served here and a slot is free."""
         served = self._served.get(activity_type)

@@ -1,0 +1,162 @@
+"""Task queues as clients see them: their settings, kept in the store, and how they stand."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from perdure.engine.backlog import QueueName
+from perdure.engine.engine import Engine
+from perdure.engine.ports import Store
+from perdure.model.errors import InvalidArgumentError, NotFoundError, PerdureError
+from perdure.model.program import ActivityTask
+from perdure.model.task_queues import HoldReason, TaskQueue, TaskQueueDescription
+
+log = logging.getLogger("perdure.engine")
+
+_LIMITS = ("concurrency", "rate", "concurrency_per_key", "rate_per_key")
+
+
+class TaskQueues:
+    """The task queues of an engine."""
+
+    def __init__(self, engine: Engine, store: Store) -> None:
+        self._engine = engine
+        self._store = store
+        self._settings: dict[QueueName, TaskQueue] = {}
+        self._unsaved: set[QueueName] = set()
+        self._saving: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Take up what the store says, before anything starts. Raises ``StoreError``."""
+        for settings in await self._store.task_queues():
+            self._settings[settings.namespace, settings.name] = settings
+            self._engine.admission.restore(settings)
+        self._engine.admission.changed = self._breaker_changed
+
+    async def close(self) -> None:
+        """Save what is not saved."""
+        self._engine.admission.close()
+        if self._saving is not None:
+            await self._saving
+
+    # --- settings
+
+    async def put(self, settings: TaskQueue) -> None:
+        """As ``Service.set_task_queue``."""
+        _check(settings, self._engine.limits.id_length)
+        queue = (settings.namespace, settings.name)
+        settings = msgspec.structs.replace(settings, open_breakers=self._engine.admission.open_breakers(queue))
+        await self._store.set_task_queue(settings)
+        self._settings[queue] = settings
+        self._engine.admission.set(settings, self._living())
+
+    async def pause(self, namespace: str, name: str, reason: str | None) -> None:
+        """As ``Service.pause_task_queue``."""
+        self._refuse_unknown((namespace, name))
+        present = self._of((namespace, name))
+        await self.put(msgspec.structs.replace(present, is_paused=reason is not None, pause_reason=reason or ""))
+
+    def all(self, namespace: str) -> Sequence[TaskQueue]:
+        """As ``Service.task_queues``."""
+        return [self._of(queue) for queue in sorted(self._known()) if queue[0] == namespace]
+
+    def _of(self, queue: QueueName) -> TaskQueue:
+        return self._settings.get(queue) or TaskQueue(*queue)
+
+    def _known(self) -> set[QueueName]:
+        """Queues with settings, with a backlog, or with attempts that live."""
+        tasks = self._living()
+        return {
+            *self._settings,
+            *self._engine.backlog.waiting,
+            *((task.address.namespace, task.scheduled.task_queue) for task in tasks),
+        }
+
+    def _refuse_unknown(self, queue: QueueName) -> None:
+        worker = self._engine.worker
+        if queue in self._known() or (worker is not None and queue[1] in worker.task_queues):
+            return
+        names = {name for namespace, name in self._known() if namespace == queue[0]}
+        names |= set() if worker is None else set(worker.task_queues)
+        known = ", ".join(map(repr, sorted(names))) or "none"
+        raise NotFoundError(
+            f"There is no task queue {queue[1]!r} in namespace {queue[0]!r}: it has no settings, nothing waits in it, and "
+            f"no worker here serves it. Known are: {known}. Check the name; set() makes settings for a new one."
+        )
+
+    def _living(self) -> list[ActivityTask]:
+        """The attempts that live here: those whose code runs, and those whose start is being written."""
+        worker = self._engine.worker
+        return [*self._engine.pipeline.starts_under_way(), *(worker.running if worker is not None else ())]
+
+    # --- how they stand
+
+    def describe(self, namespace: str, name: str) -> TaskQueueDescription:
+        """As ``Service.describe_task_queue``."""
+        queue = (namespace, name)
+        self._refuse_unknown(queue)
+        engine, worker = self._engine, self._engine.worker
+        now = engine.clock.now_ns()
+        running, by_key = self._running(queue)
+        holds: Counter[HoldReason] = Counter()
+        line = engine.backlog.waiting.get(queue)
+        if line is not None:
+            for lane, count in line.lanes():
+                if count:
+                    holds[engine.admission.why(queue, lane.activity_type, lane.limit_key, now).reason] += count
+        oldest = 0 if line is None else line.oldest()
+        return TaskQueueDescription(
+            self._of(queue),
+            worker is not None and name in worker.task_queues,
+            holds.total(),
+            now - oldest if oldest else 0,
+            running,
+            by_key,
+            dict(holds),
+            [breaker.describe(now) for key, breaker in sorted(engine.admission.breakers.items()) if key[:2] == queue],
+        )
+
+    def _running(self, queue: QueueName) -> tuple[int, dict[str, int]]:
+        rules = self._engine.admission.rules.get(queue)
+        if rules is not None:
+            return len(rules.permits), {key: len(permits) for key, permits in rules.permits_by_key.items()}
+        mine = [
+            task.scheduled.limit_key
+            for task in self._living()
+            if (task.address.namespace, task.scheduled.task_queue) == queue
+        ]
+        return len(mine), dict(Counter(key for key in mine if key))
+
+    # --- breakers that open and close
+
+    def _breaker_changed(self, queue: QueueName) -> None:
+        self._unsaved.add(queue)
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.get_running_loop().create_task(self._save())
+
+    async def _save(self) -> None:
+        while self._unsaved:
+            queue = self._unsaved.pop()
+            open_breakers = self._engine.admission.open_breakers(queue)
+            settings = self._settings[queue] = msgspec.structs.replace(self._of(queue), open_breakers=open_breakers)
+            try:
+                await self._store.set_task_queue(settings)
+            except PerdureError as error:
+                # It goes on as it should in this process; only a restart would not know.
+                log.warning("The circuit breakers of task queue %r could not be saved: %s", queue[1], error)
+
+
+def _check(settings: TaskQueue, length: int) -> None:
+    name = settings.name
+    if not name or name != name.strip():
+        raise InvalidArgumentError(f"task queue {name!r}: a name must not be empty, nor begin or end with a space")
+    if len(name) > length:
+        raise InvalidArgumentError(f"task queue {name[:50]!r}...: a name must not be longer than {length} characters")
+    for limit in _LIMITS:
+        if getattr(settings, limit) < 0:
+            raise InvalidArgumentError(f"task queue {name!r}: {limit}={getattr(settings, limit)} must not be negative")
+    if settings.per_ns <= 0 or settings.ageing_ns < 0:
+        raise InvalidArgumentError(f"task queue {name!r}: per must be above zero, and ageing must not be negative")
