@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-import perdure
 from perdure import App, Breaker, Retry, testing
 
 app = App("queues", task_queue="work")

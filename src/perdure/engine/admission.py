@@ -341,7 +341,7 @@ class Admission:
             )
             return Hold(HoldReason.NO_WORKER, 0, detail)
         if not worker.reserve(name, activity_type):
-            return Hold(HoldReason.NO_FREE_SLOT, 0, f"all of the worker's slots for {activity_type!r} are taken")
+            return Hold(HoldReason.NO_FREE_SLOT, 0, "all slots for it here are taken")
         worker.release(name, activity_type)
         return Hold(HoldReason.BEHIND_OTHERS, 0, f"others are first on task queue {name!r}")
 

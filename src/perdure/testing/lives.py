@@ -23,6 +23,7 @@ from perdure.model.explanation import Explanation
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.payloads import Payloads
+from perdure.model.task_queues import TaskQueue, TaskQueueDescription
 from perdure.sdk.app import App
 from perdure.sdk.callables import Activity
 from perdure.testing.faults import Faults
@@ -258,6 +259,22 @@ class Lives:
     async def namespaces(self) -> Sequence[s.Namespace]:
         """As ``Service.namespaces``."""
         return (await self._ask(lambda service: service.namespaces()))[0]
+
+    async def set_task_queue(self, settings: TaskQueue) -> None:
+        """As ``Service.set_task_queue``."""
+        await self._ask(lambda service: service.set_task_queue(settings))
+
+    async def pause_task_queue(self, namespace: str, name: str, reason: str | None) -> None:
+        """As ``Service.pause_task_queue``."""
+        await self._ask(lambda service: service.pause_task_queue(namespace, name, reason))
+
+    async def task_queues(self, namespace: str) -> Sequence[TaskQueue]:
+        """As ``Service.task_queues``."""
+        return (await self._ask(lambda service: service.task_queues(namespace)))[0]
+
+    async def describe_task_queue(self, namespace: str, name: str) -> TaskQueueDescription:
+        """As ``Service.describe_task_queue``."""
+        return (await self._ask(lambda service: service.describe_task_queue(namespace, name)))[0]
 
 
 def lives_of(
