@@ -64,6 +64,19 @@ async def test_failed_turns_back_off():
         assert env.elapsed.total_seconds() >= 1 + 2 + 4
 
 
+async def test_a_bug_ends_a_test_instead_of_hanging_it():
+    def step(value):
+        raise RuntimeError("never")
+
+    app, process = app_with(step)
+    async with environment(app) as env:
+        with pytest.raises(
+            perdure.WorkflowFailedError, match=r"failed 10 times in a row .*RuntimeError: never"
+        ) as caught:
+            await env.client.execute(process)
+        assert isinstance(caught.value.__cause__, perdure.TerminatedError)
+
+
 async def test_changed_code_is_found_and_named(tmp_path):
     store = f"sqlite:///{tmp_path / 'work.db'}"
 

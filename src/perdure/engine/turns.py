@@ -8,12 +8,14 @@ from perdure.engine.pipeline import Pipeline
 from perdure.engine.resident import Resident
 from perdure.kernel.commit import Commit
 from perdure.kernel.run import WorkflowTask
+from perdure.kernel.transition import transition
 from perdure.kernel.turn import finish
 from perdure.kernel.workflow_task import begin, preview, record_failure, suggests_continue_as_new
 from perdure.model.errors import PerdureError
 from perdure.model.events import AnyRecord
 from perdure.model.options import PAUSED
 from perdure.model.program import TurnCompleted, TurnFailed, Worker, numbered
+from perdure.model.requests import TerminateWorkflow
 
 log = logging.getLogger("perdure.engine")
 
@@ -52,11 +54,21 @@ def take(resident: Resident, commit: Commit, turn: WorkflowTask, worker: Worker)
         assert isinstance(result, TurnFailed)
         log.warning("Workflow %s, run %s: its turn failed: %s", run.workflow_id, run.run_id, result.failure.message)
         record_failure(commit, turn, result.cause, result.failure, identity, worker.build_id)
-    if run.workflow_task is not None and run.workflow_task.attempt > 1:
+    task = run.workflow_task
+    if task is not None and task.attempt > 1:
         resident.drop_program()
+        limit = commit.limits.turn_attempts
+        if limit and task.attempt > limit:
+            transition(run, TerminateWorkflow(_hopeless(limit, task)), commit.now, commit.limits, commit)
     elif resident.seen >= run.next_event_id:
         # The turn has left no trace, so the numbers the program saw will be used by other events.
         resident.seen = run.next_event_id - 1
+
+
+def _hopeless(limit: int, task: WorkflowTask) -> str:
+    failure = task.last_failure
+    error = f": {failure.type}: {failure.message}" if failure is not None else ""
+    return f"its turn failed {limit} times in a row (limit turn_attempts){error}"
 
 
 def note_events(resident: Resident, commit: Commit) -> None:

@@ -16,6 +16,9 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
     """From this length on, a program is told to continue as new: `workflow.info().continue_as_new_suggested`."""
     history_events: int = 0
     """A longer run is terminated."""
+    turn_attempts: int = 0
+    """A run whose turn fails so many times in a row is terminated. Without a limit it is tried until mended code is there;
+    ``perdure.testing`` sets 10, since nobody mends the code during a test."""
     pending_activities: int = 50_000
     """Of one run at once. A turn that asks for more fails, and says so; so for all that may be pending."""
     pending_timers: int = 50_000

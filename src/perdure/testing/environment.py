@@ -9,6 +9,7 @@ from typing import Any
 
 from perdure.app import Embedded, memory_store
 from perdure.engine.settings import Settings
+from perdure.model.limits import Limits
 from perdure.model.options import DEFAULT_NAMESPACE, SECOND_NS
 from perdure.sdk.app import App
 from perdure.sdk.callables import Activity
@@ -27,6 +28,9 @@ QUIET_ROUNDS = 5
 then."""
 
 POLL_SECONDS = 0.001
+
+TURN_ATTEMPTS = 10
+"""Nobody mends the code during a test: a run whose turn fails so often is terminated, which says why."""
 
 
 class Environment:
@@ -143,7 +147,8 @@ async def environment(
         faults = Faults()
     begin = start_time or (datetime.now(UTC) if faults is None else FAULTY_START)
     clock = VirtualClock(int(begin.timestamp() * 1e6) * 1000)
-    settings = Settings(timer_horizon_ns=_CENTURY_NS, retention_sweep_ns=_CENTURY_NS)
+    limits = Limits(turn_attempts=TURN_ATTEMPTS)
+    settings = Settings(limits=limits, timer_horizon_ns=_CENTURY_NS, retention_sweep_ns=_CENTURY_NS)
     options: dict[str, Any] = dict(worker_options, settings=settings, namespace=namespace)
     embedded: Embedded | Lives
     if faults is None:
