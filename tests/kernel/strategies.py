@@ -178,6 +178,7 @@ def commands_for(draw: Any, run: Run) -> tuple[c.AnyCommand, ...]:
 def _fitting(run: Run) -> list[type | r.Request]:
     """Requests that fit what the run waits for, and the types of those that always may come."""
     fitting: list[Any] = [r.SignalWorkflow, r.UpdateWorkflow, r.UpdateWorkflow, r.CancelWorkflow, r.PauseWorkflow]
+    fitting.append(r.UpdateWorkflowOptions)
     if run.close is not None:
         return [*fitting, r.TerminateWorkflow]
     if run.is_paused:
@@ -187,7 +188,7 @@ def _fitting(run: Run) -> list[type | r.Request]:
         fitting += [r.CompleteWorkflowTask] * 12
         fitting.append(r.FailWorkflowTask(task.started_event_id, task.attempt, "WORKFLOW_WORKER_UNHANDLED_FAILURE"))
     elif task is not None:
-        fitting += [r.StartWorkflowTask("worker")] * 12
+        fitting += [r.StartWorkflowTask("worker", run.pinned_build_id)] * 12
     for ref, activity in run.activities.items():
         if activity.started_time:
             fitting += [r.CompleteActivity(ref, activity.attempt)]

@@ -75,6 +75,7 @@ TEMPORAL_EVENT_TYPES = {
     "WorkflowPropertiesModified": 46,
     "WorkflowExecutionPaused": 58,
     "WorkflowExecutionUnpaused": 59,
+    "WorkflowExecutionOptionsUpdated": 55,
 }
 """``temporal/api/enums/v1/event_type.proto``. 42 is a rejected update and 47 an admitted one, which are facts here; 44 and 45
 are changes of properties from outside; 48 to 57 belong to Nexus and to options."""
@@ -104,6 +105,7 @@ REQUEST_NUMBERS = {
     "PauseWorkflow": 6,
     "ResumeWorkflow": 7,
     "ForkWorkflow": 8,
+    "UpdateWorkflowOptions": 9,
     "StartWorkflowTask": 20,
     "CompleteWorkflowTask": 21,
     "FailWorkflowTask": 22,

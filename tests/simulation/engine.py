@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 NAMESPACE = "default"
 LOCAL = "local"
+BUILD = "build"
+"""What all workers here are; a run pinned to another build waits."""
 """What runs in the engine's own process: an identity, and a type of workflows and of activities."""
 
 LIMITS = Limits(suggest_history_events=40, pending_updates=4, buffered_events=6)
@@ -286,6 +288,7 @@ class Engine:
             and not task.started_time
             and task.next_attempt_time <= commit.now
             and not run.is_paused
+            and run.pinned_build_id in ("", BUILD)
         )
 
     def _take_turn(self, resident: Resident, commit: Commit) -> None:

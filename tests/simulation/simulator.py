@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.simulation.checks import check_rest
 from tests.simulation.engine import (
+    BUILD,
     LIMITS,
     LOCAL,
     NAMESPACE,
@@ -228,8 +229,10 @@ class Simulation:
             done = self._promise(address, lambda run: run.close is not None, "is closed")
         elif kind < 0.84:
             request, done = r.PauseWorkflow("wait"), _nothing
-        elif kind < 0.90:
+        elif kind < 0.88:
             request, done = r.ResumeWorkflow("go on"), _nothing
+        elif kind < 0.90:
+            request, done = r.UpdateWorkflowOptions(chance.choice(("", BUILD, "old build"))), _nothing
         else:
             self._fork()
             return
@@ -372,7 +375,10 @@ class Simulation:
         task = resident.run.workflow_task
         if task is None or task.started_time or task.next_attempt_time > self.now or resident.run.is_paused:
             return
-        started = transition(resident.run, r.StartWorkflowTask(f"remote-{self.steps}"), self.now, LIMITS)
+        started = transition(resident.run, r.StartWorkflowTask(f"remote-{self.steps}", BUILD), self.now, LIMITS)
+        if resident.run.pinned_build_id not in ("", BUILD):
+            assert isinstance(started, Rejection)
+            return
         assert isinstance(started, Commit)
         engine.add(resident, started, [], lambda outcome: self._hand_out_turn(turn) if outcome is None else None)
         run, task = resident.run, resident.run.workflow_task
@@ -521,6 +527,9 @@ class Simulation:
         for key, ledger in self.store.ledgers.items():
             if ledger.shadow is not None and ledger.shadow.is_paused:
                 self.engine.decide(self.engine.load(key), r.ResumeWorkflow(), None)
+                return True
+            if ledger.shadow is not None and ledger.shadow.is_open and ledger.shadow.pinned_build_id == "old build":
+                self.engine.decide(self.engine.load(key), r.UpdateWorkflowOptions(BUILD), None)
                 return True
         return False
 

@@ -36,6 +36,7 @@ ATTRIBUTES: dict[type[Event], tuple[str, ...]] = {
     e.WorkflowExecutionSignaled: ("signal_name", "input", "external_workflow_execution", "identity"),
     e.WorkflowExecutionPaused: ("reason", "identity"),
     e.WorkflowExecutionUnpaused: ("reason", "identity"),
+    e.WorkflowExecutionOptionsUpdated: ("pinned_build_id", "identity"),
     e.WorkflowTaskScheduled: ("task_queue",),
     e.WorkflowTaskStarted: ("identity", "suggest_continue_as_new"),
     e.WorkflowTaskCompleted: ("build_id",),

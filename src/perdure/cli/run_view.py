@@ -103,6 +103,7 @@ def _facts(run: Run, size_bytes: int, style: TimeStyle) -> Fields:
         ("parent", "" if started.parent is None else address_text(started.parent)),
         ("continues", _earlier_runs(run)),
         ("build", visible(run.build_id)),
+        ("pinned to", visible(f"build {run.pinned_build_id}" if run.pinned_build_id else "")),
         ("history", f"{run.history_length:,} events, {byte_count(size_bytes)}"),
     ]
 

@@ -537,6 +537,11 @@ class Engine:
                 f"No worker here serves workflow type {run.started.workflow_type!r} on task queue "
                 f"{run.started.task_queue!r}, so nobody can answer. Open the app that defines it."
             )
+        if run.pinned_build_id and run.pinned_build_id != worker.build_id:
+            return Failure(
+                f"The run is pinned to build {run.pinned_build_id!r}, and the worker here has {worker.build_id!r}. "
+                "Ask where that build runs, or unpin it."
+            )
         if resident.program is not None:
             return resident.program.query(name, input)
         ready = asyncio.Event()

@@ -68,6 +68,10 @@ def _turn(engine: Engine, run: Run, wait: Wait) -> Wait:
         return _with_state(
             wait, f"no worker here serves workflow type {started.workflow_type} on task queue {started.task_queue}"
         )
+    if run.pinned_build_id and run.pinned_build_id != engine.worker.build_id:
+        return _with_state(
+            wait, f"it is pinned to build {run.pinned_build_id}; the worker here has build {engine.worker.build_id}"
+        )
     return wait
 
 

@@ -574,4 +574,5 @@ def describe(run: Run, history_bytes: int) -> s.RunDescription:
             s.PendingChild(ref, child.initiated.workflow_id, child.run_id, child.initiated.workflow_type)
             for ref, child in run.children.items()
         ],
+        run.pinned_build_id,
     )

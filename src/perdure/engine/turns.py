@@ -27,6 +27,7 @@ def is_due(resident: Resident, commit: Commit, turn: WorkflowTask, worker: Worke
         not turn.started_time
         and turn.next_attempt_time <= commit.now
         and run.status is not PAUSED
+        and (not run.pinned_build_id or run.pinned_build_id == worker.build_id)
         and (resident.program is not None or worker.serves_workflow(run.started.task_queue, run.started.workflow_type))
     )
 

@@ -55,6 +55,7 @@ def _nothing(run: Run, record: Any) -> None:
 
 def _started(run: Run, event: e.WorkflowExecutionStarted) -> None:
     run.first_task_pending = event.first_workflow_task_backoff_ns > 0
+    run.pinned_build_id = event.pinned_build_id
     if event.memo:
         run.memo = event.memo
     if event.search_attributes:
@@ -107,6 +108,10 @@ def _paused(run: Run, event: e.WorkflowExecutionPaused) -> None:
 def _unpaused(run: Run, event: e.WorkflowExecutionUnpaused) -> None:
     run.status = RunStatus.RUNNING
     run.paused = None
+
+
+def _options_updated(run: Run, event: e.WorkflowExecutionOptionsUpdated) -> None:
+    run.pinned_build_id = event.pinned_build_id
 
 
 def _merged(old: PayloadMap, new: PayloadMap) -> PayloadMap:
@@ -353,6 +358,7 @@ APPLIERS: dict[type, Callable[[Run, Any], None]] = {
     e.WorkflowExecutionSignaled: _signaled,
     e.WorkflowExecutionPaused: _paused,
     e.WorkflowExecutionUnpaused: _unpaused,
+    e.WorkflowExecutionOptionsUpdated: _options_updated,
     e.WorkflowTaskScheduled: _task_scheduled,
     e.WorkflowTaskStarted: _task_started,
     e.WorkflowTaskCompleted: _task_completed,

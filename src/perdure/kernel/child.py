@@ -59,6 +59,8 @@ def initiate(commit: Commit, command: StartChildWorkflowExecution, task_complete
                 parent_close_policy=event.parent_close_policy,
                 root_workflow_id=run.started.root_workflow_id,
                 root_run_id=run.started.root_run_id,
+                # Another queue's workers have other code, and other builds.
+                pinned_build_id=run.pinned_build_id if event.task_queue == run.started.task_queue else "",
             ),
             wants_reply=True,
         )

@@ -1,4 +1,4 @@
-"""What people do to a run: cancel, terminate, pause, resume."""
+"""What people do to a run: cancel, terminate, pause, resume, pin to a build."""
 
 from perdure.kernel import lifecycle, workflow_task
 from perdure.kernel.activity import is_ready
@@ -14,6 +14,7 @@ from perdure.model.requests import (
     SignalWorkflow,
     TerminateWorkflow,
     UpdateWorkflow,
+    UpdateWorkflowOptions,
 )
 
 
@@ -96,4 +97,19 @@ def resume(commit: Commit, request: ResumeWorkflow) -> Rejection | None:
     )
     commit.is_visible = True
     commit.ready.extend(ref for ref, activity in run.activities.items() if is_ready(run, activity, commit.now))
+    return None
+
+
+def update_options(commit: Commit, request: UpdateWorkflowOptions) -> Rejection | None:
+    """Choose which build of the code takes the run's turns. A failed turn is tried again at once, by that one."""
+    run = commit.run
+    if run.pinned_build_id == request.pinned_build_id:
+        return None
+    commit.occur(
+        e.WorkflowExecutionOptionsUpdated(
+            commit.occurrence_id(), commit.now, request.pinned_build_id, request.identity, request.request_id
+        )
+    )
+    if not run.turn_in_hand:
+        workflow_task.retry_now(commit)
     return None

@@ -26,6 +26,7 @@ def explain(run: Run, now: int) -> Explanation:
         expires=min(deadlines, default=0) if run.close is None else 0,
         cancel_requested=run.cancel_requested,
         build_id=run.build_id,
+        pinned_build_id=run.pinned_build_id,
     )
 
 
@@ -113,6 +114,8 @@ def _turn(run: Run, task: WorkflowTask, now: int) -> Wait:
         state = f"attempt {task.attempt} waits for a worker"
         ends_by = f"a worker that serves workflow type {started.workflow_type} on task queue {started.task_queue}"
         since = max(since, task.next_attempt_time)
+    if run.pinned_build_id and not task.started_time:
+        ends_by = f"{ends_by}, with build {run.pinned_build_id}, to which it is pinned"
     if task.last_cause:
         state = f"{state}; the attempt before failed ({task.last_cause.lower().replace('_', ' ')})"
     return Wait(

@@ -55,6 +55,7 @@ def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits:
         request.root_workflow_id or request.workflow_id,
         request.root_run_id or run_id,
         now + request.start_delay_ns + request.run_timeout_ns if request.run_timeout_ns else 0,
+        request.pinned_build_id,
     )
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
@@ -271,6 +272,7 @@ def _succeed(
             last_completion_result=last_completion_result,
             attempt=attempt,
             execution_expiration_time=started.workflow_execution_expiration_time,
+            pinned_build_id=run.pinned_build_id,
         ),
     )
     return new_run_id

@@ -120,6 +120,7 @@ class Run(msgspec.Struct):
     request_ids: set[str] = set()
     paused: WorkflowExecutionPaused | None = None
     last_turn_time: int = 0
+    pinned_build_id: str = ""
 
     @property
     def workflow_id(self) -> str:

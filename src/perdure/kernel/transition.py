@@ -38,6 +38,7 @@ HANDLERS: dict[type, Handler] = {
     r.TerminateWorkflow: control.terminate,
     r.PauseWorkflow: control.pause,
     r.ResumeWorkflow: control.resume,
+    r.UpdateWorkflowOptions: control.update_options,
     r.StartWorkflowTask: workflow_task.start,
     r.CompleteWorkflowTask: turn.complete,
     r.FailWorkflowTask: workflow_task.fail,

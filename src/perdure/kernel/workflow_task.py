@@ -53,6 +53,11 @@ def start(commit: Commit, request: StartWorkflowTask) -> Rejection | None:
     task = run.workflow_task
     if task is None or task.started_time or task.next_attempt_time > commit.now or run.is_paused:
         return Rejection(Reason.STALE, f"Run {run.run_id} has no workflow task to start now.")
+    if run.pinned_build_id and request.build_id != run.pinned_build_id:
+        return Rejection(
+            Reason.INVALID,
+            f"Run {run.run_id} is pinned to build {run.pinned_build_id!r}, and this worker has {request.build_id!r}.",
+        )
     begin(commit, task, request.identity)
     return None
 

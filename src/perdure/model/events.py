@@ -67,6 +67,7 @@ class WorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, t
     root_workflow_id: str = ""
     root_run_id: str = ""
     workflow_run_expiration_time: int = 0
+    pinned_build_id: str = ""
 
 
 class WorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=2):
@@ -161,6 +162,15 @@ class WorkflowExecutionUnpaused(Record, frozen=True, array_like=True, gc=False, 
 
     identity: str = ""
     reason: str = ""
+    request_id: str = ""
+
+
+class WorkflowExecutionOptionsUpdated(Record, frozen=True, array_like=True, gc=False, tag=55):
+    """From now on only workers of this build of the code take the run's turns; with an empty ``pinned_build_id``, any
+    worker does (Temporal's ``versioning_override``)."""
+
+    pinned_build_id: str = ""
+    identity: str = ""
     request_id: str = ""
 
 
@@ -618,6 +628,7 @@ Event = Union[
     WorkflowExecutionSignaled,
     WorkflowExecutionPaused,
     WorkflowExecutionUnpaused,
+    WorkflowExecutionOptionsUpdated,
     WorkflowTaskScheduled,
     WorkflowTaskStarted,
     WorkflowTaskCompleted,

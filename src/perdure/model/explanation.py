@@ -103,6 +103,9 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     expires: int = 0
     cancel_requested: bool = False
     build_id: str = ""
+    """The build that took the last turn."""
+    pinned_build_id: str = ""
+    """The only build that may take the next ones; empty for any."""
     code: Sequence[CodeWait] = ()
     signals: Sequence[str] = ()
     updates: Sequence[str] = ()

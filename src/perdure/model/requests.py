@@ -82,6 +82,8 @@ class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
     last_completion_result: Payloads = ()
     attempt: int = 1
     execution_expiration_time: int = 0
+    pinned_build_id: str = ""
+    """When set, only a worker of that build takes the run's turns."""
 
 
 class CancelWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=4):
@@ -120,6 +122,15 @@ class ResumeWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=7)
     request_id: str = ""
 
 
+class UpdateWorkflowOptions(BaseRequest, frozen=True, array_like=True, gc=False, tag=9):
+    """Pin the run to a build of the code, or move it to another one; an empty ``pinned_build_id`` lets any worker take
+    its turns again."""
+
+    pinned_build_id: str
+    identity: str = ""
+    request_id: str = ""
+
+
 class ForkWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=8):
     """Start a new run from a copy of another one's history, up to and including the turn that ``event_id`` belongs to.
 
@@ -145,6 +156,7 @@ class StartWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag
     """A worker takes the run's next turn."""
 
     identity: str
+    build_id: str = ""
 
 
 class CompleteWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag=21):
@@ -270,6 +282,7 @@ ClientRequest = Union[
     TerminateWorkflow,
     PauseWorkflow,
     ResumeWorkflow,
+    UpdateWorkflowOptions,
     ForkWorkflow,
 ]
 

@@ -123,6 +123,7 @@ class RunDescription(msgspec.Struct, frozen=True, gc=False):
     activities: Sequence[PendingActivity]
     timers: Sequence[PendingTimer]
     children: Sequence[PendingChild]
+    pinned_build_id: str = ""
 
 
 class HistoryPage(msgspec.Struct, frozen=True, gc=False):

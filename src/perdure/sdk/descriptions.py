@@ -137,6 +137,11 @@ class RunDetails(RunInfo):
         return self._description.build_id
 
     @property
+    def pinned_build_id(self) -> str:
+        """The only version of the code that may take its turns; empty for any."""
+        return self._description.pinned_build_id
+
+    @property
     def turn(self) -> PendingTurn | None:
         """The turn that its code has not completed, if any."""
         return self._description.turn

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
-from perdure.model.errors import RunClosedError, UpdateFailedError
+from perdure.model.errors import InvalidArgumentError, RunClosedError, UpdateFailedError
 from perdure.model.events import Event
 from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
@@ -17,6 +17,7 @@ from perdure.model.requests import (
     SignalWorkflow,
     TerminateWorkflow,
     UpdateWorkflow,
+    UpdateWorkflowOptions,
 )
 from perdure.model.service import Service, UpdateOutcome, UpdateStage
 from perdure.sdk.choices import choose
@@ -50,7 +51,7 @@ class Run(Generic[R_co]):
     """One run of a workflow, as a client holds it.
 
     A run may end by going on in another one: it continues as new, or is tried again. ``result`` follows it there, and
-    so do the messages: ``signal``, ``update``, ``cancel``, ``terminate``, ``pause`` and ``resume``; ``query`` asks
+    so do the messages: ``signal``, ``update``, ``cancel``, ``terminate``, ``pause``, ``resume``, ``pin`` and ``unpin``; ``query`` asks
     the workflow id's current run. ``describe``, ``explain``, ``history``, ``reset``, ``fork`` and ``delete`` are about
     this very run. A handle made for an exact run, by ``client.get(id, run_id)``, never leaves it.
 
@@ -239,6 +240,23 @@ class Run(Generic[R_co]):
     async def resume(self, reason: str = "") -> None:
         """Go on after ``pause``."""
         await self._send(ResumeWorkflow(reason, self._identity, _new_id()))
+
+    async def pin(self, build_id: str) -> None:
+        """Let only workers of this build of the code take the workflow's turns; a pinned one is moved to it.
+
+        What goes on in the run's place and children that it starts on its own task queue are pinned as well. A failed
+        turn is tried again at once. Activities run anywhere.
+
+        Args:
+            build_id: an app's ``build_id``.
+        """
+        if not build_id:
+            raise InvalidArgumentError("A build id is not empty. To let any worker take the run's turns, unpin it.")
+        await self._send(UpdateWorkflowOptions(build_id, self._identity, _new_id()))
+
+    async def unpin(self) -> None:
+        """Let workers of any build take the workflow's turns again."""
+        await self._send(UpdateWorkflowOptions("", self._identity, _new_id()))
 
     async def reset(self, event_id: int, reason: str = "") -> "Run[R_co]":
         """Go back: start the workflow again from a copy of this run's history, up to the turn that ``event_id`` is in.

@@ -45,6 +45,7 @@ class StartOptions(TypedDict, total=False):
         search_attributes: values to find it by.
         request_id: makes it safe to send again; made up if not given.
         start_signal: a signal to deliver to the run, new or found: ``perdure.message(Loan.decide, decision)``.
+        pin_build: the only build of the code that may take its turns, as an app's ``build_id`` names it; any if not given.
         result_type: the type of the result, for a workflow given by name.
     """
 
@@ -62,6 +63,7 @@ class StartOptions(TypedDict, total=False):
     search_attributes: Mapping[str, Any] | None
     request_id: str
     start_signal: Message[Any] | None
+    pin_build: str
     result_type: Any
 
 
@@ -149,6 +151,7 @@ class Target:
             identity=identity,
             signal=_signal(options.get("start_signal"), converter, identity),
             update=update,
+            pinned_build_id=options.get("pin_build", ""),
         )
 
 
