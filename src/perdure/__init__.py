@@ -21,100 +21,30 @@ one process over one file. The way of one request through the engine::
 Start reading at ``engine/engine.py``, ``kernel/transition.py`` and ``kernel/commit.py``.
 """
 
-from perdure.app import DEFAULT_STORE, backup, open
-from perdure.engine.settings import Settings
-from perdure.model.errors import (
-    ActivityError,
-    AlreadyExistsError,
-    ApplicationError,
-    CancelledError,
-    ChildWorkflowError,
-    DeadlockError,
-    FailureError,
-    InvalidArgumentError,
-    InvariantError,
-    LimitExceededError,
-    NonDeterminismError,
-    NotAllowedInWorkflowError,
-    NotFoundError,
-    PerdureError,
-    PermissionDeniedError,
-    QueryFailedError,
-    RunClosedError,
-    ServerError,
-    StoreConflictError,
-    StoreCorruptError,
-    StoreError,
-    StoreLockedError,
-    StoreVersionError,
-    TerminatedError,
-    TimeoutError,
-    UpdateFailedError,
-    WorkflowFailedError,
-)
-from perdure.model.limits import Limits
-from perdure.model.options import RunStatus
-from perdure.sdk import activity, workflow
-from perdure.sdk.app import App
-from perdure.sdk.breaker import Breaker
-from perdure.sdk.client import Client
-from perdure.sdk.codec import Codec
-from perdure.sdk.converter import Converter
-from perdure.sdk.handles import Run, UpdateHandle
-from perdure.sdk.references import Message, message
-from perdure.sdk.replay import History, replay
-from perdure.sdk.retry import Retry
-from perdure.sdk.starting import StartOptions
-
-__all__ = [
-    "DEFAULT_STORE",
-    "ActivityError",
-    "AlreadyExistsError",
-    "App",
-    "ApplicationError",
-    "Breaker",
-    "CancelledError",
-    "ChildWorkflowError",
-    "Client",
-    "Codec",
-    "Converter",
-    "DeadlockError",
-    "FailureError",
-    "History",
-    "InvalidArgumentError",
-    "InvariantError",
-    "LimitExceededError",
-    "Limits",
-    "Message",
-    "NonDeterminismError",
-    "NotAllowedInWorkflowError",
-    "NotFoundError",
-    "PerdureError",
-    "PermissionDeniedError",
-    "QueryFailedError",
-    "Retry",
-    "Run",
-    "RunClosedError",
-    "RunStatus",
-    "ServerError",
-    "Settings",
-    "StartOptions",
-    "StoreConflictError",
-    "StoreCorruptError",
-    "StoreError",
-    "StoreLockedError",
-    "StoreVersionError",
-    "TerminatedError",
-    "TimeoutError",
-    "UpdateFailedError",
-    "UpdateHandle",
-    "WorkflowFailedError",
-    "activity",
-    "backup",
-    "message",
-    "open",
-    "replay",
-    "workflow",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from perdure._public import *  # noqa: F403
+    from perdure._public import __all__ as __all__
+else:
+
+    def __getattr__(name: str) -> object:
+        """Load the public names when the first of them is asked for.
+
+        All together they take a third of a second, and the command line, which asks for none, should not wait for them.
+        """
+        # Python asks for some itself, such as __path__.
+        if not name.startswith("__") or name == "__all__":
+            # Not `from perdure import`, which would ask here for the module first.
+            _public = import_module("perdure._public")
+            globals().update({public: getattr(_public, public) for public in _public.__all__}, __all__=_public.__all__)
+            if name in globals():
+                return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        """All names, loaded or not."""
+        return sorted({*globals(), *__getattr__("__all__")})

@@ -9,24 +9,26 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from perdure.engine.clock import SystemClock
 from perdure.engine.ids import new_run_id
 from perdure.engine.ports import Clock, Store
-from perdure.engine.service import EngineService
 from perdure.engine.settings import Settings
 from perdure.model.errors import InvalidArgumentError
-from perdure.model.options import DEFAULT_NAMESPACE
+from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_NAMESPACE
 from perdure.model.service import Service
-from perdure.sdk.app import App
-from perdure.sdk.callables import Activity
-from perdure.sdk.client import Client
 from perdure.sdk.durations import Duration
-from perdure.sdk.worker import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, LocalWorker
 from perdure.stores.memory import MemoryStore
 from perdure.stores.sqlite import SqliteReader, SqliteStore, backup
+
+# What only a running engine needs is imported where one is made: the command line comes here to read a file, at once.
+if TYPE_CHECKING:
+    from perdure.sdk.app import App
+    from perdure.sdk.callables import Activity
+    from perdure.sdk.client import Client
+    from perdure.sdk.worker import LocalWorker
 
 DEFAULT_STORE = "sqlite:///perdure.db"
 
@@ -69,19 +71,23 @@ class Embedded:
 
     def __init__(
         self,
-        apps: Sequence[App],
+        apps: "Sequence[App]",
         store: Store,
         clock: Clock,
         *,
         settings: Settings | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         task_queues: Iterable[str] | None = None,
-        mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
-        make_worker: Callable[..., LocalWorker] = LocalWorker,
+        mocks: "Mapping[Activity[..., Any] | str, Callable[..., Any]] | None" = None,
+        make_worker: "Callable[..., LocalWorker] | None" = None,
         make_run_id: Callable[[int], str] = new_run_id,
         **worker_options: Any,
     ) -> None:
-        self._worker = make_worker(apps, task_queues=task_queues, mocks=mocks, **worker_options)
+        from perdure.engine.service import EngineService
+        from perdure.sdk.client import Client
+        from perdure.sdk.worker import LocalWorker
+
+        self._worker = (make_worker or LocalWorker)(apps, task_queues=task_queues, mocks=mocks, **worker_options)
         self._service = EngineService(store, clock, self._worker, settings, make_run_id)
         self.client = Client(self._service, namespace=namespace, apps=apps)
 
@@ -118,7 +124,7 @@ class Embedded:
 
 @asynccontextmanager
 async def open(
-    *apps: App,
+    *apps: "App",
     store: str | Store = DEFAULT_STORE,
     namespace: str = DEFAULT_NAMESPACE,
     task_queues: Iterable[str] | None = None,
@@ -129,7 +135,7 @@ async def open(
     max_threads: int = DEFAULT_MAX_THREADS,
     max_processes: int | None = None,
     deadlock_timeout: Duration | None = DEFAULT_DEADLOCK_TIMEOUT,
-) -> AsyncIterator[Client]:
+) -> "AsyncIterator[Client]":
     """Engine, worker and client in this process, over one store. Nothing else to run.
 
     Args:

@@ -44,6 +44,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help as plain text: loading what draws boxes takes as long as all the rest
     epilog="""Examples:
 
 perdure demo

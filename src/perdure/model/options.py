@@ -10,6 +10,11 @@ MILLISECOND_NS = 1_000_000
 DEFAULT_NAMESPACE = "default"
 DEFAULT_TASK_QUEUE = "default"
 
+# Of a worker: how many activities of a kind run at once, and how many seconds a turn may take.
+DEFAULT_MAX_ASYNC = 1000
+DEFAULT_MAX_THREADS = 64
+DEFAULT_DEADLOCK_TIMEOUT = 2.0
+
 
 class RunStatus(IntEnum):
     """Where a run stands (Temporal's ``WorkflowExecutionStatus``). Everything but RUNNING and PAUSED is closed."""

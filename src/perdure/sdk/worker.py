@@ -18,6 +18,7 @@ from perdure.model.errors import InvalidArgumentError
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.failures import Failure, FailureKind
 from perdure.model.ids import RunAddress
+from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS
 from perdure.model.program import ActivityTask, Program, Report
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, Request
 from perdure.sdk.app import App
@@ -37,10 +38,6 @@ from perdure.sdk.threads import Threads
 
 LINGERING_SECONDS = 10.0
 """An activity that still runs so long after it was cancelled is named in the log."""
-
-DEFAULT_MAX_ASYNC = 1000
-DEFAULT_MAX_THREADS = 64
-DEFAULT_DEADLOCK_TIMEOUT = 2.0
 
 
 class LocalWorker:

@@ -1,0 +1,97 @@
+"""The names that ``perdure`` offers: the one list of them. ``perdure`` itself loads it when one is asked for."""
+
+from perdure.app import DEFAULT_STORE, backup, open
+from perdure.engine.settings import Settings
+from perdure.model.errors import (
+    ActivityError,
+    AlreadyExistsError,
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    DeadlockError,
+    FailureError,
+    InvalidArgumentError,
+    InvariantError,
+    LimitExceededError,
+    NonDeterminismError,
+    NotAllowedInWorkflowError,
+    NotFoundError,
+    PerdureError,
+    PermissionDeniedError,
+    QueryFailedError,
+    RunClosedError,
+    ServerError,
+    StoreConflictError,
+    StoreCorruptError,
+    StoreError,
+    StoreLockedError,
+    StoreVersionError,
+    TerminatedError,
+    TimeoutError,
+    UpdateFailedError,
+    WorkflowFailedError,
+)
+from perdure.model.limits import Limits
+from perdure.model.options import RunStatus
+from perdure.sdk import activity, workflow
+from perdure.sdk.app import App
+from perdure.sdk.breaker import Breaker
+from perdure.sdk.client import Client
+from perdure.sdk.codec import Codec
+from perdure.sdk.converter import Converter
+from perdure.sdk.handles import Run, UpdateHandle
+from perdure.sdk.references import Message, message
+from perdure.sdk.replay import History, replay
+from perdure.sdk.retry import Retry
+from perdure.sdk.starting import StartOptions
+
+__all__ = [
+    "DEFAULT_STORE",
+    "ActivityError",
+    "AlreadyExistsError",
+    "App",
+    "ApplicationError",
+    "Breaker",
+    "CancelledError",
+    "ChildWorkflowError",
+    "Client",
+    "Codec",
+    "Converter",
+    "DeadlockError",
+    "FailureError",
+    "History",
+    "InvalidArgumentError",
+    "InvariantError",
+    "LimitExceededError",
+    "Limits",
+    "Message",
+    "NonDeterminismError",
+    "NotAllowedInWorkflowError",
+    "NotFoundError",
+    "PerdureError",
+    "PermissionDeniedError",
+    "QueryFailedError",
+    "Retry",
+    "Run",
+    "RunClosedError",
+    "RunStatus",
+    "ServerError",
+    "Settings",
+    "StartOptions",
+    "StoreConflictError",
+    "StoreCorruptError",
+    "StoreError",
+    "StoreLockedError",
+    "StoreVersionError",
+    "TerminatedError",
+    "TimeoutError",
+    "UpdateFailedError",
+    "UpdateHandle",
+    "WorkflowFailedError",
+    "activity",
+    "backup",
+    "message",
+    "open",
+    "replay",
+    "workflow",
+]
