@@ -25,6 +25,7 @@ from perdure.sdk.listening import all_handlers_finished, set_query_handler, set_
 from perdure.sdk.notes import deprecate_patch, patched, progress, side_effect, upsert_memo, upsert_search_attributes
 from perdure.sdk.run import require_run as _require_run
 from perdure.sdk.saga import Saga, saga
+from perdure.sdk.state_machine import StateMachine, Transition, Walk
 from perdure.sdk.turns import is_in_turn as in_workflow
 from perdure.sdk.waiting import receive, sleep, wait_condition
 
@@ -34,7 +35,10 @@ __all__ = [
     "QueryHandler",
     "Saga",
     "SignalHandler",
+    "StateMachine",
+    "Transition",
     "UpdateHandler",
+    "Walk",
     "WorkflowInfo",
     "all_handlers_finished",
     "continue_as_new",
