@@ -191,6 +191,26 @@ def test_what_makes_no_sense_is_refused_when_declared(transitions, final, says):
             workflow.StateMachine("a", transitions, final=final)
 
 
+@app.workflow
+async def longer(state: str = "paid") -> str:
+    walk = LIFE.walk(Order, state)
+    async for here in walk:
+        if here == "paid":
+            workflow.continue_as_new("packed")
+        await walk.fire("nonsense")
+    return walk.state
+
+
+async def test_a_walk_may_begin_where_another_left_off():
+    async with testing.environment(app) as env:
+        with pytest.raises(perdure.WorkflowFailedError, match="'nonsense' is not possible in state 'cancelled'"):
+            await env.client.execute(longer, "cancelled")
+        run = await env.client.start(longer)
+        await env.sleep(1)
+        assert await run.describe()
+        await env.client.get(run.id).terminate()
+
+
 async def test_walking_outside_of_a_workflow_is_refused():
     with pytest.raises(perdure.InvalidArgumentError):
         LIFE.walk()

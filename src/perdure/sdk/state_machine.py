@@ -87,13 +87,20 @@ class StateMachine(Generic[S]):
         """The machine as a Mermaid state diagram."""
         return diagram_of(self)
 
-    def walk(self, context: Any = None) -> "Walk[S]":
-        """Begin at the initial state, in a workflow; best in its ``__init__``, so that no early signal is missed.
+    def walk(self, context: Any = None, state: S | None = None) -> "Walk[S]":
+        """Begin a walk, in a workflow.
 
         Args:
             context: what guards are asked with; the workflow object, say.
+            state: where it begins, after ``continue_as_new``; the initial state without it.
+
+        Raises:
+            InvalidArgumentError: there is no such state.
         """
-        return Walk(self, context)
+        if state is not None and state not in self.states:
+            known = ", ".join(repr(name_of(one)) for one in self.states)
+            raise InvalidArgumentError(f"walk(state={name_of(state)!r}): there is no such state. Known are {known}")
+        return Walk(self, context, self.initial if state is None else state)
 
 
 @dataclass
@@ -117,9 +124,9 @@ class Walk(Generic[S]):
         args: the arguments of the signal or update that led here.
     """
 
-    def __init__(self, machine: StateMachine[S], context: Any) -> None:
+    def __init__(self, machine: StateMachine[S], context: Any, state: S) -> None:
         self.machine = machine
-        self.state = machine.initial
+        self.state = state
         self.entered: datetime = now()
         self.args: tuple[Any, ...] = ()
         self._context = context
