@@ -48,6 +48,7 @@ from tempfile import TemporaryDirectory
 from perdure.engine.ports import RunRow, TaskRow, Write
 from perdure.model.errors import StoreError
 from perdure.model.options import RunStatus
+from perdure.model.search import EVERYTHING, Place
 from perdure.stores.sqlite import SqliteStore
 
 BATCHES_AHEAD = 2
@@ -197,8 +198,8 @@ async def measure(options: argparse.Namespace, folder: str) -> None:
     first_key = (await store.open()).next_key
     times = await one_by_one(store, one_activity_runs(first_key, 1), options.seconds)
     print(f"lone   {quantiles(times)}", flush=True)
-    listed = await store.runs("default", statuses=(), workflow_type="", before=0, limit=1_000)
-    older = await store.runs("default", statuses=(), workflow_type="", before=first_key // 2, limit=1_000)
+    listed = await store.runs("default", EVERYTHING, None, 1_000)
+    older = await store.runs("default", EVERYTHING, Place((), listed[-1].start_time, first_key // 2), 1_000)
     for name, ids in {
         "none": [f"new-{number}" for number in range(1_000)],
         "recent": [row.workflow_id for row in listed],

@@ -13,11 +13,12 @@ import perdure as package
 from perdure.cli.main import app
 from perdure.stores.sqlite import connections
 
-COMMANDS = ("demo", "list", "show", "explain", "history", "verify", "backup")
+COMMANDS = ("demo", "list", "count", "show", "explain", "history", "verify", "backup")
 ON_A_STORE = [
     ("list", "{}"),
     ("show", "{}", "order-0"),
     ("history", "{}", "order-0"),
+    ("count", "{}"),
     ("verify", "{}"),
     ("backup", "{}", "copy.db"),
 ]

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from perdure.engine.ports import RunRow, Store, StoredRun, TaskRow, Write
 from perdure.model.errors import StoreError
 from perdure.model.options import RunStatus
+from perdure.model.search import EVERYTHING, Place, narrowed
 from perdure.stores.memory import Disk, MemoryStore
 from perdure.stores.sqlite import SqliteStore
 
@@ -138,7 +139,9 @@ async def list_keys(
     limit: int = 100,
 ) -> list[int]:
     """Keys of a list of runs."""
-    rows = await store.runs(namespace, statuses=statuses, workflow_type=workflow_type, before=before, limit=limit)
+    query = narrowed(EVERYTHING, statuses, workflow_type)
+    after = Place((), before, before) if before else None
+    rows = await store.runs(namespace, query, after, limit)
     return [row.key for row in rows]
 
 
@@ -146,7 +149,7 @@ async def contents(store: Store, keys: Sequence[int], digests: Sequence[bytes]) 
     """Everything that a store holds, through every method that reads."""
     forever = 1 << 62
     return {
-        "runs": list(await store.runs("default", statuses=(), workflow_type="", before=0, limit=10_000)),
+        "runs": list(await store.runs("default", EVERYTHING, None, 10_000)),
         "histories": {key: await commits(store, key) for key in keys},
         "tasks": list(await store.tasks((0, -1), 10_000)),
         "timers": list(await store.timers(forever, None, 10_000)),

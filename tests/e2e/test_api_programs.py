@@ -69,7 +69,7 @@ async def test_host_runs_up_to_what_comes_later(api, tmp_path, monkeypatch):
         orders = api["orders"]
         # Five minutes of waiting on a real clock are too long for a test.
         monkeypatch.setattr(orders.asyncio, "sleep", lambda seconds, sleep=asyncio.sleep: sleep(min(seconds, 0.01)))
-        with pytest.raises(perdure.InvalidArgumentError, match="not supported yet"):
+        with pytest.raises(AttributeError, match="schedules"):
             await host.embedded()
         monkeypatch.undo()
         await host.test_silence_expires_the_loan()

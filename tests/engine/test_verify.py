@@ -189,6 +189,8 @@ class DiskReader:
                 [timer for timer in disk.timers if timer.key == key],
                 [MessageRow(key, ref, message) for ref, message in disk.messages.get(key, {}).items()],
                 [digest for digest, holders in disk.blob_holders.items() if key in holders],
+                disk.entries.get(key, frozenset()),
+                disk.attribute_types.get("default", {}),
             )
 
     def blob(self, digest: bytes) -> bytes | None:

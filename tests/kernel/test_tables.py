@@ -192,7 +192,7 @@ def test_every_command_has_an_action() -> None:
 
 
 def test_every_command_that_can_be_wrong_has_a_check() -> None:
-    notes = {c.RecordMarker, c.UpsertWorkflowSearchAttributes, c.ModifyWorkflowProperties}
+    notes = {c.RecordMarker, c.ModifyWorkflowProperties}
     assert set(_table("CHECKS")) == set(COMMANDS) - notes
 
 

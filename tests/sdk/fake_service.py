@@ -10,9 +10,11 @@ from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.payloads import Payload, Payloads
 from perdure.model.requests import Request, StartWorkflow, UpdateWorkflow
+from perdure.model.search import AttributeType, AttributeTypes
 from perdure.model.service import (
     HistoryPage,
     Namespace,
+    RunCount,
     RunDescription,
     RunPage,
     StartResult,
@@ -32,6 +34,7 @@ class FakeService:
         self.answer: Payloads = ()
         self.events: list[Event] = []
         self.pages: list[RunPage] = []
+        self.counts: list[RunCount] = []
         self.description: RunDescription | None = None
         self.explanation: Explanation | None = None
         self.closed_runs: set[str] = set()
@@ -84,10 +87,30 @@ class FakeService:
         return HistoryPage("run-1", page, bool(page) and page[-1] is self.events[-1])
 
     async def list(
-        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, cursor: str, limit: int
+        self,
+        namespace: str,
+        *,
+        filter: str,
+        statuses: Sequence[RunStatus],
+        workflow_type: str,
+        cursor: str,
+        limit: int,
     ) -> RunPage:
-        self.calls.append(("list", namespace, tuple(statuses), workflow_type, cursor))
+        self.calls.append(("list", namespace, filter, tuple(statuses), workflow_type, cursor))
         return self.pages.pop(0)
+
+    async def count(
+        self, namespace: str, *, filter: str, statuses: Sequence[RunStatus], workflow_type: str
+    ) -> RunCount:
+        self.calls.append(("count", namespace, filter, tuple(statuses), workflow_type))
+        return self.counts.pop(0)
+
+    async def search_attributes(self, namespace: str) -> AttributeTypes:
+        self.calls.append(("search_attributes", namespace))
+        return {"Amount": AttributeType.INT, "Tags": AttributeType.KEYWORD_LIST}
+
+    async def add_search_attributes(self, namespace: str, types: AttributeTypes) -> None:
+        self.calls.append(("add_search_attributes", namespace, types))
 
     async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
         self.calls.append(("reset", address, event_id, reason))

@@ -511,16 +511,18 @@ async def test_listing(service: FakeService, client: Client) -> None:
     assert (first.memo, first.search_attributes) == ({"who": "ada"}, {"Amount": 3})
     assert repr(first) == "<fulfil 'w' running, run run-1>"
     statuses = (RunStatus.RUNNING, RunStatus.COMPLETED)
-    assert service.calls == [("list", "default", statuses, "fulfil", cursor) for cursor in ("", "more")]
+    assert service.calls == [("list", "default", "", statuses, "fulfil", cursor) for cursor in ("", "more")]
 
     service.pages = [RunPage([], "")]
     assert [run async for run in client.list(status="failed", workflow_type="Loan")] == []
-    assert service.last() == ("list", "default", (RunStatus.FAILED,), "Loan", "")
+    assert service.last() == ("list", "default", "", (RunStatus.FAILED,), "Loan", "")
 
 
-def test_filters_that_are_not_there_yet(client: Client) -> None:
-    with pytest.raises(InvalidArgumentError, match="not supported yet"):
-        client.list("WorkflowType = 'Loan'")
+async def test_filters_are_passed_on_with_the_words_beside_them(service: FakeService, client: Client) -> None:
+    service.pages = [RunPage([SUMMARY], "")]
+    (found,) = [run async for run in client.list("Amount > 3", status="running")]
+    assert found.id == "w"
+    assert service.last() == ("list", "default", "Amount > 3", (RunStatus.RUNNING,), "", "")
     with pytest.raises(InvalidArgumentError, match="choose one of 'running'"):
         client.list(status="runing")
 

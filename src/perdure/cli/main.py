@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from perdure.cli import backup, demo, explain, history, list, show, verify
+from perdure.cli import backup, count, demo, explain, history, list, show, verify
 from perdure.model.errors import PerdureError
 
 USAGE_ERROR = 2
@@ -86,6 +86,7 @@ def perdure(
 
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("list", epilog=list.EXAMPLES)(list.list_runs)
+app.command("count", epilog=count.EXAMPLES)(count.count)
 app.command("show", epilog=show.EXAMPLES)(show.show)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("history", epilog=history.EXAMPLES)(history.history)

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, and what the shell completes for them."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -15,6 +16,48 @@ StoreFile = Annotated[
 
 Namespace = Annotated[
     str, typer.Option("--namespace", "-n", metavar="NAME", help="The namespace that the workflow is in.")
+]
+
+LookIn = Annotated[str, typer.Option("--namespace", "-n", metavar="NAME", help="The namespace to look in.")]
+
+Filter = Annotated[
+    str,
+    typer.Argument(
+        metavar="[FILTER]",
+        help="Only runs that this is true of: \"Amount > 100 AND ExecutionStatus = 'Running'\"; see docs/search.md.",
+        show_default=False,
+    ),
+]
+
+
+class StatusChoice(StrEnum):
+    """What ``--status`` takes: a status, or ``open`` and ``closed`` for all of a kind."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    TERMINATED = "terminated"
+    CONTINUED_AS_NEW = "continued_as_new"
+    TIMED_OUT = "timed_out"
+
+
+Statuses = Annotated[
+    list[StatusChoice] | None,
+    typer.Option(
+        "--status",
+        "-s",
+        help="Only runs with this status; open means running and paused, closed all others. May be repeated.",
+        case_sensitive=False,
+        show_default=False,
+    ),
+]
+
+WorkflowType = Annotated[
+    str, typer.Option("--type", "-t", metavar="TYPE", help="Only runs of this workflow type.", show_default=False)
 ]
 
 RunId = Annotated[

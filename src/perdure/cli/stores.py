@@ -4,7 +4,7 @@ A store is only read here, beside an engine that may be using it.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,7 +15,9 @@ import msgspec
 from perdure.app import open_reader
 from perdure.engine import encoding
 from perdure.engine.ports import RunRow, StoredRun
-from perdure.engine.service import summary_of
+from perdure.engine.search.evaluate import place_of
+from perdure.engine.search.parse import parse
+from perdure.engine.service import run_count, summary_of
 from perdure.engine.verify import HoldingsReader
 from perdure.kernel.apply import fold
 from perdure.kernel.run import Run
@@ -23,7 +25,18 @@ from perdure.model.errors import InvalidArgumentError, NotFoundError, StoreCorru
 from perdure.model.events import AnyRecord, Event
 from perdure.model.options import RunStatus
 from perdure.model.program import numbered
-from perdure.model.service import Namespace, RunSummary
+from perdure.model.search import (
+    EVERYTHING,
+    SYSTEM_ATTRIBUTES,
+    AttributeTypes,
+    Compare,
+    Group,
+    Operator,
+    Place,
+    Query,
+    narrowed,
+)
+from perdure.model.service import Namespace, RunCount, RunSummary
 
 _PAGE = 500
 _RECENT = 5_000
@@ -47,10 +60,16 @@ class Reader(HoldingsReader, Protocol):
         """Everything read within is of one moment."""
         ...
 
-    def runs(
-        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, before: int, limit: int
-    ) -> Sequence[RunRow]:
-        """Rows with keys below ``before`` (0: any), newest first."""
+    def runs(self, namespace: str, query: Query, after: Place | None, limit: int) -> Sequence[RunRow]:
+        """The query's runs in its order, from behind ``after``."""
+        ...
+
+    def count(self, namespace: str, query: Query) -> Sequence[Group]:
+        """How many runs the query has, by group."""
+        ...
+
+    def attribute_types(self) -> Mapping[str, AttributeTypes]:
+        """The types of custom search attributes, by namespace."""
         ...
 
     def namespaces(self) -> Sequence[Namespace]:
@@ -132,7 +151,7 @@ def _alternatives(names: Sequence[str]) -> str:
 # --- runs
 
 
-def run_count(reader: Reader) -> int:
+def stored_runs(reader: Reader) -> int:
     """How many runs there are, as far as a damaged file can tell: 0 if it can't."""
     try:
         return reader.run_count()
@@ -141,27 +160,37 @@ def run_count(reader: Reader) -> int:
 
 
 def summaries(
-    reader: Reader, namespace: str, statuses: Sequence[RunStatus], workflow_type: str
+    reader: Reader, namespace: str, filter: str, statuses: Sequence[RunStatus], workflow_type: str
 ) -> Iterator[RunSummary]:
-    """All runs that match, the newest first, read page by page."""
-    return map(summary_of, _all_runs(reader, namespace, statuses, workflow_type))
+    """All runs that match, in the filter's order or the newest first, read page by page.
+
+    Raises ``InvalidArgumentError``, at once, if the filter can't be used.
+    """
+    types = reader.attribute_types().get(namespace, {})
+    query = narrowed(parse(filter, types), statuses, workflow_type)
+    return map(summary_of, _all_runs(reader, namespace, query, types))
 
 
-def _all_runs(
-    reader: Reader, namespace: str, statuses: Sequence[RunStatus] = (), workflow_type: str = ""
-) -> Iterator[RunRow]:
-    before = 0
+def counts(reader: Reader, namespace: str, filter: str, statuses: Sequence[RunStatus], workflow_type: str) -> RunCount:
+    """How many runs match, by the groups of the filter. Raises ``InvalidArgumentError`` if it can't be used."""
+    types = reader.attribute_types().get(namespace, {})
+    query = narrowed(parse(filter, types, counting=True), statuses, workflow_type)
+    return run_count(query, reader.count(namespace, query))
+
+
+def _all_runs(reader: Reader, namespace: str, query: Query, types: AttributeTypes) -> Iterator[RunRow]:
+    after: Place | None = None
     while True:
-        rows = reader.runs(namespace, statuses=statuses, workflow_type=workflow_type, before=before, limit=_PAGE)
+        rows = reader.runs(namespace, query, after, _PAGE)
         yield from rows
         if len(rows) < _PAGE:
             return
-        before = rows[-1].key
+        after = place_of(rows[-1], types, query)
 
 
 def recent_runs(reader: Reader, namespace: str) -> list[RunRow]:
     """The newest runs, for suggestions."""
-    return list(reader.runs(namespace, statuses=(), workflow_type="", before=0, limit=_RECENT))
+    return list(reader.runs(namespace, EVERYTHING, None, _RECENT))
 
 
 def find(reader: Reader, namespace: str, workflow_id: str, run_id: str) -> RunRow:
@@ -177,7 +206,8 @@ def find(reader: Reader, namespace: str, workflow_id: str, run_id: str) -> RunRo
     if not run_id or reader.find(namespace, workflow_id, "") is None:
         hint = _hint(reader, namespace, workflow_id)
         raise NotFoundError(f"There is no workflow {workflow_id!r} in namespace {namespace!r}.{hint}")
-    runs = [row for row in _all_runs(reader, namespace) if row.workflow_id == workflow_id]
+    query = Query(Compare(SYSTEM_ATTRIBUTES["WorkflowId"], Operator.EQUAL, workflow_id))
+    runs = list(_all_runs(reader, namespace, query, {}))
     matching = [row for row in runs if row.run_id.startswith(run_id) or row.run_id.endswith(run_id)]
     if len(matching) == 1:
         return matching[0]

@@ -26,7 +26,7 @@ def verify(file: StoreFile, json: Json = False, utc: Utc = False) -> None:
     began = perf_counter()
     checked_runs = found = 0
     with stores.opened(file) as store:
-        total = stores.run_count(store)
+        total = stores.stored_runs(store)
         with progress("Verifying", "{:,}".format) as show:
 
             def checked(count: int) -> None:

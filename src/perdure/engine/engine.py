@@ -29,6 +29,7 @@ from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline
 from perdure.engine.ports import Clock, Store
 from perdure.engine.queue_rules import Permit
 from perdure.engine.resident import Resident, Residents
+from perdure.engine.search.attributes import Attributes
 from perdure.engine.settings import Settings
 from perdure.engine.timers import Alarms
 from perdure.engine.waiting import Waiting
@@ -77,7 +78,8 @@ class Engine:
         self.limits = self.settings.limits
         self.residents = Residents(self.settings.resident_runs)
         self.loader = Loader(store, self.residents)
-        self.pipeline = Pipeline(store, self.limits.blob_threshold_bytes, self._act, self._undone)
+        self.attributes = Attributes()
+        self.pipeline = Pipeline(store, self.limits.blob_threshold_bytes, self.attributes, self._act, self._undone)
         self.waiting = Waiting()
         self.backlog = Backlog()
         self.admission = Admission(clock, worker, self.backlog, self.drain_backlog)
@@ -120,7 +122,11 @@ class Engine:
         def found(resident: Resident | PerdureError | None) -> None:
             # Another start of the same id may have begun while the store was asked.
             resident = resident or self.residents.find(namespace, request.workflow_id, "")
-            if resident is None:
+            if request.search_attributes and (
+                refused := self.attributes.problem(namespace, request.search_attributes, self.limits)
+            ):
+                done(Rejection(Reason.INVALID, refused))
+            elif resident is None:
                 self._begin(namespace, request, done)
             elif isinstance(resident, Resident):
                 self._start_beside(resident, request, done)
@@ -140,7 +146,8 @@ class Engine:
                 done(InvariantError(f"Run {run.run_id} is parked: {parked[run.run_id]}"))
             return
         try:
-            commit = transition(run, request, self.clock.now_ns(), self.limits)
+            now, types = self.clock.now_ns(), self.attributes.known.get(run.namespace)
+            commit = transition(run, request, now, self.limits, Commit(run, now, self.limits, types))
             if commit.__class__ is Commit:
                 self._go_on_and_commit(resident, commit, done)
         except PerdureError as error:
@@ -235,6 +242,7 @@ class Engine:
         worker = self.worker
         starts: list[ActivityTask] | None = None
         if worker is not None and not self.closing:
+            commit.attribute_types = self.attributes.known.get(commit.run.namespace)
             while (
                 (turn := commit.run.workflow_task) is not None
                 and turns.is_due(resident, commit, turn, worker)

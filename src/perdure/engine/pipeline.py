@@ -14,6 +14,7 @@ import msgspec
 from perdure.engine import encoding
 from perdure.engine.ports import RunRow, Store, TaskRow, Write
 from perdure.engine.resident import Resident
+from perdure.engine.search.attributes import Attributes
 from perdure.kernel.commit import Commit, Rejection
 from perdure.model.errors import InvariantError, PerdureError, StoreError
 from perdure.model.events import Event
@@ -44,11 +45,13 @@ class Pipeline:
         self,
         store: Store,
         blob_threshold_bytes: int,
+        attributes: Attributes,
         act: Callable[[Sequence[Effect]], None],
         undone: Callable[[Sequence[Effect], StoreError], None],
     ) -> None:
         self._store = store
         self._blob_threshold_bytes = blob_threshold_bytes
+        self._attributes = attributes
         self._act = act
         self._undone = undone
         self._loop = asyncio.get_running_loop()
@@ -77,8 +80,12 @@ class Pipeline:
             write.blobs = blobs
         if resident.commits == 1:
             write.created = row_of(resident)
+            if resident.run.search_attributes:
+                self._attributes.put(write, resident.run)
         elif commit.is_visible:
             write.changed = row_of(resident)
+            if commit.is_found_by_other_values:
+                self._attributes.put(write, resident.run)
         if commit.tasks:
             tasks, done_refs = [], []
             for ref, task in commit.tasks.items():
@@ -156,6 +163,7 @@ class Pipeline:
         if not self._batch or self._is_writing:
             return
         self._is_writing = True
+        self._attributes.flushed()
         batch, self._batch = self._batch, []
         self._writing, self._effects = self._effects, []
         self._store.write(batch, self._written)
@@ -164,10 +172,12 @@ class Pipeline:
         self._is_writing = False
         effects, self._writing = self._writing, []
         if error is None:
+            self._attributes.written()
             self._flush()
             self._act(effects)
         else:
             log.error("A batch could not be written, and is undone: %s", error)
+            self._attributes.undone()
             undone = effects + self._effects
             self._effects = []
             self._batch = []
@@ -203,4 +213,5 @@ def row_of(resident: Resident) -> RunRow:
         encoding.encode_value(run.memo) if run.memo else b"",
         encoding.encode_value(run.search_attributes) if run.search_attributes else b"",
         encoding.encode_value(started.parent) if started.parent is not None else b"",
+        run.build_id,
     )

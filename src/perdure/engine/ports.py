@@ -4,13 +4,14 @@ A store is rows and transactions. It decides nothing and understands no record: 
 ``tests/conformance`` is the port's definition; every store passes it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Protocol
 
 import msgspec
 
 from perdure.model.errors import StoreError
 from perdure.model.options import RunStatus
+from perdure.model.search import AttributeType, AttributeTypes, Group, Place, Query
 from perdure.model.service import Namespace
 from perdure.model.task_queues import TaskQueue
 
@@ -19,7 +20,7 @@ class RunRow(msgspec.Struct, gc=False):
     """A run as the store sees it. ``key`` is its number in the store, given by the engine, growing with each start.
 
     Times are ns since 1970, 0 while not so. ``memo``, ``search_attributes`` and ``parent`` are MessagePack, empty for
-    none.
+    none. ``build_id`` names the code that took the last turn.
     """
 
     key: int
@@ -35,6 +36,7 @@ class RunRow(msgspec.Struct, gc=False):
     memo: bytes = b""
     search_attributes: bytes = b""
     parent: bytes = b""
+    build_id: str = ""
 
 
 class TaskRow(msgspec.Struct, frozen=True, gc=False):
@@ -66,11 +68,14 @@ class Write(msgspec.Struct, gc=False):
 
     ``number`` counts the run's commits from 1; that the store holds exactly ``number - 1`` of them is checked, so two
     owners can't both write. ``number`` 0 means that no history comes with it and nothing is checked. ``created`` is
-    the whole row of a new run; ``changed`` the row of an old one whose status, close time, length, memo or search
-    attributes are no longer as stored; nothing else in it is. That there is no such run yet, or is one, is checked as
-    well. What is done goes first, then what is new is put: a task that is both done and among ``tasks`` is there
+    the whole row of a new run; ``changed`` the row of an old one whose status, close time, length, memo, search
+    attributes or build id are no longer as stored; nothing else in it is. That there is no such run yet, or is one, is
+    checked as well. What is done goes first, then what is new is put: a task that is both done and among ``tasks`` is there
     afterwards. A task or timer or message that is there already is replaced; one that is done and not there is no
     error. ``blobs`` are large payloads that ``records`` names by digest; they are kept while any run names them.
+    ``entries`` is everything that the run is found by, in place of what it was found by until then; None leaves it as
+    it is. Each is of an attribute whose type is stored, or among ``attribute_types``; a type that is there already
+    stays.
     """
 
     key: int
@@ -89,6 +94,10 @@ class Write(msgspec.Struct, gc=False):
     messages_done: Sequence[int] = ()
     blobs: Sequence[tuple[bytes, bytes]] = ()
     """``(sha256 digest, data)`` pairs."""
+    entries: Set[tuple[str, str | int | float]] | None = None
+    """``(attribute, value)`` pairs, see ``kernel.search_attribute.entries``."""
+    attribute_types: Sequence[tuple[str, str, AttributeType]] = ()
+    """``(namespace, attribute, type)``."""
 
 
 class StoredRun(msgspec.Struct, frozen=True, gc=False):
@@ -165,10 +174,16 @@ class Store(Protocol):
         """Large payloads, for a run that is being loaded; those that are not there are left out."""
         ...
 
-    async def runs(
-        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, before: int, limit: int
-    ) -> Sequence[RunRow]:
-        """Rows with keys below ``before`` (0: any), newest first. No ``statuses`` or ``workflow_type`` mean any."""
+    async def runs(self, namespace: str, query: Query, after: Place | None, limit: int) -> Sequence[RunRow]:
+        """The query's runs in its order, from behind ``after``. ``engine.search.evaluate`` says what that means."""
+        ...
+
+    async def count(self, namespace: str, query: Query) -> Sequence[Group]:
+        """How many runs the query has, in each of its groups; in no particular order. Without groups: one answer."""
+        ...
+
+    async def attribute_types(self) -> Mapping[str, AttributeTypes]:
+        """The types of custom search attributes, by namespace."""
         ...
 
     async def tasks(self, after: tuple[int, int], limit: int) -> Sequence[TaskRow]:

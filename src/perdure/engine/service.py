@@ -12,6 +12,9 @@ from perdure.engine.ids import new_run_id
 from perdure.engine.pipeline import Outcome
 from perdure.engine.ports import Clock, RunRow, Store
 from perdure.engine.resident import Resident
+from perdure.engine.search.cursors import cursor_of, place_at
+from perdure.engine.search.evaluate import place_of
+from perdure.engine.search.parse import parse
 from perdure.engine.settings import Settings
 from perdure.engine.task_queues import TaskQueues
 from perdure.kernel.commit import Answer, Reason, Rejection
@@ -35,6 +38,7 @@ from perdure.model.options import RunStatus
 from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.program import Worker, numbered
 from perdure.model.requests import ForkWorkflow, Request, StartWorkflow, TerminateWorkflow, UpdateWorkflow
+from perdure.model.search import AttributeTypes, Group, Query, narrowed
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
 
 _decode_map = msgspec.msgpack.Decoder(PayloadMap).decode
@@ -61,6 +65,7 @@ class EngineService:
         """Take the store and go on with what is in it. Raises ``StoreError``."""
         opened = await self._store.open()
         engine = self.engine
+        engine.attributes.load(await self._store.attribute_types())
         engine.begin(opened.next_key)
         await self._task_queues.open()
         self._background = [
@@ -266,17 +271,38 @@ class EngineService:
         return encoding.with_blobs(records, blobs)
 
     async def list(
-        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, cursor: str, limit: int
+        self,
+        namespace: str,
+        *,
+        filter: str,
+        statuses: Sequence[RunStatus],
+        workflow_type: str,
+        cursor: str,
+        limit: int,
     ) -> s.RunPage:
-        """As ``Service.list``. The cursor is the last run's key."""
+        """As ``Service.list``."""
         limit = min(limit, self.engine.limits.page_size) if limit > 0 else self.engine.limits.page_size
-        if cursor and not cursor.isdecimal():
-            raise InvalidArgumentError(f"The cursor {cursor!r} is not one that a list gave. Begin again without one.")
-        before = int(cursor) if cursor else 0
-        rows = await self._store.runs(
-            namespace, statuses=statuses, workflow_type=workflow_type, before=before, limit=limit
-        )
-        return s.RunPage([summary_of(row) for row in rows], str(rows[-1].key) if len(rows) == limit else "")
+        types = await self.search_attributes(namespace)
+        query = narrowed(parse(filter, types), statuses, workflow_type)
+        rows = await self._store.runs(namespace, query, place_at(cursor, query), limit)
+        following = cursor_of(place_of(rows[-1], types, query), query) if len(rows) == limit else ""
+        return s.RunPage([summary_of(row) for row in rows], following)
+
+    async def count(
+        self, namespace: str, *, filter: str, statuses: Sequence[RunStatus], workflow_type: str
+    ) -> s.RunCount:
+        """As ``Service.count``."""
+        types = await self.search_attributes(namespace)
+        query = narrowed(parse(filter, types, counting=True), statuses, workflow_type)
+        return run_count(query, await self._store.count(namespace, query))
+
+    async def search_attributes(self, namespace: str) -> AttributeTypes:
+        """As ``Service.search_attributes``."""
+        return self.engine.attributes.known.get(namespace, {})
+
+    async def add_search_attributes(self, namespace: str, types: AttributeTypes) -> None:
+        """As ``Service.add_search_attributes``."""
+        await self.engine.attributes.register(self._store, namespace, types, self.engine.limits)
 
     # --- starting again from the middle, removing
 
@@ -511,7 +537,14 @@ def summary_of(row: RunRow) -> s.RunSummary:
         _decode_map(row.memo) if row.memo else {},
         _decode_map(row.search_attributes) if row.search_attributes else {},
         _decode_parent(row.parent) if row.parent else None,
+        row.build_id,
     )
+
+
+def run_count(query: Query, groups: Sequence[Group]) -> s.RunCount:
+    """A store's counts as clients see them."""
+    ordered = sorted(groups, key=lambda group: (-group.count, [(value is None, value) for value in group.values]))
+    return s.RunCount(sum(group.count for group in groups), query.groups, ordered)
 
 
 def describe(run: Run, history_bytes: int) -> s.RunDescription:
@@ -532,6 +565,7 @@ def describe(run: Run, history_bytes: int) -> s.RunDescription:
             run.memo,
             run.search_attributes,
             started.parent,
+            run.build_id,
         ),
         started.first_execution_run_id,
         started.attempt,

@@ -9,7 +9,8 @@ Nothing here writes, and nothing is mended: a finding names the run, what is sto
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
@@ -17,7 +18,7 @@ import msgspec
 from perdure.engine import encoding
 from perdure.engine.outbox import decode_message
 from perdure.engine.ports import MessageRow, RunRow, TaskRow, TimerRow
-from perdure.kernel import derive
+from perdure.kernel import derive, search_attribute
 from perdure.kernel.apply import fold
 from perdure.kernel.commit import Task
 from perdure.kernel.lifecycle import PARENT_MESSAGE
@@ -25,7 +26,8 @@ from perdure.kernel.run import WORKFLOW_TASK_REF, Run
 from perdure.model import events as e
 from perdure.model.errors import StoreCorruptError
 from perdure.model.ids import ParentLink
-from perdure.model.payloads import PayloadMap
+from perdure.model.payloads import NULL, PayloadMap
+from perdure.model.search import AttributeTypes
 from perdure.model.task_queues import Placement
 
 
@@ -34,6 +36,7 @@ class Holding(msgspec.Struct, gc=False):
 
     ``row`` is None when the run itself is not there, so that all the rest has no business being there either.
     ``commits`` are ``(number, records)`` pairs in order; ``blob_digests`` name the large payloads kept for this run.
+    ``entries`` are the attributes and values that it is found by, ``attribute_types`` those of its namespace.
     """
 
     key: int
@@ -43,6 +46,8 @@ class Holding(msgspec.Struct, gc=False):
     timers: Sequence[TimerRow] = ()
     messages: Sequence[MessageRow] = ()
     blob_digests: Sequence[bytes] = ()
+    entries: Set[tuple[str, str | int | float]] = frozenset()
+    attribute_types: AttributeTypes = MappingProxyType({})
 
 
 class HoldingsReader(Protocol):
@@ -68,8 +73,8 @@ class HoldingsReader(Protocol):
 class Finding(msgspec.Struct, frozen=True, gc=False):
     """Something stored that is not as the history says.
 
-    ``place`` is what it is about: ``file``, ``history``, ``run``, ``task``, ``timer``, ``message`` or ``blob``;
-    ``name`` is which of them. ``problem`` says what is wrong. ``stored`` and ``expected`` are the attributes that
+    ``place`` is what it is about: ``file``, ``history``, ``run``, ``task``, ``timer``, ``message``, ``blob`` or
+    ``search attribute``; ``name`` is which of them. ``problem`` says what is wrong. ``stored`` and ``expected`` are the attributes that
     differ, None where there is no such thing; times among them (``due``, ``start_time``, ``close_time``) are ns since
     1970.
     """
@@ -124,6 +129,7 @@ def check_run(holding: Holding, blob: Callable[[bytes], bytes | None]) -> list[F
         _check_tasks(holding.tasks, run, report)
         _check_timers(holding.timers, run, report)
         _check_messages(holding.messages, run, _initiated(holding), report)
+        _check_entries(holding, run, report)
     return report.findings
 
 
@@ -167,6 +173,7 @@ def _strays(holding: Holding) -> list[Finding]:
         "timer": len(holding.timers),
         "message": len(holding.messages),
         "blob": len(holding.blob_digests),
+        "search attribute": len(holding.entries),
     }
     return [
         Finding(place, "belongs to a run that does not exist", holding.key, stored={"rows": count})
@@ -259,6 +266,7 @@ def _check_row(row: RunRow, run: Run, report: _Report) -> None:
         "memo": _decoded(row.memo, _decode_map, {}),
         "search_attributes": _decoded(row.search_attributes, _decode_map, {}),
         "parent": _decoded(row.parent, _decode_parent, None),
+        "build_id": row.build_id,
     }
     expected = {
         "workflow_id": started.workflow_id,
@@ -270,6 +278,7 @@ def _check_row(row: RunRow, run: Run, report: _Report) -> None:
         "memo": run.memo,
         "search_attributes": run.search_attributes,
         "parent": started.parent,
+        "build_id": run.build_id,
     }
     # The row is only rewritten when something else in it changes, so the length of an open run's may lag behind.
     if row.history_length > run.history_length or (run.close is not None and row.history_length < run.history_length):
@@ -350,6 +359,18 @@ def _check_messages(rows: Sequence[MessageRow], run: Run, initiated: set[int], r
             report.add("message", "can't be read", str(row.ref), stored)
     for ref in sorted(waiting):
         report.add("message", "is missing", str(ref), None, {"answer": "not recorded yet"})
+
+
+def _check_entries(holding: Holding, run: Run, report: _Report) -> None:
+    """What the run is found by must be what its search attributes say."""
+    expected = search_attribute.entries(run.search_attributes, holding.attribute_types)
+    for name, value in sorted(holding.entries - expected, key=str):
+        report.add("search attribute", "finds the run, which has no such value", name, {"value": value})
+    for name, value in sorted(expected - holding.entries, key=str):
+        report.add("search attribute", "does not find the run", name, None, {"value": value})
+    for name in sorted(run.search_attributes.keys() - holding.attribute_types.keys()):
+        if run.search_attributes[name].encoding != NULL:
+            report.add("search attribute", "has no type, so nothing is found by it", name)
 
 
 def _message(data: bytes) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from perdure.kernel import activity, child, external, lifecycle, timer, update
+from perdure.kernel import activity, child, external, lifecycle, search_attribute, timer, update
 from perdure.kernel.commit import Commit
 from perdure.kernel.run import Run
 from perdure.kernel.workflow_task import UNHANDLED_COMMAND
@@ -19,7 +19,11 @@ from perdure.model import events as e
 from perdure.model.failures import Failure
 from perdure.model.limits import Limits
 from perdure.model.options import Initiator
+from perdure.model.payloads import PayloadMap
+from perdure.model.search import AttributeTypes
 from perdure.model.task_queues import LOWEST_PRIORITY
+
+BAD_SEARCH_ATTRIBUTES = "BAD_SEARCH_ATTRIBUTES"
 
 Problem = tuple[str, Failure]
 """The cause, a name of Temporal's ``WorkflowTaskFailedCause`` without its prefix, and what to tell people."""
@@ -37,7 +41,7 @@ def problem(commit: Commit, commands: Sequence[c.AnyCommand]) -> Problem | None:
     if not commands:
         return None
     run = commit.run
-    check = _Check(run, commit.limits, len(run.buffered), len(run.timers))
+    check = _Check(run, commit.limits, len(run.buffered), len(run.timers), commit.attribute_types)
     for command in commands:
         found = check.after_closing(command) if check.closing else None
         method = _CHECKS.get(command.__class__)
@@ -56,6 +60,7 @@ class _Check(msgspec.Struct, gc=False):
     limits: Limits
     buffered: int
     timers: int
+    attribute_types: AttributeTypes | None
     activity_ids: set[str] = set()
     timer_ids: dict[str, bool] = {}
     accepted: set[str] = set()
@@ -63,6 +68,7 @@ class _Check(msgspec.Struct, gc=False):
     children: int = 0
     signals: int = 0
     closing: str = ""
+    attributes: set[str] | None = None
 
     def after_closing(self, command: c.AnyCommand) -> tuple[str, str]:
         return UNHANDLED_COMMAND, f"{command.__class__.__name__} comes after {self.closing}, which ends the run."
@@ -144,6 +150,8 @@ class _Check(msgspec.Struct, gc=False):
             return "PENDING_CHILD_WORKFLOWS_LIMIT_EXCEEDED", (
                 f"The run would have more than {limit} pending children (limit pending_children)."
             )
+        if command.search_attributes and command.namespace in ("", self.run.namespace):
+            return self._search_attributes(command.search_attributes, set())
         return None
 
     def signal_external(self, command: c.SignalExternalWorkflowExecution) -> tuple[str, str] | None:
@@ -182,6 +190,27 @@ class _Check(msgspec.Struct, gc=False):
             return "BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE", f"Update {command.update_id!r} is not under way."
         self.settled.add(command.update_id)
         return None
+
+    def upsert_search_attributes(self, command: c.UpsertWorkflowSearchAttributes) -> tuple[str, str] | None:
+        if self.attributes is None:
+            self.attributes = set(self.run.search_attributes)
+        return self._search_attributes(command.search_attributes, self.attributes)
+
+    def _search_attributes(self, attributes: PayloadMap, held: set[str]) -> tuple[str, str] | None:
+        """``held`` are the names of those that the run has; the new ones join them."""
+        types = self.attribute_types or {}
+        held.update(attributes)
+        refused = search_attribute.problem(attributes, types, self.limits, len(held))
+        if refused:
+            return BAD_SEARCH_ATTRIBUTES, refused
+        self.attribute_types = search_attribute.merged(types, search_attribute.new_types(attributes, types))
+        return None
+
+    def continue_as_new(self, command: c.ContinueAsNewWorkflowExecution) -> tuple[str, str] | None:
+        refused = self.close(command)
+        if refused is None and command.search_attributes:
+            return self._search_attributes(command.search_attributes, set())
+        return refused
 
     def close(self, command: c.AnyCommand) -> tuple[str, str] | None:
         if self.buffered:
@@ -222,7 +251,8 @@ _CHECKS: dict[type, Callable[[_Check, Any], tuple[str, str] | None]] = {
     c.CompleteWorkflowExecution: _Check.close,
     c.FailWorkflowExecution: _Check.close,
     c.CancelWorkflowExecution: _Check.close,
-    c.ContinueAsNewWorkflowExecution: _Check.close,
+    c.ContinueAsNewWorkflowExecution: _Check.continue_as_new,
+    c.UpsertWorkflowSearchAttributes: _Check.upsert_search_attributes,
 }
 
 
@@ -273,6 +303,7 @@ def _marker(commit: Commit, command: c.RecordMarker, completed_id: int) -> None:
 def _search_attributes(commit: Commit, command: c.UpsertWorkflowSearchAttributes, completed_id: int) -> None:
     commit.record(e.UpsertWorkflowSearchAttributes(commit.next_id, commit.now, command.search_attributes, completed_id))
     commit.is_visible = True
+    commit.is_found_by_other_values = True
 
 
 def _properties(commit: Commit, command: c.ModifyWorkflowProperties, completed_id: int) -> None:

@@ -22,6 +22,7 @@ from perdure.model.limits import DEFAULT_LIMITS, Limits
 from perdure.model.options import DEFAULT_NAMESPACE
 from perdure.model.payloads import Payloads
 from perdure.model.requests import Request, StartWorkflow
+from perdure.model.search import AttributeTypes
 from perdure.model.service import UpdateStage
 from perdure.model.task_queues import Placement
 
@@ -139,13 +140,15 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     """See the module. ``tasks`` maps refs to what they are now, None when they are done; ``timers`` maps ``(due,
     ref)`` to whether it is set or dropped; ``messages`` maps refs to what to send, None when it need not be sent any
     more. ``ready`` are activities whose next attempt may start; ``cancelled`` those whose worker must be told to
-    stop. ``is_visible`` says that what lists show of the run has changed, ``has_flushed`` that buffered events got
-    their numbers. ``noted`` belongs to the engine: how many of the records it has noted for the run's program.
+    stop. ``is_visible`` says that what lists show of the run has changed, ``is_found_by_other_values`` that its search
+    attributes have, ``has_flushed`` that buffered events got their numbers. ``attribute_types`` are those of the
+    namespace's search attributes. ``noted`` belongs to the engine: how many of the records it has noted for the run's program.
     """
 
     run: Run
     now: int
     limits: Limits = DEFAULT_LIMITS
+    attribute_types: AttributeTypes | None = None
     records: list[AnyRecord] = []
     tasks: dict[int, Task | None] = {}
     timers: dict[tuple[int, int], bool] = {}
@@ -155,6 +158,7 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     answers: list[Answer] = []
     successor: Successor | None = None
     is_visible: bool = False
+    is_found_by_other_values: bool = False
     has_flushed: bool = False
     noted: int = 0
     _tasks: dict[int, bool] = {}

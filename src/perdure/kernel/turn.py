@@ -38,6 +38,8 @@ def finish(commit: Commit, task: WorkflowTask, asked: Sequence[AnyCommand], iden
             for event in workflow_task.transient_events(run, task, workflow_task.suggests_continue_as_new(commit)):
                 commit.record(event)
         completed_id = run.next_event_id
+        if run.build_id != build_id:
+            commit.is_visible = True
         commit.record(
             e.WorkflowTaskCompleted(
                 completed_id, commit.now, task.scheduled_event_id, task.started_event_id, identity, build_id

@@ -35,6 +35,10 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
     """Characters of a workflow id, an activity id, or the name of a type, queue or signal."""
     page_size: int = 1_000
     """Of histories and lists, for one request."""
+    search_attributes: int = 100
+    """Of one run. A turn that sets more fails, and says so."""
+    search_attribute_bytes: int = 2_048
+    """One value of a search attribute, as JSON."""
 
 
 DEFAULT_LIMITS = Limits()

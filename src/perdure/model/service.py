@@ -17,6 +17,7 @@ from perdure.model.ids import ParentLink, RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.requests import Request, StartWorkflow, UpdateWorkflow
+from perdure.model.search import Attribute, AttributeTypes, Group
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
 
 
@@ -92,7 +93,8 @@ class PendingTurn(msgspec.Struct, frozen=True, gc=False):
 
 
 class RunSummary(msgspec.Struct, frozen=True, gc=False):
-    """One run in a list. Times are ns since 1970; ``close_time`` is 0 while it is open."""
+    """One run in a list. Times are ns since 1970; ``close_time`` is 0 while it is open. ``build_id`` names the code
+    that took its last turn."""
 
     namespace: str
     workflow_id: str
@@ -106,6 +108,7 @@ class RunSummary(msgspec.Struct, frozen=True, gc=False):
     memo: PayloadMap
     search_attributes: PayloadMap
     parent: ParentLink | None = None
+    build_id: str = ""
 
 
 class RunDescription(msgspec.Struct, frozen=True, gc=False):
@@ -135,10 +138,18 @@ class HistoryPage(msgspec.Struct, frozen=True, gc=False):
 
 
 class RunPage(msgspec.Struct, frozen=True, gc=False):
-    """A page of a list, newest runs first. ``next_cursor`` is empty on the last page."""
+    """A page of a list. ``next_cursor`` is empty on the last page."""
 
     runs: Sequence[RunSummary]
     next_cursor: str
+
+
+class RunCount(msgspec.Struct, frozen=True, gc=False):
+    """How many runs a filter has: of each group of its GROUP BY, the largest first, and together."""
+
+    total: int
+    attributes: Sequence[Attribute]
+    groups: Sequence[Group]
 
 
 class Namespace(msgspec.Struct, frozen=True, gc=False):
@@ -198,9 +209,37 @@ class Service(Protocol):
         ...
 
     async def list(
-        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, cursor: str, limit: int
+        self,
+        namespace: str,
+        *,
+        filter: str,
+        statuses: Sequence[RunStatus],
+        workflow_type: str,
+        cursor: str,
+        limit: int,
     ) -> RunPage:
-        """A page of runs, newest first. Empty ``statuses`` or ``workflow_type`` mean any."""
+        """A page of the runs that a filter asks for, in its order or newest first.
+
+        Empty ``statuses`` or ``workflow_type`` mean any. Raises ``InvalidArgumentError`` for a filter, or a cursor,
+        that can't be used; the message says where.
+        """
+        ...
+
+    async def count(
+        self, namespace: str, *, filter: str, statuses: Sequence[RunStatus], workflow_type: str
+    ) -> RunCount:
+        """How many runs a filter has, and how many of each group of its GROUP BY. Raises as ``list``."""
+        ...
+
+    async def search_attributes(self, namespace: str) -> AttributeTypes:
+        """The custom search attributes of a namespace, with their types."""
+        ...
+
+    async def add_search_attributes(self, namespace: str, types: AttributeTypes) -> None:
+        """Fix the types of custom search attributes before their first use.
+
+        Raises ``InvalidArgumentError`` for a name that can't be used, ``AlreadyExistsError`` if one has another type.
+        """
         ...
 
     async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:

@@ -11,6 +11,7 @@ E = TypeVar("E")
 IdReuseWord = Literal["allow", "allow_if_failed", "reject"]
 IdConflictWord = Literal["use", "fail", "terminate"]
 ParentCloseWord = Literal["terminate", "abandon", "cancel"]
+AttributeWord = Literal["keyword", "text", "int", "float", "bool", "datetime", "keyword_list"]
 CancellationWord = Literal["try", "wait", "abandon"]
 
 ID_REUSE: Mapping[str, IdReuse] = {

@@ -7,7 +7,7 @@ server. Arguments become payloads before anything is sent: what cannot be sent f
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
 
 from perdure.model.errors import InvalidArgumentError
@@ -21,14 +21,15 @@ from perdure.model.requests import (
     StartWorkflow,
     UpdateWorkflow,
 )
-from perdure.model.service import Namespace, Service
+from perdure.model.search import CUSTOM_TYPES
+from perdure.model.service import Namespace, RunCount, Service
 from perdure.sdk.app import App
 from perdure.sdk.attempt import TaskToken
 from perdure.sdk.callables import time_limit
-from perdure.sdk.choices import STATUS, choose
+from perdure.sdk.choices import STATUS, AttributeWord, choose
 from perdure.sdk.converter import Converter
 from perdure.sdk.definitions import workflow_definition_of
-from perdure.sdk.descriptions import RunInfo
+from perdure.sdk.descriptions import RunInfo, counts_by_value
 from perdure.sdk.durations import Duration
 from perdure.sdk.failures import to_failure
 from perdure.sdk.handles import STAGES, Run, UpdateHandle, UpdateWait
@@ -44,6 +45,8 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 LIST_PAGE = 100
+
+Statuses = str | RunStatus | Sequence[str | RunStatus] | None
 
 
 class Client:
@@ -284,43 +287,102 @@ class Client:
 
     def list(
         self,
-        query: str | None = None,
+        filter: str = "",
         *,
-        status: str | RunStatus | Sequence[str | RunStatus] | None = None,
+        status: Statuses = None,
         workflow_type: Any = None,
     ) -> AsyncIterator[RunInfo]:
-        """Runs in this namespace, newest first.
+        """Runs in this namespace, in the filter's order or else the newest first.
+
+        Runs that start meanwhile do not shift the pages: none is listed twice or left out for that.
 
         Args:
-            query: a filter expression. Not supported yet.
+            filter: which runs, such as ``"Amount > 10000 AND ExecutionStatus = 'Running' ORDER BY Amount DESC"``; the
+                language is in docs/search.md.
             status: only runs that are so: "running", "completed", "failed", "canceled", "terminated",
                 "continued_as_new", "timed_out" or "paused"; or several of these.
             workflow_type: only runs of this workflow: a function, a class or a name.
 
         Raises:
-            InvalidArgumentError: an argument makes no sense.
+            InvalidArgumentError: an argument makes no sense; for a filter, it says where and what was expected.
         """
-        if query is not None:
-            raise InvalidArgumentError(
-                "filter expressions are not supported yet: leave the text out, and choose with status=... and "
-                "workflow_type=..."
-            )
-        words = () if status is None else (status,) if isinstance(status, (str, RunStatus)) else status
-        statuses = [choose("status", STATUS, word) for word in words]
-        name = "" if workflow_type is None else self._target(workflow_type).name
-        return self._list(statuses, name)
+        return self._list(filter, *self._narrowing(status, workflow_type))
 
-    async def _list(self, statuses: Sequence[RunStatus], workflow_type: str) -> AsyncIterator[RunInfo]:
+    async def _list(self, filter: str, statuses: Sequence[RunStatus], workflow_type: str) -> AsyncIterator[RunInfo]:
         cursor = ""
         while True:
             page = await self._service.list(
-                self._namespace, statuses=statuses, workflow_type=workflow_type, cursor=cursor, limit=LIST_PAGE
+                self._namespace,
+                filter=filter,
+                statuses=statuses,
+                workflow_type=workflow_type,
+                cursor=cursor,
+                limit=LIST_PAGE,
             )
             for summary in page.runs:
                 yield RunInfo(summary, self._converter)
             cursor = page.next_cursor
             if not cursor:
                 return
+
+    async def count(self, filter: str = "", *, status: Statuses = None, workflow_type: Any = None) -> int:
+        """How many runs there are in this namespace.
+
+        Args and errors are those of ``list``, but that a count has no order.
+        """
+        counted = await self._count(filter, status, workflow_type)
+        if counted.attributes:
+            raise InvalidArgumentError("A filter with GROUP BY has many counts: ask for them with client.count_by(...)")
+        return counted.total
+
+    async def count_by(self, filter: str, *, status: Statuses = None, workflow_type: Any = None) -> dict[Any, int]:
+        """How many runs there are of each value, the most frequent first.
+
+        Args:
+            filter: with a GROUP BY: ``"ExecutionStatus = 'Running' GROUP BY BuildId"``.
+            status, workflow_type: as for ``list``.
+
+        Returns:
+            The counts by value: a ``RunStatus`` for statuses, a datetime, a timedelta, a str, a number; None for runs
+            without one. By several attributes, the keys are tuples.
+
+        Raises:
+            InvalidArgumentError: as ``list``.
+        """
+        counted = await self._count(filter, status, workflow_type)
+        if not counted.attributes:
+            raise InvalidArgumentError(
+                'count_by needs a GROUP BY, such as "GROUP BY WorkflowType"; client.count has none'
+            )
+        return counts_by_value(counted)
+
+    async def _count(self, filter: str, status: Statuses, workflow_type: Any) -> RunCount:
+        statuses, name = self._narrowing(status, workflow_type)
+        return await self._service.count(self._namespace, filter=filter, statuses=statuses, workflow_type=name)
+
+    def _narrowing(self, status: Statuses, workflow_type: Any) -> tuple[Sequence[RunStatus], str]:
+        words = () if status is None else (status,) if isinstance(status, (str, RunStatus)) else status
+        statuses = [choose("status", STATUS, word) for word in words]
+        return statuses, "" if workflow_type is None else self._target(workflow_type).name
+
+    async def search_attributes(self) -> dict[str, str]:
+        """The custom search attributes of this namespace, with their types, as ``add_search_attributes`` takes
+        them."""
+        return {name: str(type) for name, type in (await self._service.search_attributes(self._namespace)).items()}
+
+    async def add_search_attributes(self, types: Mapping[str, AttributeWord]) -> None:
+        """Fix the types of custom search attributes of this namespace; those of others are fixed by their first value.
+
+        Args:
+            types: "keyword", "text", "int", "float", "bool", "datetime" or "keyword_list", by name. The same again
+                changes nothing. No first value makes a "text": strings are keywords unless this says otherwise.
+
+        Raises:
+            AlreadyExistsError: an attribute has another type.
+            InvalidArgumentError: there is no such type, or the engine sets an attribute of that name.
+        """
+        chosen = {name: choose(name, CUSTOM_TYPES, word) for name, word in types.items()}
+        await self._service.add_search_attributes(self._namespace, chosen)
 
     # --- activities that are completed from outside
 

@@ -13,6 +13,7 @@ The rules:
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ import msgspec
 from perdure.model.errors import InvalidArgumentError, LimitExceededError, PerdureError
 from perdure.model.limits import DEFAULT_LIMITS
 from perdure.model.payloads import BINARY, JSON, NULL, Payload, PayloadMap, Payloads
+from perdure.model.search import DATETIME_MARK
 from perdure.sdk.codec import Codec
 from perdure.sdk.structures import build_decoder, describe, to_plain
 
@@ -160,13 +162,24 @@ class Converter:
         return self._map(values, self.to_payload) if values else None
 
     def from_payload_map(self, payloads: PayloadMap | None) -> dict[str, Any]:
-        """The values of a memo or of search attributes, as JSON's own types."""
+        """The values of a memo, as JSON's own types."""
         return {name: self.from_payload(payload) for name, payload in payloads.items()} if payloads else {}
 
     def to_search_attributes(self, values: Mapping[str, Any] | None) -> PayloadMap | None:
         """The payloads of search attributes: never passed through the codecs, since the engine must read them to
         search."""
-        return self._map(values, self._plain.to_payload) if values else None
+        return self._map(values, self._plain._to_search_attribute) if values else None
+
+    def from_search_attributes(self, payloads: PayloadMap | None) -> dict[str, Any]:
+        """Their values: JSON's own types, and datetimes where datetimes were set."""
+        return {
+            name: self._plain.from_payload(payload, datetime if payload.metadata == DATETIME_MARK else None)
+            for name, payload in (payloads or {}).items()
+        }
+
+    def _to_search_attribute(self, value: Any) -> Payload:
+        payload = self.to_payload(value)
+        return msgspec.structs.replace(payload, metadata=DATETIME_MARK) if isinstance(value, datetime) else payload
 
     @staticmethod
     def _map(values: Mapping[str, Any], convert: Callable[[Any], Payload]) -> PayloadMap:

@@ -12,11 +12,13 @@ from perdure.model.failures import Failure
 from perdure.model.ids import ParentLink
 from perdure.model.options import RunStatus
 from perdure.model.payloads import Payload
+from perdure.model.search import Attribute, AttributeType, Value
 from perdure.model.service import (
     PendingActivity,
     PendingChild,
     PendingTimer,
     PendingTurn,
+    RunCount,
     RunDescription,
     RunSummary,
 )
@@ -31,6 +33,26 @@ def to_time(ns: int) -> datetime:
 def to_time_or_none(ns: int) -> datetime | None:
     """The same, where 0 means that it has not happened."""
     return to_time(ns) if ns else None
+
+
+def counts_by_value(counted: RunCount) -> dict[Any, int]:
+    """The groups of a count; by one attribute its values are the keys, by several tuples of them."""
+    by_values = {
+        tuple(map(_attribute_value, counted.attributes, group.values)): group.count for group in counted.groups
+    }
+    return {values[0]: count for values, count in by_values.items()} if len(counted.attributes) == 1 else {**by_values}
+
+
+def _attribute_value(attribute: Attribute, value: Value | None) -> Any:
+    match attribute.type, value:
+        case AttributeType.STATUS, int():
+            return RunStatus(value)
+        case AttributeType.DATETIME, int():
+            return to_time(value)
+        case AttributeType.DURATION, int():
+            return timedelta(microseconds=value // 1000)
+        case _:
+            return value
 
 
 class RunInfo:
@@ -86,6 +108,11 @@ class RunInfo:
         return self._summary.history_length
 
     @property
+    def build_id(self) -> str:
+        """Which version of the code took its last turn; empty before the first."""
+        return self._summary.build_id
+
+    @property
     def parent(self) -> ParentLink | None:
         """The run that started it as a child, if one did."""
         return self._summary.parent
@@ -98,7 +125,7 @@ class RunInfo:
     @cached_property
     def search_attributes(self) -> Mapping[str, Any]:
         """The values it is found by."""
-        return self._converter.from_payload_map(self._summary.search_attributes)
+        return self._converter.from_search_attributes(self._summary.search_attributes)
 
     def __repr__(self) -> str:
         return f"<{self.type} {self.id!r} {self.status.name.lower()}, run {self.run_id}>"

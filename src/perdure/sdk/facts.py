@@ -11,7 +11,6 @@ from typing import Any
 from perdure.model.ids import ParentLink
 from perdure.model.options import RetryPolicy
 from perdure.model.payloads import NULL, PayloadMap
-from perdure.sdk.converter import Converter
 from perdure.sdk.run import PROGRESS_KEY, log, require_run
 from perdure.sdk.turns import current_run
 
@@ -72,17 +71,16 @@ def info() -> WorkflowInfo:
         root_run_id=started.root_run_id or address.run_id,
         first_run_id=started.first_execution_run_id or address.run_id,
         continued_run_id=started.continued_execution_run_id,
-        memo=_visible(run.memo, run.converter),
-        search_attributes=_visible(run.search_attributes, run.converter),
+        memo=run.converter.from_payload_map(_visible(run.memo)),
+        search_attributes=run.converter.from_search_attributes(_visible(run.search_attributes)),
         history_length=run.turn.id if run.turn is not None else 0,
         continue_as_new_suggested=run.turn is not None and run.turn.suggest_continue_as_new,
         build_id=run.build_id,
     )
 
 
-def _visible(payloads: PayloadMap | None, converter: Converter) -> dict[str, Any]:
-    kept = {name: p for name, p in (payloads or {}).items() if p.encoding != NULL and name != PROGRESS_KEY}
-    return converter.from_payload_map(kept)
+def _visible(payloads: PayloadMap | None) -> PayloadMap:
+    return {name: p for name, p in (payloads or {}).items() if p.encoding != NULL and name != PROGRESS_KEY}
 
 
 def _to_datetime(ns: int) -> datetime:

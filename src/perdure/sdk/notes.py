@@ -137,7 +137,11 @@ def _plain(value: Any) -> Payload:
 def upsert_search_attributes(attributes: Mapping[str, Any]) -> None:
     """Set values that runs are searched by: strings, numbers, booleans, datetimes, lists of strings.
 
-    None removes one.
+    An attribute has one type in a namespace: the one it was registered with, or else that of its first value. With a
+    value of another type this turn fails, says so in ``perdure show``, and is tried again, at once with other code.
+
+    Args:
+        attributes: values by name; None removes one.
     """
     run = require_run()
     payloads = run.converter.to_search_attributes(attributes)

@@ -23,6 +23,7 @@ from perdure.model.explanation import Explanation
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.payloads import Payloads
+from perdure.model.search import AttributeTypes
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
 from perdure.sdk.app import App
 from perdure.sdk.callables import Activity
@@ -208,15 +209,39 @@ class Lives:
         return (await self._ask(lambda service: service.history(address, after=after, limit=limit, wait=wait)))[0]
 
     async def list(
-        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, cursor: str, limit: int
+        self,
+        namespace: str,
+        *,
+        filter: str,
+        statuses: Sequence[RunStatus],
+        workflow_type: str,
+        cursor: str,
+        limit: int,
     ) -> s.RunPage:
         """As ``Service.list``."""
         answer, _ = await self._ask(
             lambda service: service.list(
-                namespace, statuses=statuses, workflow_type=workflow_type, cursor=cursor, limit=limit
+                namespace, filter=filter, statuses=statuses, workflow_type=workflow_type, cursor=cursor, limit=limit
             )
         )
         return answer
+
+    async def count(
+        self, namespace: str, *, filter: str, statuses: Sequence[RunStatus], workflow_type: str
+    ) -> s.RunCount:
+        """As ``Service.count``."""
+        answer, _ = await self._ask(
+            lambda service: service.count(namespace, filter=filter, statuses=statuses, workflow_type=workflow_type)
+        )
+        return answer
+
+    async def search_attributes(self, namespace: str) -> AttributeTypes:
+        """As ``Service.search_attributes``."""
+        return (await self._ask(lambda service: service.search_attributes(namespace)))[0]
+
+    async def add_search_attributes(self, namespace: str, types: AttributeTypes) -> None:
+        """As ``Service.add_search_attributes``."""
+        await self._ask(lambda service: service.add_search_attributes(namespace, types))
 
     async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
         """As ``Service.reset``."""

@@ -16,7 +16,7 @@ WALKS = {
     "read_unindexed",
     "list_namespaces",
     "list_task_queues",
-    "list_runs",
+    "list_attribute_types",
     "check_file",
     "count_runs",
     "list_keys",

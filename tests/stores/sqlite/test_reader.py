@@ -9,6 +9,7 @@ from tests.conformance.rooms import close, row, start, task, write
 
 from perdure.engine.ports import MessageRow, Store, TimerRow, Write
 from perdure.model.options import RunStatus
+from perdure.model.search import EVERYTHING, Place, narrowed
 from perdure.model.service import Namespace
 from perdure.stores.sqlite import SqliteReader, SqliteStore
 
@@ -45,8 +46,8 @@ async def test_everything_can_be_read_while_an_engine_owns_the_file(store: Store
         assert (stored.row, list(stored.commits)) == (row(2, "same"), [b"start-2", b"two"])
         assert reader.history(2) == stored
         assert [found.key for found in reader.runs("default")] == [3, 2, 1]
-        assert [found.key for found in reader.runs("default", statuses=[RunStatus.COMPLETED])] == [3]
-        assert [found.key for found in reader.runs("default", before=3, limit=1)] == [2]
+        assert [found.key for found in reader.runs("default", narrowed(EVERYTHING, [RunStatus.COMPLETED]))] == [3]
+        assert [found.key for found in reader.runs("default", after=Place((), 3, 3), limit=1)] == [2]
         assert reader.tasks() == [task(2, 5)]
         assert reader.timers(9) == [TimerRow(9, 2, 3)]
         assert reader.timers(8) == []
@@ -63,7 +64,7 @@ async def test_a_reader_sees_what_is_written_meanwhile_but_not_within_a_snapshot
         with reader.snapshot():
             await write(store, start(2), close(1))
             assert [found.key for found in reader.runs("default")] == [1]
-            assert reader.runs("default", statuses=[RunStatus.COMPLETED]) == []
+            assert reader.runs("default", narrowed(EVERYTHING, [RunStatus.COMPLETED])) == []
             assert reader.read(2) is None
         assert [found.key for found in reader.runs("default")] == [2, 1]
         assert reader.find("default", "order-1") == close(1).changed

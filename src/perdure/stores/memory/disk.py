@@ -5,12 +5,13 @@ A test crashes an engine by dropping it, calls ``Disk.crash()``, and opens a new
 
 import copy
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import TypeVar
 
 from perdure.engine.ports import RunRow, TaskRow, TimerRow, Write
 from perdure.model.errors import StoreConflictError
 from perdure.model.options import DEFAULT_NAMESPACE
+from perdure.model.search import AttributeType
 from perdure.model.service import Namespace
 from perdure.model.task_queues import TaskQueue
 
@@ -34,6 +35,8 @@ class Disk:
         self.blobs: dict[bytes, bytes] = {}
         self.blob_holders: dict[bytes, set[int]] = {}
         self.blobs_held: dict[int, set[bytes]] = {}
+        self.entries: dict[int, Set[tuple[str, str | int | float]]] = {}
+        self.attribute_types: dict[str, dict[str, AttributeType]] = {}
         self.namespaces: dict[str, Namespace] = {DEFAULT_NAMESPACE: Namespace(DEFAULT_NAMESPACE)}
         self.task_queues: dict[tuple[str, str], TaskQueue] = {}
 
@@ -86,6 +89,10 @@ class Disk:
                 self.blobs.setdefault(digest, data)
                 self.blob_holders.setdefault(digest, set()).add(key)
                 self.blobs_held.setdefault(key, set()).add(digest)
+            if write.entries is not None:
+                self.entries[key] = write.entries
+            for namespace, name, type in write.attribute_types:
+                self.attribute_types.setdefault(namespace, {}).setdefault(name, type)
 
     def delete(self, keys: Sequence[int]) -> None:
         """Remove runs and all that belongs to them. Keys that are not there are no error."""
@@ -100,6 +107,7 @@ class Disk:
             self.histories.pop(key, None)
             self.tasks.pop(key, None)
             self.messages.pop(key, None)
+            self.entries.pop(key, None)
             for digest in self.blobs_held.pop(key, ()):
                 self.blob_holders[digest].discard(key)
                 if not self.blob_holders[digest]:
@@ -125,6 +133,7 @@ def _update(row: RunRow, new: RunRow) -> None:
     row.history_length = new.history_length
     row.memo = new.memo
     row.search_attributes = new.search_attributes
+    row.build_id = new.build_id
 
 
 def _put(table: dict[int, dict[int, T]], key: int, done: Iterable[int], new: Iterable[tuple[int, T]]) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from perdure.engine.ports import Done, MessageRow, Opened, RunRow, StoredRun, TaskRow, TimerRow, Write
+from perdure.engine.search import evaluate
 from perdure.model.errors import StoreConflictError, StoreError, StoreLockedError
-from perdure.model.options import RunStatus
+from perdure.model.search import AttributeTypes, Group, Place, Query
 from perdure.model.service import Namespace
 from perdure.model.task_queues import TaskQueue
 from perdure.stores.memory.disk import Disk
@@ -73,18 +74,15 @@ class MemoryStore:
     def blobs(self, digests: Sequence[bytes], then: Callable[[dict[bytes, bytes] | StoreError], None]) -> None:
         then({digest: self._disk.blobs[digest] for digest in digests if digest in self._disk.blobs})
 
-    async def runs(
-        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, before: int, limit: int
-    ) -> Sequence[RunRow]:
-        rows = (
-            copy.copy(row)
-            for row in map(self._disk.runs.__getitem__, reversed(self._disk.keys))
-            if row.namespace == namespace
-            and (not before or row.key < before)
-            and (not statuses or row.status in statuses)
-            and (not workflow_type or row.workflow_type == workflow_type)
-        )
-        return list(islice(rows, limit))
+    async def runs(self, namespace: str, query: Query, after: Place | None, limit: int) -> Sequence[RunRow]:
+        types = self._disk.attribute_types.get(namespace, {})
+        return [copy.copy(row) for row in evaluate.page(self._runs_of(namespace), types, query, after, limit)]
+
+    async def count(self, namespace: str, query: Query) -> Sequence[Group]:
+        return evaluate.count(self._runs_of(namespace), self._disk.attribute_types.get(namespace, {}), query)
+
+    async def attribute_types(self) -> Mapping[str, AttributeTypes]:
+        return {namespace: dict(types) for namespace, types in self._disk.attribute_types.items()}
 
     async def tasks(self, after: tuple[int, int], limit: int) -> Sequence[TaskRow]:
         rows = sorted(((key, ref), task) for key, tasks in self._disk.tasks.items() for ref, task in tasks.items())
@@ -130,6 +128,9 @@ class MemoryStore:
     async def set_task_queue(self, task_queue: TaskQueue) -> None:
         self._check_owner()
         self._disk.task_queues[task_queue.namespace, task_queue.name] = task_queue
+
+    def _runs_of(self, namespace: str) -> Iterator[RunRow]:
+        return (row for row in self._disk.runs.values() if row.namespace == namespace)
 
     def _stored(self, key: int) -> StoredRun | None:
         row = self._disk.runs.get(key)

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from perdure.model.errors import StoreError, StoreVersionError
+from perdure.stores.sqlite import fill, search
 
 # "Perd": marks the file as ours, for us and for file(1).
 APPLICATION_ID = 0x50657264
@@ -64,6 +65,7 @@ def connect_reader(path: str) -> sqlite3.Connection:
                 f"{path} has version {version}, which can't be read before it is brought up to {newest_version()}; "
                 "open it once with an engine"
             )
+        search.add_functions(connection)
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
         connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
@@ -121,6 +123,8 @@ def _check_ours(connection: sqlite3.Connection, path: str) -> None:
 
 def _migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version < newest_version():
+        fill.add_functions(connection)
     for number, sql in enumerate(_migrations()[version:], version + 1):
         try:
             # Each is one transaction, its number with it, so that a crash leaves the old version or the new one.

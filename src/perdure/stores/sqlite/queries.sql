@@ -12,14 +12,14 @@ UPDATE shards SET epoch = epoch + 1 WHERE shard = 0;
 -- name: read_next_key
 SELECT max(last_key, coalesce((SELECT max(key) FROM runs), 0)) + 1 FROM shards WHERE shard = 0;
 
--- rows: add_runs, 13
+-- rows: add_runs, 14
 INSERT INTO runs SELECT * FROM :rows;
 
--- rows: change_runs, 6
+-- rows: change_runs, 7
 -- Only what may change.
 UPDATE runs
 SET status = new.column2, close_time = new.column3, history_length = new.column4, memo = new.column5,
-    search_attributes = new.column6
+    search_attributes = new.column6, build_id = new.column7
 FROM :rows AS new WHERE key = new.column1;
 
 -- rows: add_commits, 2
@@ -42,6 +42,26 @@ INSERT OR IGNORE INTO timers SELECT * FROM :rows;
 
 -- rows: drop_timers, 3
 DELETE FROM timers WHERE (due, key, ref) IN :rows;
+
+-- rows: put_attribute_types, 3
+-- What is known already stays.
+INSERT INTO attribute_types (namespace, name, type) SELECT * FROM :rows AS new WHERE true ON CONFLICT DO NOTHING;
+
+-- rows: drop_attribute_values, 1
+DELETE FROM attribute_values WHERE key IN :rows;
+
+-- rows: put_attribute_values, 5
+INSERT INTO attribute_values
+SELECT types.id, new.column3, new.column4, new.column5 FROM :rows AS new
+CROSS JOIN attribute_types AS types ON types.namespace = new.column1 AND types.name = new.column2;
+
+-- name: list_attribute_types
+SELECT id, namespace, name, type FROM attribute_types ORDER BY namespace, name;
+
+-- name: attribute_values_of_run
+SELECT types.name, held.value FROM attribute_values AS held INDEXED BY attribute_values_by_key
+CROSS JOIN attribute_types AS types ON types.id = held.attribute
+WHERE held.key = ?;
 
 -- rows: put_messages, 3
 INSERT OR REPLACE INTO messages SELECT * FROM :rows;
@@ -108,18 +128,6 @@ SELECT records FROM history WHERE id BETWEEN ? AND ? ORDER BY id;
 -- name: read_blob
 SELECT data FROM blobs WHERE digest = ?;
 
--- name: list_runs
--- The list of any status: the primary key is the order wanted.
-SELECT * FROM runs NOT INDEXED
-WHERE namespace = :namespace AND key < :before AND (:workflow_type = '' OR workflow_type = :workflow_type)
-ORDER BY key DESC LIMIT :limit;
-
--- name: list_runs_by_status
-SELECT * FROM runs INDEXED BY runs_by_status
-WHERE namespace = :namespace AND status = :status AND key < :before
-AND (:workflow_type = '' OR workflow_type = :workflow_type)
-ORDER BY key DESC LIMIT :limit;
-
 -- name: list_tasks
 SELECT * FROM tasks WHERE (key, ref) > (?, ?) ORDER BY key, ref LIMIT ?;
 
@@ -132,7 +140,8 @@ SELECT * FROM messages WHERE (key, ref) > (?, ?) ORDER BY key, ref LIMIT ?;
 -- name: list_closed
 -- The longest started first. The reader stops where runs started too late to have closed in time, which in a store with
 -- retention is soon. So no index over close times is needed.
-SELECT key, start_time, close_time FROM runs INDEXED BY runs_by_status WHERE namespace = ? AND status = ? ORDER BY key;
+SELECT key, start_time, close_time FROM runs INDEXED BY runs_by_status WHERE namespace = ? AND status = ?
+ORDER BY start_time;
 
 -- name: list_namespaces
 SELECT name, retention_ns, description FROM namespaces ORDER BY name;
@@ -198,6 +207,7 @@ UNION SELECT key FROM tasks WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key 
 UNION SELECT key FROM timers WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key = timers.key)
 UNION SELECT key FROM messages WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key = messages.key)
 UNION SELECT key FROM blob_refs WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key = blob_refs.key)
+UNION SELECT key FROM attribute_values WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key = attribute_values.key)
 ORDER BY key;
 
 -- name: numbered_commits

@@ -6,7 +6,7 @@ all do.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -14,10 +14,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from perdure.engine.ports import MessageRow, RunRow, StoredRun, TaskRow, TimerRow
 from perdure.engine.verify import Holding
 from perdure.model.errors import StoreCorruptError, StoreError
-from perdure.model.options import RunStatus
+from perdure.model.search import EVERYTHING, AttributeTypes, Group, Place, Query
 from perdure.model.service import Namespace
 from perdure.model.task_queues import TaskQueue
-from perdure.stores.sqlite import rows
+from perdure.stores.sqlite import rows, search
 from perdure.stores.sqlite.connections import connect_reader
 from perdure.stores.sqlite.faults import translated
 from perdure.stores.sqlite.queries import query
@@ -95,16 +95,18 @@ class SqliteReader:
         return self._read(rows.read_blob, digest)
 
     def runs(
-        self,
-        namespace: str,
-        *,
-        statuses: Sequence[RunStatus] = (),
-        workflow_type: str = "",
-        before: int = 0,
-        limit: int = 100,
+        self, namespace: str, query: Query = EVERYTHING, after: Place | None = None, limit: int = 100
     ) -> list[RunRow]:
-        """Rows with keys below ``before`` (0: any), newest first. No ``statuses`` or ``workflow_type`` mean any."""
-        return self._read(rows.list_runs, namespace, statuses, workflow_type, before, limit)
+        """The query's runs in its order, from behind ``after``; without an order the newest first."""
+        return self._read(search.list_runs, namespace, query, after, limit)
+
+    def count(self, namespace: str, query: Query = EVERYTHING) -> list[Group]:
+        """How many runs the query has, in each of its groups."""
+        return self._read(search.count_runs, namespace, query)
+
+    def attribute_types(self) -> dict[str, AttributeTypes]:
+        """The types of custom search attributes, by namespace."""
+        return self._read(search.attribute_types)
 
     def tasks(self, after: tuple[int, int] = (0, -1), limit: int = 100) -> list[TaskRow]:
         """Tasks in the order of (key, ref), from behind ``after``."""
@@ -200,4 +202,13 @@ def _holding(connection: sqlite3.Connection, key: int) -> Holding:
             [TimerRow(*row) for row in connection.execute(query("timers_of_run"), (key,))],
             [MessageRow(*row) for row in connection.execute(query("messages_of_run"), (key,))],
             [digest for (digest,) in connection.execute(query("blobs_of_run"), (key,))],
+            set(connection.execute(query("attribute_values_of_run"), (key,))),
+            _types(connection, row),
         )
+
+
+def _types(connection: sqlite3.Connection, row: tuple[Any, ...] | None) -> AttributeTypes:
+    """The types of the attributes of a run that has any."""
+    if row is None or not row[11]:
+        return {}
+    return search.attribute_types(connection).get(row[1], {})

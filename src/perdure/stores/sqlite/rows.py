@@ -1,7 +1,7 @@
 """Reading: from SQLite's rows to the port's structs, and how the rows of a history are numbered."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -119,31 +119,6 @@ def read_blobs(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict
     """Large payloads; those that are not there are left out."""
     found = ((digest, read_blob(connection, digest)) for digest in digests)
     return {digest: data for digest, data in found if data is not None}
-
-
-def list_runs(
-    connection: sqlite3.Connection,
-    namespace: str,
-    statuses: Sequence[RunStatus],
-    workflow_type: str,
-    before: int,
-    limit: int,
-) -> list[RunRow]:
-    """A page of runs, newest first."""
-    wanted: dict[str, Any] = {
-        "namespace": namespace,
-        "before": before or MAX_KEY + 1,
-        "workflow_type": workflow_type,
-        "limit": limit,
-    }
-    if not statuses:
-        return [run_row(row) for row in connection.execute(query("list_runs"), wanted)]
-    found: list[RunRow] = []
-    with snapshot(connection):
-        for status in set(statuses):
-            found += map(run_row, connection.execute(query("list_runs_by_status"), wanted | {"status": int(status)}))
-    found.sort(key=lambda row: row.key, reverse=True)
-    return found[:limit]
 
 
 def list_tasks(connection: sqlite3.Connection, after: tuple[int, int], limit: int) -> list[TaskRow]:

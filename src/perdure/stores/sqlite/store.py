@@ -9,17 +9,17 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from perdure.engine.ports import Done, MessageRow, Opened, RunRow, StoredRun, TaskRow, TimerRow, Write
 from perdure.model.errors import StoreError
-from perdure.model.options import RunStatus
+from perdure.model.search import AttributeTypes, Group, Place, Query
 from perdure.model.service import Namespace
 from perdure.model.task_queues import TaskQueue
-from perdure.stores.sqlite import rows
+from perdure.stores.sqlite import rows, search
 from perdure.stores.sqlite.connections import connect_reader
 from perdure.stores.sqlite.faults import translated
 from perdure.stores.sqlite.writer import Writer
@@ -102,10 +102,14 @@ class SqliteStore:
     def blobs(self, digests: Sequence[bytes], then: Callable[[dict[bytes, bytes] | StoreError], None]) -> None:
         then(self._now(rows.read_blobs, digests))
 
-    async def runs(
-        self, namespace: str, *, statuses: Sequence[RunStatus], workflow_type: str, before: int, limit: int
-    ) -> Sequence[RunRow]:
-        return await self._later(rows.list_runs, namespace, statuses, workflow_type, before, limit)
+    async def runs(self, namespace: str, query: Query, after: Place | None, limit: int) -> Sequence[RunRow]:
+        return await self._later(search.list_runs, namespace, query, after, limit)
+
+    async def count(self, namespace: str, query: Query) -> Sequence[Group]:
+        return await self._later(search.count_runs, namespace, query)
+
+    async def attribute_types(self) -> Mapping[str, AttributeTypes]:
+        return await self._later(search.attribute_types)
 
     async def tasks(self, after: tuple[int, int], limit: int) -> Sequence[TaskRow]:
         return await self._later(rows.list_tasks, after, limit)

@@ -11,11 +11,12 @@ they can adapt themselves, which takes ten times as long. So the values are made
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from perdure.engine.ports import RunRow, TaskRow, Write
 from perdure.model.errors import StoreConflictError, StoreError
+from perdure.model.search import AttributeType
 from perdure.stores.sqlite.queries import execute_rows, fetch_rows, query
 from perdure.stores.sqlite.rows import MAX_KEY, MAX_NUMBER, NUMBER_BITS, run_row
 
@@ -35,6 +36,8 @@ class Changes:
         self.messages: dict[tuple[int, int], bytes | None] = {}
         self.blobs: dict[bytes, bytes] = {}
         self.blob_refs: dict[tuple[int, bytes], None] = {}
+        self.entries: dict[int, Write] = {}
+        self.attribute_types: dict[tuple[str, str], AttributeType] = {}
         for batch in batches:
             self._add(batch)
 
@@ -87,6 +90,11 @@ class Changes:
                 self.blobs[digest] = data
                 self.size += len(data) >> 10
                 self.blob_refs[key, digest] = None
+            if write.entries is not None:
+                self.entries[key] = write
+                self.size += len(write.entries)
+            for namespace, name, type in write.attribute_types:
+                self.attribute_types.setdefault((namespace, name), type)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write them within the open transaction. Raises ``StoreConflictError`` if they do not fit what is stored."""
@@ -104,10 +112,22 @@ class Changes:
             _put_messages(connection, self.messages)
         if self.blobs:
             _put_blobs(connection, self.blobs, self.blob_refs)
+        if self.attribute_types:
+            _put_attribute_types(connection, self.attribute_types)
+        if self.entries:
+            _put_entries(connection, self.entries, self.created)
 
 
 _EMPTY = bytearray()
-_DELETIONS = ("delete_commits", "delete_tasks", "delete_timers", "delete_messages", "delete_blob_refs", "delete_runs")
+_DELETIONS = (
+    "delete_commits",
+    "delete_tasks",
+    "delete_timers",
+    "delete_messages",
+    "delete_blob_refs",
+    "drop_attribute_values",
+    "delete_runs",
+)
 
 
 def _plain(data: bytes) -> bytearray:
@@ -131,6 +151,7 @@ def _create_runs(connection: sqlite3.Connection, rows: Iterable[RunRow]) -> None
             _plain(row.memo),
             _plain(row.search_attributes),
             _plain(row.parent),
+            row.build_id,
         )
     execute_rows(connection, "add_runs", flat)
 
@@ -146,6 +167,7 @@ def _change_runs(connection: sqlite3.Connection, rows: Iterable[RunRow]) -> None
             row.history_length,
             _plain(row.memo),
             _plain(row.search_attributes),
+            row.build_id,
         )
         count += 1
     if execute_rows(connection, "change_runs", flat) != count:
@@ -207,6 +229,25 @@ def _put_blobs(connection: sqlite3.Connection, blobs: dict[bytes, bytes], refs: 
     for key, digest in refs:
         new += (key, digest)
     execute_rows(connection, "put_blob_refs", new)
+
+
+def _put_attribute_types(connection: sqlite3.Connection, types: dict[tuple[str, str], AttributeType]) -> None:
+    new: list[Any] = []
+    for place, type in types.items():
+        new += (*place, type + 0)
+    execute_rows(connection, "put_attribute_types", new)
+
+
+def _put_entries(connection: sqlite3.Connection, writes: dict[int, Write], created: Container[int]) -> None:
+    execute_rows(connection, "drop_attribute_values", [key for key in writes if key not in created])
+    new: list[Any] = []
+    for key, write in writes.items():
+        row = write.created or write.changed
+        if row is None:
+            raise StoreError(f"run {key} can't be found by other values without its row; write that with them")
+        for name, value in write.entries or ():
+            new += (row.namespace, name, value, row.start_time, key)
+    execute_rows(connection, "put_attribute_values", new)
 
 
 def delete_runs(connection: sqlite3.Connection, keys: Sequence[int]) -> list[RunRow]:
