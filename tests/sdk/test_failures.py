@@ -1,6 +1,7 @@
 """Errors cross the engine and come back as what they were."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -241,3 +242,15 @@ def test_details_that_cannot_be_read_do_not_hide_the_error() -> None:
     error = from_failure(Failure("m", details=(Payload(b"x", "binary/unknown"),)), converter)
     assert isinstance(error, errors.ApplicationError)
     assert "cannot be read" in error.details[0]
+
+
+@pytest.mark.parametrize("delay", [timedelta(minutes=5), 300, 300.0])
+def test_the_delay_of_the_next_attempt_is_a_timedelta_or_seconds(delay):
+    failure = to_failure(errors.ApplicationError("later", next_retry_delay=delay), converter)
+    assert failure.next_retry_delay_ns == 300 * 10**9
+
+
+@pytest.mark.parametrize("delay", [-1, float("inf"), float("nan"), "soon"])
+def test_a_delay_that_is_none_is_refused_where_it_is_said(delay):
+    with pytest.raises(errors.InvalidArgumentError, match="next_retry_delay="):
+        errors.ApplicationError("later", next_retry_delay=delay)

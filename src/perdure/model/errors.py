@@ -32,6 +32,8 @@ Every message says what was wrong, where, and what to do. The docstrings are ``d
 """
 
 import builtins
+import math
+from datetime import timedelta
 from typing import Any
 
 from perdure.model.failures import RetryState, TimeoutType
@@ -178,8 +180,8 @@ class ApplicationError(FailureError):
     """Raised by user code on purpose: in an activity it fails the attempt, in a workflow it fails the run.
 
     ``type`` names the kind of error (the name of the exception class when it was converted from one);
-    ``non_retryable`` makes it final; ``next_retry_delay`` overrides the retry policy's next delay, in seconds;
-    ``details`` are any values that payloads can carry.
+    ``non_retryable`` makes it final; ``next_retry_delay`` overrides the retry policy's next delay, a timedelta or
+    seconds; ``details`` are any values that payloads can carry.
 
     What to do: raise it for what people should read, and catch it, or the ``ActivityError`` around it, where you can go on.
     """
@@ -190,14 +192,21 @@ class ApplicationError(FailureError):
         *details: Any,
         type: str | None = None,
         non_retryable: bool = False,
-        next_retry_delay: float | None = None,
+        next_retry_delay: timedelta | float | None = None,
         stack_trace: str = "",
     ) -> None:
         super().__init__(message, stack_trace=stack_trace)
         self.details = details
         self.type = type if type is not None else self.__class__.__name__
         self.non_retryable = non_retryable
-        self.next_retry_delay = next_retry_delay
+        self.next_retry_delay = None if next_retry_delay is None else _delay_seconds(next_retry_delay)
+
+
+def _delay_seconds(delay: timedelta | float) -> float:
+    seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+    if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
+        raise InvalidArgumentError(f"next_retry_delay={delay!r} is not a timedelta or a number of seconds from 0 on")
+    return seconds
 
 
 class TimeoutError(FailureError, builtins.TimeoutError):
