@@ -148,7 +148,7 @@ def test_a_missing_compensation_is_found():
 
 
 def test_with_its_compensation_it_is_right():
-    testing.check(lambda faults: booking(faults, book), seeds=1000)
+    testing.check(lambda faults: booking(faults, book), seeds=300)
 
 
 def test_a_seed_without_faults_comes_first():
@@ -158,6 +158,16 @@ def test_a_seed_without_faults_comes_first():
     seed, note = failing_seed(wrong)
     assert seed == 0
     assert "nothing went wrong: it fails without any fault" in note
+
+
+def test_what_pytest_itself_raises_has_its_seed_too():
+    async def fails(faults):
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.sleep(1)
+
+    with pytest.raises(pytest.fail.Exception) as caught:
+        testing.check(fails, seeds=10)
+    assert caught.value.__notes__[-1].startswith("seed 0 fails, one of 10\n")
 
 
 def test_a_scenario_that_waits_for_ever_is_told_what_it_waits_for():

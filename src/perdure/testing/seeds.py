@@ -84,7 +84,9 @@ def _run_all(scenario: Scenario, seeds: int | Iterable[int], at_most: int, secon
         faults = Faults(seed, at_most=at_most)
         try:
             run_seed(scenario, faults, seconds)
-        except Exception as error:
+        except BaseException as error:  # pytest.fail() raises one that is no Exception
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
             text = f"seed {seed} fails, {_of(len(chosen))}\n{story(faults)}\nrun it again: {again(seed, name)}"
             error.add_note(text)
             print(text, file=sys.stderr)
