@@ -13,12 +13,14 @@ import perdure as package
 from perdure.cli.main import app
 from perdure.stores.sqlite import connections
 
-COMMANDS = ("demo", "list", "count", "show", "explain", "history", "verify", "backup")
+COMMANDS = ("demo", "list", "count", "show", "explain", "history", "export", "replay", "verify", "backup")
 ON_A_STORE = [
     ("list", "{}"),
     ("show", "{}", "order-0"),
     ("history", "{}", "order-0"),
     ("count", "{}"),
+    ("explain", "{}", "order-0"),
+    ("export", "{}", "order-0", "run.json"),
     ("verify", "{}"),
     ("backup", "{}", "copy.db"),
 ]

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from perdure.cli import backup, count, demo, explain, history, list, show, verify
+from perdure.cli import backup, count, demo, explain, export, history, list, replay, show, verify
 from perdure.model.errors import PerdureError
 
 USAGE_ERROR = 2
@@ -90,6 +90,8 @@ app.command("count", epilog=count.EXAMPLES)(count.count)
 app.command("show", epilog=show.EXAMPLES)(show.show)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("history", epilog=history.EXAMPLES)(history.history)
+app.command("export", epilog=export.EXAMPLES)(export.export)
+app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("backup", epilog=backup.EXAMPLES)(backup.backup)
 

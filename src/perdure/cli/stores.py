@@ -166,9 +166,16 @@ def summaries(
 
     Raises ``InvalidArgumentError``, at once, if the filter can't be used.
     """
+    return map(summary_of, matching(reader, namespace, filter, statuses, workflow_type))
+
+
+def matching(
+    reader: Reader, namespace: str, filter: str, statuses: Sequence[RunStatus], workflow_type: str
+) -> Iterator[RunRow]:
+    """The rows of all runs that match, as ``summaries`` finds them."""
     types = reader.attribute_types().get(namespace, {})
     query = narrowed(parse(filter, types), statuses, workflow_type)
-    return map(summary_of, _all_runs(reader, namespace, query, types))
+    return _all_runs(reader, namespace, query, types)
 
 
 def counts(reader: Reader, namespace: str, filter: str, statuses: Sequence[RunStatus], workflow_type: str) -> RunCount:

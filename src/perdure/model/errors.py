@@ -141,8 +141,13 @@ class NonDeterminismError(PerdureError):
     """Code and history do not match: the code asked for something else than it did when the history was made.
 
     Raised by ``perdure.replay``; in a running engine the turn fails and the run waits for mended code. What to do: put the
-    change behind ``workflow.patched``, or take it back; the message names the first event that differs.
+    change behind ``workflow.patched``, or take it back; the message names the first event that differs, and so does
+    ``event_id``, which is 0 where the history ends too early.
     """
+
+    def __init__(self, message: str = "", *, event_id: int = 0) -> None:
+        super().__init__(message)
+        self.event_id = event_id
 
 
 class NotAllowedInWorkflowError(NonDeterminismError):

@@ -20,7 +20,7 @@ from perdure.sdk.run import PROGRESS_KEY, Awaited, Run
 PATCH_MARKER = "patch"
 SIDE_EFFECT_MARKER = "side_effect"
 
-_HINT = (
+HINT = (
     "The code has changed in a way that this run cannot follow, or it does something that is not the same every time. "
     "Keep the old path behind workflow.patched(), or let runs that began before the change finish on the old code."
 )
@@ -131,7 +131,8 @@ class Expected(msgspec.Struct):
                 where = f"event {event.id} ({type(event).__name__})" if event is not None else "the end of the history"
                 raise NonDeterminismError(
                     f"Before {where}, the code asked for {_describe_command(command)}, "
-                    f"but the history has no such event. {_HINT}"
+                    f"but the history has no such event. {HINT}",
+                    event_id=event.id if event is not None else 0,
                 )
 
 
@@ -150,7 +151,8 @@ def _may_be_missing(command: c.AnyCommand) -> bool:
 def _mismatch(event: Any, command: c.AnyCommand | None) -> NonDeterminismError:
     did = _describe_command(command) if command is not None else "nothing more in that turn"
     return NonDeterminismError(
-        f"At event {event.id}, the history has {_describe_event(event)}, but the code asked for {did}. {_HINT}"
+        f"At event {event.id}, the history has {_describe_event(event)}, but the code asked for {did}. {HINT}",
+        event_id=event.id,
     )
 
 

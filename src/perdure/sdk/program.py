@@ -181,6 +181,12 @@ class PythonProgram:
             f"seconds; it was at {stuck}. Heavy work belongs in an activity, and waiting in an await"
         )
 
+    @property
+    def turn_event_id(self) -> int:
+        """The number of the event that its present or last turn began with; 0 before the first."""
+        turn = self._run.turn
+        return 0 if turn is None else turn.id
+
     def close(self) -> None:
         """As ``Program.close``."""
         _open_programs.discard(self)
@@ -299,7 +305,8 @@ class PythonProgram:
             handler, args = mailbox.open_update(event.update_name, event.input)
         except Exception as error:
             raise NonDeterminismError(
-                f"At event {event.id}, the update {event.update_name!r} was accepted, but now it cannot be: {error}"
+                f"At event {event.id}, the update {event.update_name!r} was accepted, but now it cannot be: {error}",
+                event_id=event.id,
             ) from error
         mailbox.accept(event.protocol_instance_id, handler, args)
         self._settle()

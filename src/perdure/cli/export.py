@@ -1,0 +1,62 @@
+"""``perdure export``: a run as one file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perdure.cli.parameters import Namespace, RunId, StoreFile, WorkflowId
+
+EXAMPLES = """Examples:
+
+perdure export perdure.db order-17 order-17.json
+
+perdure export perdure.db order-17 order-17.json.gz --redact --keep status
+
+perdure export perdure.db order-17 - | less"""
+
+
+def export(
+    file: StoreFile,
+    workflow_id: WorkflowId,
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TARGET",
+            help="The file to write, compressed if it ends with .gz; - for standard output.",
+            show_default=False,
+        ),
+    ],
+    run_id: RunId = "",
+    namespace: Namespace = "default",
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Put other values of the same type and shape in the place of all values.")
+    ] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            metavar="NAME",
+            help="With --redact, leave the values of this name as they are: an object's member, an activity, a signal ... "
+            "May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace TARGET if it is there.")] = False,
+) -> None:
+    """Write a run to one file, which replays on any machine that has the code."""
+    import sys
+
+    from perdure.cli import exporting, stores
+    from perdure.cli.output import note
+
+    with stores.opened(file) as store:
+        stored = stores.read(store, stores.find(store, namespace, workflow_id, run_id))
+    history = exporting.history_of(stored, redact=redact, keep=keep or ())
+    if str(target) == "-":
+        sys.stdout.buffer.write(history.to_json())
+        return
+    exporting.write(history, target, replace=force)
+    note(
+        f"Wrote {len(history.events):,} events to {target}. Play it against code: perdure replay app.py:app --from {target}"
+    )
