@@ -156,9 +156,8 @@ class Program:
             elif kind < 0.95:
                 commands.append(c.ModifyWorkflowProperties({rng.choice("ab"): Payload(name.encode())}))
             else:
-                commands.append(
-                    c.UpsertWorkflowSearchAttributes({rng.choice("ab"): Payload(b"", rng.choice(_ENCODINGS))})
-                )
+                name = rng.choice(tuple(_ATTRIBUTES))
+                commands.append(c.UpsertWorkflowSearchAttributes({name: rng.choice(_ATTRIBUTES[name])}))
         return waits
 
     def _activity(self, rng: Random, name: str) -> c.AnyCommand:
@@ -339,7 +338,8 @@ class Program:
 
 
 TARGETS = ("w0", "w1", "w2")
-_ENCODINGS = ("json/plain", "binary/null")
+_UNSET = Payload(b"", "binary/null")
+_ATTRIBUTES = {"a": (Payload(b"1"), Payload(b"-2"), _UNSET), "b": (Payload(b'"x"'), Payload(b'"y"'), _UNSET)}
 
 
 def rejects(update_id: str) -> bool:
