@@ -21,7 +21,7 @@ _LANGUAGES = {".py": "python", ".sql": "sql", ".toml": "toml", ".md": "markdown"
 def on_files(files: Any, config: Any) -> Any:
     """Add a page for each file of the repository that a page links to."""
     for page in list(files.documentation_pages()):
-        for found in _LINK.finditer(page.content_string):
+        for found in _LINK.finditer(filled(page.content_string)):
             path = _repository_path(page.src_uri, found["target"])
             if path is not None and path.is_file() and (uri := _source_page(path)) not in files.src_uris:
                 files.append(File.generated(config, uri, content=_listing(path)))

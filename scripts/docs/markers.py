@@ -7,7 +7,7 @@ A page says where one goes by a line of its own, ``<!-- generated: events -->`` 
 import re
 from collections.abc import Callable
 
-from scripts.docs import commands, errors, records, settings
+from scripts.docs import commands, errors, listings, records, settings
 
 from perdure.engine.settings import Settings
 from perdure.model import events
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[str], str]] = {
     "error-tree": lambda _: errors.tree(),
     "error-list": lambda _: errors.directives(),
     "events": lambda _: records.table("event", records.of(events.Event)),
+    "examples": lambda _: listings.examples(),
     "facts": lambda _: records.table("fact", records.of(events.Fact)),
     "settings": lambda _: settings.table(Settings),
     "limits": lambda _: settings.table(Limits),

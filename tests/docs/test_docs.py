@@ -92,7 +92,7 @@ def test_every_public_name_and_method_has_a_docstring(module):
 def test_links_between_the_pages_lead_somewhere():
     broken = []
     for page in [ROOT / "README.md", *PAGES]:
-        for target in re.findall(r"\]\(([^)#:\s]+)[^)]*\)", page.read_text("utf-8")):
+        for target in re.findall(r"\]\((?![a-z]+:)([^)#\s]+)[^)]*\)", page.read_text("utf-8")):
             if not (page.parent / target).exists():
                 broken.append(f"{page.relative_to(ROOT)}: {target}")
     assert not broken
@@ -101,4 +101,13 @@ def test_links_between_the_pages_lead_somewhere():
 def test_every_option_of_open_is_explained():
     parameters = inspect.signature(perdure.open).parameters
     missing = [name for name in parameters if f"        {name}: " not in (perdure.open.__doc__ or "")]
+    assert not missing
+
+
+@pytest.mark.parametrize("folder", ["patterns", "guide", "concepts", "tutorial", "reference"])
+def test_an_index_leads_to_every_page_of_its_folder(folder):
+    index = (DOCS / folder / "index.md").read_text("utf-8")
+    missing = [
+        page.name for page in DOCS.glob(f"{folder}/*.md") if page.name != "index.md" and f"({page.name}" not in index
+    ]
     assert not missing
