@@ -24,6 +24,7 @@ class Scale:
     killed_runs: int = 10_000
     open_runs: int = 100_000
     closed_runs: int = 1_000_000
+    searched_runs: int = 1_000_000
     window_runs: int = 20_000
     long_activities: int = 10_000
     short_activities: int = 100
@@ -36,7 +37,15 @@ class Scale:
         """The same with `factor` times as many runs wherever their number is what matters."""
         if factor == 1:
             return self
-        shrinking = ("waiting_runs", "sleeping_runs", "killed_runs", "open_runs", "closed_runs", "profiled_runs")
+        shrinking = (
+            "waiting_runs",
+            "sleeping_runs",
+            "killed_runs",
+            "open_runs",
+            "closed_runs",
+            "searched_runs",
+            "profiled_runs",
+        )
         counts = {field.name: getattr(self, field.name) for field in fields(self) if field.name in shrinking}
         scaled = {name: max(10, round(count * factor)) for name, count in counts.items()}
         return replace(self, name=f"{self.name}-{factor:g}", **scaled)
@@ -52,6 +61,7 @@ QUICK = Scale(
     killed_runs=2_000,
     open_runs=10_000,
     closed_runs=30_000,
+    searched_runs=100_000,
     window_runs=3_000,
     long_activities=2_000,
     profiled_runs=3_000,
@@ -69,6 +79,7 @@ TINY = Scale(
     killed_runs=20,
     open_runs=50,
     closed_runs=60,
+    searched_runs=200,
     window_runs=20,
     long_activities=40,
     short_activities=10,

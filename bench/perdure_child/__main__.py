@@ -18,6 +18,7 @@ WORKS = {
     "sleeping_again": "memory",
     "leave_open": "recovery",
     "take_up": "recovery",
+    "search": "search",
     "closing": "growth",
     "long_history": "growth",
     "threads": "profiling",

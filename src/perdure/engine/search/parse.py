@@ -114,6 +114,8 @@ class _Checker:
             self._fail(_first_token(tree), f"conditions are nested more than {DEEPEST} deep here")
         children = tree.children
         match tree.data:
+            case "any_of" | "all_of" if len(children) == 1:
+                return self._condition(children[0], depth)
             case "any_of":
                 return Or(tuple(self._condition(child, depth + 1) for child in children))
             case "all_of":
@@ -160,10 +162,11 @@ class _Checker:
         words = search_attribute.words(str(value))
         if not words:
             self._fail(literal, "there is no word in it to look for")
-        has_all: tuple[Condition, ...] = tuple(Compare(attribute, Operator.EQUAL, word) for word in words)
+        parts = tuple(Compare(attribute, Operator.EQUAL, word) for word in words)
+        has_all = parts[0] if len(parts) == 1 else And(parts)
         if operator is Operator.EQUAL:
-            return And(has_all)
-        return And((IsNull(attribute, negated=True), Not(And(has_all))))
+            return has_all
+        return And((IsNull(attribute, negated=True), Not(has_all)))
 
     def _attribute(self, tree: "Tree[Token]") -> Attribute:
         token = _first_token(tree)

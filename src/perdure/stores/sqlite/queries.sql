@@ -55,6 +55,14 @@ INSERT INTO attribute_values
 SELECT types.id, new.column3, new.column4, new.column5 FROM :rows AS new
 CROSS JOIN attribute_types AS types ON types.namespace = new.column1 AND types.name = new.column2;
 
+-- name: list_keys_of_workflow
+-- By the index, and above it by looking; as find_any.
+SELECT key FROM workflow_ids WHERE hash = ?1
+UNION ALL
+SELECT key FROM runs NOT INDEXED
+WHERE key > (SELECT indexed_key FROM shards WHERE shard = 0) AND namespace = ?2 AND workflow_id = ?3
+LIMIT ?4;
+
 -- name: list_attribute_types
 SELECT id, namespace, name, type FROM attribute_types ORDER BY namespace, name;
 

@@ -17,13 +17,15 @@ milliseconds at most.
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from perdure.engine.ports import RunRow
 from perdure.engine.search.evaluate import matches, parent_of
 from perdure.model.options import RunStatus
 from perdure.model.search import (
     EXECUTION_STATUS,
+    START_TIME,
+    SYSTEM_ATTRIBUTES,
     And,
     Attribute,
     AttributeType,
@@ -45,9 +47,13 @@ from perdure.model.search import (
 )
 from perdure.stores.sqlite.queries import query as named
 from perdure.stores.sqlite.rows import run_row, snapshot
+from perdure.stores.sqlite.workflow_ids import workflow_hash
 
 # So many rows of an index are counted, and sorted, in some ten milliseconds.
 _MANY = 30_000
+
+# So many runs of one workflow id are looked up one by one.
+_FEW = 1_000
 
 _COLUMNS = {
     "WorkflowId": "runs.workflow_id",
@@ -77,6 +83,13 @@ _SIGNS = {
 _LISTS = (AttributeType.TEXT, AttributeType.KEYWORD_LIST)
 
 Bound = str | int | float | None
+Row = tuple[Any, ...]
+
+# Places in a row of runs.
+_KEY, _START_TIME = 0, 7
+
+_WORKFLOW_ID = SYSTEM_ATTRIBUTES["WorkflowId"]
+_NEWEST_FIRST = (SortKey(START_TIME, descending=True),)
 
 
 class Sql(NamedTuple):
@@ -125,92 +138,145 @@ def count_runs(connection: sqlite3.Connection, namespace: str, query: Query) -> 
         return _Search(connection, namespace, query).count()
 
 
+class _Term(NamedTuple):
+    """One term of an order: a column, and the value there of the run that the last page ended with."""
+
+    column: Sql
+    descending: bool = True
+    is_nullable: bool = False
+    last: Bound = None
+
+
 class _Search:
     """One query on one connection."""
 
     def __init__(self, connection: sqlite3.Connection, namespace: str, query: Query) -> None:
         self._connection = connection
         self._namespace = namespace
-        self._query = query
+        self._groups = query.groups
+        # The default order need not be asked for.
+        self._order = () if query.order == _NEWEST_FIRST else query.order
         self._ids = {
             name: id
             for id, namespace_of, name, _ in connection.execute(named("list_attribute_types"))
             if namespace_of == namespace
         }
         self._statuses, self._rest = _split(query.where)
+        self._keys = self._keys_of_workflow()
 
     # --- the ways
 
-    def page(self, after: Place | None, limit: int) -> list[tuple[Bound, ...]]:
-        way = self._best_way()
-        order = self._query.order
-        if way is None and not order:
-            return self._by_status(after, limit)
-        sort = [*map(self._sort_column, order), Sql("start"), Sql("key")]
-        directions = [*("DESC" if key.descending else "ASC" for key in order), "DESC", "DESC"]
-        source, rest = self._source(way)
-        if order and order[0].attribute.is_custom and way is not None and order[0].attribute == _attribute_of(way):
-            sort[0] = Sql("v.value")
-        conditions = [source, self._where(rest)]
-        start, key = ("v.start_time", "v.key") if way is not None else ("runs.start_time", "runs.key")
-        sort[-2:] = [Sql(start), Sql(key)]
+    def page(self, after: Place | None, limit: int) -> list[Row]:
+        """A page in the query's order."""
         if after is not None:
-            conditions.append(_behind(sort, order, after))
-        needs_runs = way is None or bool(rest) or self._statuses is not None or len(order) > (sort[0].text == "v.value")
-        tables = _tables(way is not None, needs_runs)
-        names = [f"s{number}" for number in range(len(sort))]
-        columns = _joined(
-            ", ", [Sql(f"{each.text} AS {name}", each.values) for each, name in zip(sort, names, strict=True)]
-        )
-        nulls = ["" if each.text in ("v.value", start, key) else " NULLS LAST" for each in sort]
-        terms = ", ".join(
-            f"{name} {direction}{last}" for name, direction, last in zip(names, directions, nulls, strict=True)
-        )
-        inner = _joined(" ", [Sql("SELECT"), columns, Sql(f"FROM {tables} WHERE"), _all(conditions)])
-        statement = (
-            f"SELECT runs.* FROM ({inner.text} ORDER BY {terms} LIMIT ?) AS page "
-            f"CROSS JOIN runs ON runs.key = page.{names[-1]} ORDER BY {terms}"
-        )
-        return self._connection.execute(statement, (*inner.values, limit)).fetchall()
+            # Without those that the default order took the place of.
+            after = Place(after.values[: len(self._order)], after.start_time, after.key)
+        first = self._order[0].attribute if self._order else None
+        if first is None or not first.is_custom or any(_attribute_of(part) == first for part in self._rest):
+            return self._page(after, limit)
+        # Those that have a value lie in its order; those without one come last, in the order of what follows.
+        order, rest, found = self._order, self._rest, []
+        if after is None or after.values[0] is not None:
+            self._rest = [*rest, IsNull(first, negated=True)]
+            found = self._page(after, limit)
+            after = None
+        if len(found) < limit:
+            self._order, self._rest = order[1:], [*rest, IsNull(first)]
+            if after is not None:
+                after = Place(after.values[1:], after.start_time, after.key)
+            found += self._page(after, limit - len(found))
+        return found
 
-    def _by_status(self, after: Place | None, limit: int) -> list[tuple[Bound, ...]]:
-        """Newest first, of each status by itself: that is the order of the index, so each stops when it has enough."""
+    def _page(self, after: Place | None, limit: int) -> list[Row]:
+        way = self._best_way()
+        if way is None and self._is_by_start and self._keys is None:
+            return self._by_status(after, limit)
+        source, rest = self._source(way)
+        terms = self._terms(way, after)
+        conditions = [source, self._where(rest)]
+        if after is not None:
+            conditions.append(_behind(terms))
+        needs_runs = bool(rest) or self._statuses is not None or any("runs." in term.column.text for term in terms)
+        columns = _joined(
+            ", ", [Sql(f"{term.column.text} AS s{number}", term.column.values) for number, term in enumerate(terms)]
+        )
+        where = _all(conditions)
+        order = ", ".join(
+            f"s{number}{' DESC' if term.descending else ''}{' NULLS LAST' if term.is_nullable else ''}"
+            for number, term in enumerate(terms)
+        )
+        statement = (
+            f"SELECT runs.* FROM (SELECT {columns.text} FROM {_tables(way, needs_runs)} WHERE {where.text} "
+            f"ORDER BY {order} LIMIT ?) AS page CROSS JOIN runs ON runs.key = page.s{len(terms) - 1} ORDER BY {order}"
+        )
+        return self._connection.execute(statement, (*columns.values, *where.values, limit)).fetchall()
+
+    def _by_status(self, after: Place | None, limit: int) -> list[Row]:
+        """By start, of each status by itself: that is the order of the index, so each stops when it has enough."""
+        terms = self._terms(None, after)
         conditions = [self._where(self._rest)]
         if after is not None:
-            conditions.append(Sql("(runs.start_time, runs.key) < (?, ?)", (after.start_time, after.key)))
+            conditions.append(_behind(terms))
         where = _all(conditions)
-        found: list[tuple[Bound, ...]] = []
+        direction = " DESC" if terms[0].descending else ""
+        found: list[Row] = []
         for status in RunStatus if self._statuses is None else self._statuses:
             found += self._connection.execute(
                 "SELECT runs.* FROM runs INDEXED BY runs_by_status "
                 f"WHERE runs.namespace = ? AND runs.status = ? AND {where.text} "
-                "ORDER BY runs.start_time DESC, runs.key DESC LIMIT ?",
+                f"ORDER BY runs.start_time{direction}, runs.key DESC LIMIT ?",
                 (self._namespace, int(status), *where.values, limit),
             )
-        found.sort(key=lambda row: (row[7], row[0]), reverse=True)
+        found.sort(key=lambda row: row[_KEY], reverse=True)
+        found.sort(key=lambda row: row[_START_TIME], reverse=terms[0].descending)
         return found[:limit]
+
+    def _terms(self, way: Condition | None, after: Place | None) -> list[_Term]:
+        """The whole order, down to the key. What the index of values holds is taken from there."""
+        start, key = (
+            (Sql("v.start_time"), Sql("v.key")) if way is not None else (Sql("runs.start_time"), Sql("runs.key"))
+        )
+        lasts = after.values if after is not None else (None,) * len(self._order)
+        terms: list[_Term] = []
+        for sort_key, last in zip(self._order, lasts, strict=True):
+            attribute = sort_key.attribute
+            bound = None if last is None else _plain(last)
+            if attribute == START_TIME:
+                terms.append(_Term(start, sort_key.descending, last=bound))
+            elif attribute == _attribute_of(way):
+                terms.append(_Term(Sql("v.value"), sort_key.descending, last=bound))
+            else:
+                is_nullable = attribute.is_custom or attribute.name in _NULLABLE
+                terms.append(_Term(self._column(attribute), sort_key.descending, is_nullable, bound))
+        if all(sort_key.attribute != START_TIME for sort_key in self._order):
+            terms.append(_Term(start, last=after.start_time if after is not None else None))
+        terms.append(_Term(key, last=after.key if after is not None else None))
+        return terms
 
     def count(self) -> list[Group]:
         way = self._best_way(counting=True)
         source, rest = self._source(way)
-        groups = [self._column(attribute) for attribute in self._query.groups]
-        needs_runs = way is None or bool(rest) or bool(groups) or self._statuses is not None
+        groups = [self._column(attribute) for attribute in self._groups]
+        needs_runs = bool(rest) or bool(groups) or self._statuses is not None
         columns = _joined(", ", [*groups, Sql("count(*)")])
         where = _all([source, self._where(rest)])
-        tables = _tables(way is not None, needs_runs)
-        statement = f"SELECT {columns.text} FROM {tables} WHERE {where.text}"
+        statement = f"SELECT {columns.text} FROM {_tables(way, needs_runs)} WHERE {where.text}"
         if groups:
             statement += " GROUP BY " + ", ".join(str(number) for number in range(1, len(groups) + 1))
         rows = self._connection.execute(statement, columns.values + where.values)
         return [
-            Group(tuple(_of_type(value, group) for value, group in zip(values, self._query.groups, strict=True)), count)
+            Group(tuple(_of_type(value, group) for value, group in zip(values, self._groups, strict=True)), count)
             for *values, count in rows
         ]
+
+    @property
+    def _is_by_start(self) -> bool:
+        return not self._order or (len(self._order) == 1 and self._order[0].attribute == START_TIME)
 
     def _best_way(self, *, counting: bool = False) -> Condition | None:
         """The condition to go by; None to go by status."""
         ways = [part for part in self._rest if _leads(part)]
-        if not ways:
+        if not ways or self._keys is not None:
             return None
         sorted_ways = [way for way in ways if self._is_sorted(way)]
         if len(ways) == 1 and (counting or (sorted_ways and self._statuses is None)):
@@ -222,16 +288,16 @@ class _Search:
         if smallest >= _MANY and not counting:
             if sorted_ways:
                 return sorted_ways[0]
-            if not self._query.order:
+            if self._is_by_start:
                 return None
         return ways[sizes.index(smallest)]
 
     def _is_sorted(self, way: Condition) -> bool:
         """Whether the index has the runs of this condition in the order wanted."""
-        order = self._query.order
-        if order:
-            return order[0].attribute == _attribute_of(way)
-        return isinstance(way, Compare) and way.operator is Operator.EQUAL
+        first = self._order[0].attribute if self._order else START_TIME
+        if first == START_TIME:
+            return isinstance(way, Compare) and way.operator is Operator.EQUAL
+        return first == _attribute_of(way)
 
     def _size(self, way: Condition) -> int:
         return self._bounded(_joined(" ", [Sql("SELECT 1 FROM attribute_values AS v WHERE"), self._leading(way)]))
@@ -252,9 +318,23 @@ class _Search:
 
     def _source(self, way: Condition | None) -> tuple[Sql, list[Condition]]:
         """Where the runs come from, as a condition, and what is still to be checked of them."""
-        if way is None:
-            return Sql("runs.namespace = ?", (self._namespace,)), self._rest
-        return self._leading(way), [part for part in self._rest if part is not way]
+        if way is not None:
+            return self._leading(way), [part for part in self._rest if part is not way]
+        source = Sql("runs.namespace = ?", (self._namespace,))
+        if self._keys is not None:
+            marks = ", ".join("?" * len(self._keys))
+            source = Sql(f"{source.text} AND runs.key IN ({marks})", (*source.values, *self._keys))
+        return source, self._rest
+
+    def _keys_of_workflow(self) -> list[int] | None:
+        """Where all must be of one workflow id: the few keys that they may have. None where it is not so."""
+        for part in self._rest:
+            if isinstance(part, Compare) and part.attribute == _WORKFLOW_ID and part.operator is Operator.EQUAL:
+                hash = workflow_hash(self._namespace, str(part.value))
+                wanted = (hash, self._namespace, part.value, _FEW)
+                keys = [key for (key,) in self._connection.execute(named("list_keys_of_workflow"), wanted)]
+                return keys if len(keys) < _FEW else None
+        return None
 
     # --- conditions
 
@@ -305,6 +385,8 @@ class _Search:
         )
 
     def _leading(self, way: Condition) -> Sql:
+        if isinstance(way, IsNull):
+            return Sql("v.attribute = ?", (self._ids.get(way.attribute.name, 0),))
         assert isinstance(way, Compare | In | Between | StartsWith)
         test = _test("v.value", way)
         return Sql(f"v.attribute = ? AND {test.text}", (self._ids.get(way.attribute.name, 0), *test.values))
@@ -320,12 +402,9 @@ class _Search:
             (self._ids.get(attribute.name, 0),),
         )
 
-    def _sort_column(self, key: SortKey) -> Sql:
-        return self._column(key.attribute)
 
-
-def _tables(by_value: bool, needs_runs: bool) -> str:
-    if not by_value:
+def _tables(way: Condition | None, needs_runs: bool) -> str:
+    if way is None:
         return "runs"
     return "attribute_values AS v CROSS JOIN runs ON runs.key = v.key" if needs_runs else "attribute_values AS v"
 
@@ -360,12 +439,14 @@ def _leads(condition: Condition) -> bool:
             return attribute.is_custom and not negated and attribute.type not in _LISTS
         case Between(attribute, _, _, negated):
             return attribute.is_custom and not negated
+        case IsNull(attribute, negated):
+            return attribute.is_custom and negated and attribute.type not in _LISTS
         case _:
             return False
 
 
-def _attribute_of(condition: Condition) -> Attribute | None:
-    return condition.attribute if isinstance(condition, Compare | In | Between | StartsWith) else None
+def _attribute_of(way: Condition | None) -> Attribute | None:
+    return way.attribute if way is not None and _leads(way) else None  # type: ignore[union-attr]  # those have one
 
 
 def _system(condition: Compare | In | Between | StartsWith) -> Sql:
@@ -434,17 +515,19 @@ def _of_type(value: Bound, attribute: Attribute) -> Value | None:
 # --- order
 
 
-def _behind(columns: Sequence[Sql], order: Sequence[SortKey], place: Place) -> Sql:
-    """What comes after a place: by the first key, or by the second where the first is the same, and so on."""
-    behind = Sql(f"({columns[-2].text}, {columns[-1].text}) < (?, ?)", (place.start_time, place.key))
-    for column, key, last in reversed(list(zip(columns, order, place.values, strict=False))):
-        same = Sql(f"{column.text} IS ?", (*column.values, None if last is None else _plain(last)))
-        behind = _all([same, behind])
+def _behind(terms: Sequence[_Term]) -> Sql:
+    """What comes after a place: by the first term, or by the second where the first is the same, and so on."""
+    *before, start, key = terms
+    if start.descending and not start.is_nullable:
+        behind = Sql(f"({start.column.text}, {key.column.text}) < (?, ?)", (start.last, key.last))
+    else:
+        before, behind = [*before, start], Sql(f"{key.column.text} < ?", (key.last,))
+    for column, descending, is_nullable, last in reversed(before):
+        behind = _all([Sql(f"{column.text} IS ?", (*column.values, last)), behind])
         if last is not None:
-            sign = "<" if key.descending else ">"
-            later = Sql(
-                f"({column.text} {sign} ? OR {column.text} IS NULL)", (*column.values, _plain(last), *column.values)
-            )
+            later = Sql(f"{column.text} {'<' if descending else '>'} ?", (*column.values, last))
+            if is_nullable:
+                later = Sql(f"({later.text} OR {column.text} IS NULL)", later.values + column.values)
             behind = Sql(f"({later.text} OR {behind.text})", later.values + behind.values)
     return behind
 
