@@ -4,7 +4,7 @@ import asyncio
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import perdure
@@ -14,6 +14,7 @@ from perdure.sdk.handles import Run
 app = App("shop")
 
 LARGE = "x" * 100_000
+PLACED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HOSTILE_ID = "evil\x1b[31m\n漢字"
 
 
@@ -94,8 +95,10 @@ async def fill(path: Path) -> None:
     """Write the store."""
     async with perdure.open(app, store=f"sqlite:///{path}") as client:
         for number in range(3):
-            await client.execute(fulfil, Order(f"o{number}", 100), id=f"order-{number}")
-        await _ended(await client.start(fulfil, Order("dear", 5000), id="order-dear"))
+            cheap = {"Cents": 100, "Placed": PLACED}
+            await client.execute(fulfil, Order(f"o{number}", 100), id=f"order-{number}", search_attributes=cheap)
+        dear = {"Cents": 5000, "Placed": PLACED}
+        await _ended(await client.start(fulfil, Order("dear", 5000), id="order-dear", search_attributes=dear))
         await client.start(ship, "s1", id="ship-1")
         await (await client.start(approve, "a1", id="stopped")).terminate("not wanted")
         await (await client.start(approve, "a2", id="paused", memo={"note": "by hand"})).pause("lunch")

@@ -49,6 +49,7 @@ def test_the_options_of_the_program_are_documented():
     ("arguments", "section"),
     [
         (("list", "{}", "--limit", "1", "--json"), "perdure list"),
+        (("count", "{}", "--json"), "perdure count"),
         (("show", "{}", "ship-1", "--json"), "perdure show"),
         (("explain", "{}", "ship-1", "--json"), "perdure explain"),
         (("history", "{}", "ship-1", "--limit", "1", "--json"), "perdure history"),

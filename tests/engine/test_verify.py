@@ -298,6 +298,25 @@ def test_a_row_with_an_unreadable_memo(disk):
     assert finding.stored is not None and "unreadable" in finding.stored["memo"]
 
 
+def test_what_finds_a_run_wrongly_or_not_at_all(disk):
+    key = key_of(disk, "noted-1")
+    assert disk.entries[key] == {("color", "value")}
+    disk.entries[key] = {("color", "blue")}
+    wrong, missing = findings(disk)
+    assert told(wrong) == ("noted-1", "search attribute", "finds the run, which has no such value")
+    assert (wrong.name, wrong.stored) == ("color", {"value": "blue"})
+    assert told(missing) == ("noted-1", "search attribute", "does not find the run")
+    assert missing.expected == {"value": "value"}
+    disk.entries[key] = set()
+    del disk.attribute_types["default"]
+    assert told(only_finding(disk))[2] == "has no type, so nothing is found by it"
+
+
+def test_a_row_of_another_build(disk):
+    disk.runs[key_of(disk, "noted-1")].build_id = "other"
+    assert only_finding(disk).stored == {"build_id": "other"}
+
+
 def first_task(disk: Disk, workflow_id: str, activity_id: str) -> TaskRow:
     key = key_of(disk, workflow_id)
     records = encoding.decode(disk.histories[key])

@@ -110,12 +110,12 @@ class _Checker:
         )
 
     def _condition(self, tree: Any, depth: int) -> Condition:
+        while tree.data in ("any_of", "all_of") and len(tree.children) == 1:
+            tree = tree.children[0]
         if depth > DEEPEST:
             self._fail(_first_token(tree), f"conditions are nested more than {DEEPEST} deep here")
         children = tree.children
         match tree.data:
-            case "any_of" | "all_of" if len(children) == 1:
-                return self._condition(children[0], depth)
             case "any_of":
                 return Or(tuple(self._condition(child, depth + 1) for child in children))
             case "all_of":

@@ -119,10 +119,12 @@ SELECT count(*) FROM (SELECT 1 FROM workflow_ids WHERE hash = ? LIMIT ?);
 
 -- name: find_any
 -- For those who do not know the keys above the index and look at each of them, and for long chains of runs.
-SELECT * FROM runs
-WHERE (
-    key > (SELECT indexed_key FROM shards WHERE shard = 0)
-    OR key IN (SELECT key FROM workflow_ids WHERE hash = :hash)
+SELECT * FROM runs NOT INDEXED
+WHERE key IN (
+    SELECT key FROM workflow_ids WHERE hash = :hash
+    UNION ALL
+    SELECT key FROM runs NOT INDEXED
+    WHERE key > (SELECT indexed_key FROM shards WHERE shard = 0) AND workflow_id = :workflow_id
 )
 AND namespace = :namespace AND workflow_id = :workflow_id AND (:run_id = '' OR run_id = :run_id)
 ORDER BY key DESC LIMIT 1;
