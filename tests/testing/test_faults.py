@@ -188,6 +188,54 @@ async def test_a_run_that_is_terminated_while_the_engine_crashes_is_terminated()
     assert caught.value.status is perdure.RunStatus.TERMINATED
 
 
+TOKENS: list[str] = []
+
+
+@app.activity(start_to_close=timedelta(days=7))
+async def ask_somebody() -> str:
+    TOKENS.append(activity.info().task_token)
+    activity.raise_complete_later()
+
+
+@app.workflow
+async def asks() -> str:
+    return await ask_somebody()
+
+
+@pytest.mark.parametrize("commit", range(3, 7))
+async def test_an_attempt_left_to_somebody_outside_survives_a_crash(commit):
+    TOKENS.clear()
+    faults = testing.Faults(4, crash_at_commit=[commit])
+    async with testing.environment(app, faults=faults) as env:
+        run = await env.client.start(asks)
+        await env.sleep(1)
+        talk = await env.client.start(Talk)
+        for word in "abc":
+            await talk.signal(Talk.say, word)
+        assert faults.happened
+        assert len(TOKENS) == 1
+        assert "attempt 1 was left to somebody outside" in str(await run.explain())
+        await env.client.heartbeat_activity(TOKENS[0], "half-way")
+        await env.client.complete_activity(TOKENS[0], "yes")
+        assert await run.result() == "yes"
+        await talk.terminate()
+
+
+async def test_an_attempt_left_to_somebody_outside_still_times_out_after_a_crash():
+    TOKENS.clear()
+    faults = testing.Faults(4, crash_at_commit=[3])
+    async with testing.environment(app, faults=faults) as env:
+        run = await env.client.start(asks)
+        await env.sleep(1)
+        await env.client.execute(counted, ["a"])
+        assert faults.happened
+        await env.sleep(timedelta(days=7))
+        await env.sleep(2)
+        assert len(TOKENS) == 2
+        await env.client.complete_activity(TOKENS[1], "yes")
+        assert await run.result() == "yes"
+
+
 async def test_with_faults_time_begins_at_the_same_moment_and_run_ids_are_the_same():
     ids = []
     for _ in range(2):

@@ -2,7 +2,7 @@
 
 The store says what was under way: tasks, timers, messages. They are brought in page by page while new requests are
 already served, so being ready does not depend on how many runs are open. An attempt that a worker of the last owner's
-process had is lost with it.
+process had is lost with it; one that was left to somebody outside is not.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from perdure.engine.outbox import decode_message
 from perdure.engine.ports import TaskRow, TimerRow
 from perdure.engine.resident import Resident
 from perdure.kernel.run import WORKFLOW_TASK_REF
+from perdure.kernel.timer import deadline
 from perdure.model.errors import PerdureError
 from perdure.model.ids import RunAddress
 from perdure.model.options import DEFAULT_NAMESPACE
@@ -75,7 +76,12 @@ def _take_up_resident(engine: Engine, resident: Resident, row: TaskRow) -> None:
             engine.try_turn_now(resident)
         return
     activity = run.activities.get(row.ref)
-    if activity is not None and activity.started_time:
+    if activity is not None and activity.is_outside:
+        # Whoever has its token may still complete it; only its time-outs were this process's business.
+        due = deadline(run, row.ref)
+        if due:
+            engine.alarms.set(row.key, row.ref, due)
+    elif activity is not None and activity.started_time:
         request = LoseActivity(row.ref, activity.attempt, "the process that ran this attempt ended before it did")
         engine.report(RunAddress(run.namespace, run.started.workflow_id, run.run_id), request)
 

@@ -194,7 +194,9 @@ def heartbeat(commit: Commit, request: HeartbeatActivity) -> Rejection | None:
     activity = _running(commit.run, request.scheduled_event_id, request.attempt)
     if activity is None:
         return _not_running(commit.run, request.scheduled_event_id, request.attempt)
-    commit.record(e.ActivityHeartbeatRecorded(0, commit.now, request.scheduled_event_id, request.details))
+    commit.record(
+        e.ActivityHeartbeatRecorded(0, commit.now, request.scheduled_event_id, request.details, request.leaves)
+    )
     if activity.cancel_requested_event_id:
         commit.cancelled.append(request.scheduled_event_id)
     return None

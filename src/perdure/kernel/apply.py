@@ -242,6 +242,7 @@ def _attempt_failed(run: Run, record: e.ActivityAttemptFailed) -> None:
     activity = run.activities[record.scheduled_event_id]
     activity.attempt = record.attempt + 1
     activity.started_time = 0
+    activity.is_outside = False
     activity.identity = ""
     activity.last_failure = record.failure
     activity.next_attempt_time = record.next_attempt_time
@@ -253,6 +254,7 @@ def _heartbeat(run: Run, record: e.ActivityHeartbeatRecorded) -> None:
     activity = run.activities[record.scheduled_event_id]
     activity.heartbeat_time = record.time
     activity.heartbeat_details = record.details
+    activity.is_outside = activity.is_outside or record.is_outside
 
 
 def _activity_cancel_requested(run: Run, event: e.ActivityTaskCancelRequested) -> None:

@@ -136,7 +136,10 @@ def _activity(activity: Activity, now: int) -> Wait:
     limit = scheduled.retry_policy.max_attempts
     attempt = f"attempt {activity.attempt} of {limit}" if limit else f"attempt {activity.attempt}"
     until, expires = 0, activity_due(activity)
-    if activity.started_time:
+    if activity.is_outside:
+        state, since = f"{attempt} was left to somebody outside", activity.started_time
+        ends_by = "whoever completes it from outside, by its task token"
+    elif activity.started_time:
         state, since = f"{attempt} runs on {activity.identity}", activity.started_time
         ends_by = f"the worker {activity.identity}, or whoever completes it from outside"
     elif activity.next_attempt_time > now:

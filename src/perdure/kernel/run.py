@@ -62,6 +62,8 @@ class Activity(msgspec.Struct, gc=False):
     attempt_scheduled_time: int = 0
     failed_time: int = 0
     """When the attempt before failed."""
+    is_outside: bool = False
+    """The attempt that runs is no worker's any more: a process that dies does not take it along."""
 
 
 class Timer(msgspec.Struct, gc=False):

@@ -560,10 +560,11 @@ class ActivityAttemptFailed(Record, frozen=True, array_like=True, gc=False, tag=
 
 
 class ActivityHeartbeatRecorded(Record, frozen=True, array_like=True, gc=False, tag=103):
-    """The activity said how far it has come."""
+    """The activity said how far it has come. ``is_outside``: the attempt has left its worker, and somebody else ends it."""
 
     scheduled_event_id: int
     details: Payloads = ()
+    is_outside: bool = False
 
 
 class WorkflowTaskAttemptStarted(Record, frozen=True, array_like=True, gc=False, tag=104):

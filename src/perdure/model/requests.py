@@ -216,10 +216,13 @@ class CancelActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=26
 
 
 class HeartbeatActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=27):
+    """The attempt is alive. ``leaves``: the worker has let go of it, and somebody outside will say how it ended."""
+
     scheduled_event_id: int
     attempt: int
     details: Payloads = ()
     identity: str = ""
+    leaves: bool = False
 
 
 class LoseActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=28):

@@ -262,7 +262,7 @@ class LocalWorker:
             case Later():
                 # The slot is free though the attempt goes on. The engine hears of it by a last heartbeat from here.
                 details = running.details or running.task.heartbeat_details
-                return HeartbeatActivity(event_id, attempt, details, identity)
+                return HeartbeatActivity(event_id, attempt, details, identity, leaves=True)
 
     def _failed(self, running: Running, failure: Failure) -> FailActivity:
         details = running.details if running.unsent else None
