@@ -464,6 +464,10 @@ async def test_read_and_history_give_row_and_commits(store: Store):
     again = await store.history(1)
     assert again is not None
     assert (again.row, list(again.commits)) == (stored.row, list(stored.commits))
+    for skipped in (1, 38, 39, 40, 41):
+        rest = await store.history(1, skipped)
+        assert rest is not None
+        assert (rest.row, list(rest.commits)) == (stored.row, list(stored.commits)[skipped:])
 
 
 async def test_large_payloads(store: Store):

@@ -162,8 +162,8 @@ class Store(Protocol):
         """A run with its whole history."""
         ...
 
-    async def history(self, key: int) -> StoredRun | None:
-        """As ``read``, for callers that can wait."""
+    async def history(self, key: int, skipped: int = 0) -> StoredRun | None:
+        """As ``read``, for callers that can wait. The first ``skipped`` commits are left out."""
         ...
 
     async def blob(self, digest: bytes) -> bytes | None:

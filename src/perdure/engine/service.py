@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from perdure.engine import encoding, explaining, recovery
+from perdure.engine import explaining, recovery
 from perdure.engine.engine import Engine, not_found
 from perdure.engine.ids import new_run_id
+from perdure.engine.paging import Pages, whole_records
 from perdure.engine.pipeline import Outcome
 from perdure.engine.ports import Clock, RunRow, Store
 from perdure.engine.resident import Resident
@@ -30,13 +31,13 @@ from perdure.model.errors import (
     QueryFailedError,
     RunClosedError,
 )
-from perdure.model.events import AnyRecord, Event, WorkflowExecutionStarted
+from perdure.model.events import Event, WorkflowExecutionStarted
 from perdure.model.explanation import Explanation
 from perdure.model.failures import Failure
 from perdure.model.ids import ParentLink, RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.payloads import PayloadMap, Payloads
-from perdure.model.program import Worker, numbered
+from perdure.model.program import Worker
 from perdure.model.requests import ForkWorkflow, Request, StartWorkflow, TerminateWorkflow, UpdateWorkflow
 from perdure.model.search import AttributeTypes, Group, Query, narrowed
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
@@ -58,6 +59,7 @@ class EngineService:
     ) -> None:
         self.engine = Engine(store, clock, worker, settings, make_run_id)
         self._store = store
+        self._pages = Pages(store)
         self._task_queues = TaskQueues(self.engine, store)
         self._background: list[asyncio.Task[None]] = []
 
@@ -249,26 +251,12 @@ class EngineService:
 
     async def _page(self, resident: Resident, after: int, limit: int) -> s.HistoryPage:
         run = resident.run
-        stored = await self._store.history(resident.key)
-        if stored is None:
+        page = await self._pages.page(resident.key, after, limit)
+        if page is None:
             raise NotFoundError(f"Run {run.run_id} of workflow {run.workflow_id!r} was deleted.")
-        events = numbered(await self._whole(stored.commits))
-        page = [event for event in events if event.id > after][:limit]
         last = page[-1].id if page else after
         is_closed = run.close is not None and last >= run.close.id
         return s.HistoryPage(run.run_id, page, is_closed)
-
-    async def _whole(self, commits: Sequence[bytes]) -> list[AnyRecord]:
-        records = encoding.decode(commits)
-        digests = encoding.named_blobs(commits)
-        if not digests:
-            return records
-        blobs: dict[bytes, bytes] = {}
-        for digest in digests:
-            data = await self._store.blob(digest)
-            if data is not None:
-                blobs[digest] = data
-        return encoding.with_blobs(records, blobs)
 
     async def list(
         self,
@@ -377,7 +365,7 @@ class EngineService:
         stored = await self._store.history(resident.key)
         if stored is None:
             raise NotFoundError(f"Run {resident.run.run_id} was deleted.")
-        records = tuple(await self._whole(stored.commits))
+        records = tuple(await whole_records(self._store, stored.commits))
         return ForkWorkflow(
             workflow_id, resident.run.run_id, event_id, records, input, reason, request_id, is_reset=is_reset
         )

@@ -65,8 +65,8 @@ class MemoryStore:
     def read(self, key: int, then: Callable[[StoredRun | StoreError | None], None]) -> None:
         then(self._stored(key))
 
-    async def history(self, key: int) -> StoredRun | None:
-        return self._stored(key)
+    async def history(self, key: int, skipped: int = 0) -> StoredRun | None:
+        return self._stored(key, skipped)
 
     async def blob(self, digest: bytes) -> bytes | None:
         return self._disk.blobs.get(digest)
@@ -132,9 +132,9 @@ class MemoryStore:
     def _runs_of(self, namespace: str) -> Iterator[RunRow]:
         return (row for row in self._disk.runs.values() if row.namespace == namespace)
 
-    def _stored(self, key: int) -> StoredRun | None:
+    def _stored(self, key: int, skipped: int = 0) -> StoredRun | None:
         row = self._disk.runs.get(key)
-        return None if row is None else StoredRun(copy.copy(row), tuple(self._disk.histories.get(key, ())))
+        return None if row is None else StoredRun(copy.copy(row), tuple(self._disk.histories.get(key, ())[skipped:]))
 
     def _owns(self) -> bool:
         return self._disk.is_owned and self._epoch == self._disk.epoch

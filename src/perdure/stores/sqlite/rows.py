@@ -92,14 +92,14 @@ def find_any_run(connection: sqlite3.Connection, namespace: str, workflow_id: st
     return None if row is None else run_row(row)
 
 
-def read_run(connection: sqlite3.Connection, key: int) -> StoredRun | None:
-    """A run's row and history."""
+def read_run(connection: sqlite3.Connection, key: int, skipped: int = 0) -> StoredRun | None:
+    """A run's row and history, without its first ``skipped`` commits."""
     first = key << NUMBER_BITS
     with snapshot(connection):
         row = connection.execute(query("read_run"), (key,)).fetchone()
         if row is None:
             return None
-        commits = connection.execute(query("read_commits"), (first, first | MAX_NUMBER)).fetchall()
+        commits = connection.execute(query("read_commits"), (first + skipped + 1, first | MAX_NUMBER)).fetchall()
     return StoredRun(run_row(row), [records for (records,) in commits])
 
 

@@ -93,8 +93,8 @@ class SqliteStore:
     def read(self, key: int, then: Callable[[StoredRun | StoreError | None], None]) -> None:
         then(self._now(rows.read_run, key))
 
-    async def history(self, key: int) -> StoredRun | None:
-        return await self._later(rows.read_run, key)
+    async def history(self, key: int, skipped: int = 0) -> StoredRun | None:
+        return await self._later(rows.read_run, key, skipped)
 
     async def blob(self, digest: bytes) -> bytes | None:
         return await self._later(rows.read_blob, digest)
