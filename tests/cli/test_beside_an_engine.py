@@ -53,6 +53,14 @@ def test_a_store_in_use_can_be_looked_into(perdure: Perdure, busy, tmp_path):
     assert perdure("show", store, "busy-0").lines[0] == "busy-0  completed"
     assert "result=" in perdure("history", store, "large-0").lines[-1]
     assert "deliver" in perdure("show", store, "ship-b0").out
+    assert "deliver" in perdure("explain", store, "ship-b0").out
+    assert perdure("stats", store).exit_code == 0
+    assert "ship" in perdure("versions", store).out
+    assert perdure("export", store, "large-0", tmp_path / "large.json").exit_code == 0
+    app = f"{Path(__file__).with_name('orders.py')}:app"
+    replayed = perdure("replay", app, "--from", store, "--sample", "50", "--from", tmp_path / "large.json")
+    assert replayed.exit_code == 0 and "fits all of 51 runs" in replayed.out
+    assert busy.engine.poll() is None
 
 
 def test_a_store_whose_engine_was_killed_is_sound(process: Perdure, busy):

@@ -52,11 +52,14 @@ def test_the_options_of_the_program_are_documented():
         (("count", "{}", "--json"), "perdure count"),
         (("show", "{}", "ship-1", "--json"), "perdure show"),
         (("explain", "{}", "ship-1", "--json"), "perdure explain"),
+        (("stats", "{}", "--json"), "perdure stats"),
+        (("versions", "{}", "--namespace", "default", "--json"), "perdure versions"),
         (("history", "{}", "ship-1", "--limit", "1", "--json"), "perdure history"),
         (("backup", "{}", "{}.copy", "--json"), "perdure backup"),
     ],
 )
 def test_every_attribute_of_the_json_is_documented(perdure: Perdure, store, arguments, section):
-    shown = json.loads(perdure(*(argument.format(store) for argument in arguments)).out)
+    told = perdure(*(argument.format(store) for argument in arguments))
+    shown = json.loads(told.out if told.lines[0] == "{" else told.lines[0])
     text = SECTIONS["perdure list"] + SECTIONS["perdure show"] if section == "perdure show" else SECTIONS[section]
     assert [name for name in shown if f"`{name}`" not in text] == []

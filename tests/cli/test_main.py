@@ -13,7 +13,20 @@ import perdure as package
 from perdure.cli.main import app
 from perdure.stores.sqlite import connections
 
-COMMANDS = ("demo", "list", "count", "show", "explain", "history", "export", "replay", "verify", "backup")
+COMMANDS = (
+    "demo",
+    "list",
+    "count",
+    "show",
+    "explain",
+    "history",
+    "export",
+    "replay",
+    "versions",
+    "stats",
+    "verify",
+    "backup",
+)
 ON_A_STORE = [
     ("list", "{}"),
     ("show", "{}", "order-0"),
@@ -21,6 +34,8 @@ ON_A_STORE = [
     ("count", "{}"),
     ("explain", "{}", "order-0"),
     ("export", "{}", "order-0", "run.json"),
+    ("versions", "{}"),
+    ("stats", "{}"),
     ("verify", "{}"),
     ("backup", "{}", "copy.db"),
 ]

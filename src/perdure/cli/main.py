@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from perdure.cli import backup, count, demo, explain, export, history, list, replay, show, verify
+from perdure.cli import backup, count, demo, explain, export, history, list, replay, show, stats, verify, versions
 from perdure.model.errors import PerdureError
 
 USAGE_ERROR = 2
@@ -92,6 +92,8 @@ app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("history", epilog=history.EXAMPLES)(history.history)
 app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
+app.command("versions", epilog=versions.EXAMPLES)(versions.versions)
+app.command("stats", epilog=stats.EXAMPLES)(stats.stats)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("backup", epilog=backup.EXAMPLES)(backup.backup)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from perdure.app import open_reader
 from perdure.engine import encoding
+from perdure.engine.figures import Figures, RunFigures
 from perdure.engine.ports import RunRow, StoredRun
 from perdure.engine.search.evaluate import place_of
 from perdure.engine.search.parse import parse
@@ -50,6 +51,14 @@ class Reader(HoldingsReader, Protocol):
 
     def find(self, namespace: str, workflow_id: str, run_id: str) -> RunRow | None:
         """A run's row, or None; with an empty ``run_id`` that of the last started run of the workflow id."""
+        ...
+
+    def figures(self, now: int, days: int) -> Figures:
+        """What the store holds, in figures."""
+        ...
+
+    def open_runs(self, namespace: str) -> Sequence[RunFigures]:
+        """The open runs of a namespace, by build and workflow type."""
         ...
 
     def read(self, key: int) -> StoredRun | None:

@@ -25,6 +25,13 @@ WALKS = {
     "count_refs_without_blob",
     "count_unindexed_runs",
     "count_index_without_run",
+    "figure_runs",
+    "figure_started_days",
+    "figure_closed_days",
+    "figure_tasks",
+    "figure_timers",
+    "count_messages",
+    "figure_blobs",
 }
 
 

@@ -250,3 +250,42 @@ WHERE key <= (SELECT indexed_key FROM shards WHERE shard = 0) AND NOT EXISTS (
 
 -- name: count_index_without_run
 SELECT count(*) FROM workflow_ids WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.key = workflow_ids.key);
+
+-- name: figure_runs
+-- One pass over all runs; there are few kinds.
+SELECT namespace, status, workflow_type, build_id, count(*), min(start_time) FROM runs
+GROUP BY namespace, status, workflow_type, build_id
+ORDER BY namespace, status, workflow_type, build_id;
+
+-- name: figure_started_days
+SELECT start_time / :day * :day, count(*) FROM runs WHERE start_time >= :first GROUP BY 1;
+
+-- name: figure_closed_days
+SELECT close_time / :day * :day, count(*) FROM runs WHERE close_time >= :first GROUP BY 1;
+
+-- name: figure_open_runs
+SELECT status, workflow_type, build_id, count(*), min(start_time) FROM runs INDEXED BY runs_by_status
+WHERE namespace = :namespace AND status IN (:running, :paused)
+GROUP BY status, workflow_type, build_id ORDER BY build_id, workflow_type, status;
+
+-- name: figure_tasks
+SELECT task_queue, type, ref = 0, sum(started), sum(NOT started), min(CASE WHEN NOT started THEN key END)
+FROM tasks GROUP BY task_queue, type, ref = 0 ORDER BY 1, 3 DESC, 2;
+
+-- name: figure_timers
+SELECT count(*), min(due) FROM timers;
+
+-- name: count_messages
+SELECT count(*) FROM messages;
+
+-- name: figure_blobs
+SELECT count(*), coalesce(sum(length(data)), 0) FROM blobs;
+
+-- name: page_size
+PRAGMA page_size;
+
+-- name: page_count
+PRAGMA page_count;
+
+-- name: free_pages
+PRAGMA freelist_count;

@@ -1,0 +1,52 @@
+"""``perdure versions``: the open runs by build of the code."""
+
+from typing import Annotated
+
+import typer
+
+from perdure.cli.parameters import Json, LookIn, StoreFile, Utc
+
+EXAMPLES = """Examples:
+
+perdure versions perdure.db
+
+perdure versions perdure.db --app app.py:app
+
+perdure list perdure.db "BuildId = 'v41'" --status open"""
+
+
+def versions(
+    file: StoreFile,
+    namespace: LookIn = "default",
+    app: Annotated[
+        str,
+        typer.Option(
+            "--app",
+            metavar="APP",
+            help="Code, such as app.py:app: say which of the builds it is.",
+            show_default=False,
+        ),
+    ] = "",
+    json: Json = False,
+    utc: Utc = False,
+) -> None:
+    """List the builds of the code that open runs are on: how many of each workflow type, and since when."""
+    from perdure.cli import stores, versions_view
+    from perdure.cli.app_loading import load_app
+    from perdure.cli.output import Output, note
+    from perdure.cli.times import TimeStyle
+
+    here = load_app(app).build_id if app else None
+    with stores.opened(file) as store:
+        found = versions_view.versions_of(store.open_runs(namespace), here)
+        names = ", ".join(known.name for known in store.namespaces())
+    output = Output()
+    if json:
+        for version in found:
+            output.json(versions_view.version_json(version))
+    elif found:
+        versions_view.print_versions(output, TimeStyle(utc=utc), found)
+    if not found:
+        note(f"No runs are open in namespace {namespace!r}. Namespaces here: {names}.")
+    elif here is not None and not any(version.is_here for version in found):
+        note(f"No open run is on build {here} of {app} yet.")
