@@ -43,6 +43,16 @@ from perdure.sdk.handles import Run, UpdateHandle
 from perdure.sdk.references import Message, message
 from perdure.sdk.replay import History, replay
 from perdure.sdk.retry import Retry
+from perdure.sdk.schedules import (
+    Calendar,
+    Every,
+    ScheduleDescription,
+    ScheduledRun,
+    ScheduleHandle,
+    ScheduleInfo,
+    ScheduleOptions,
+    Schedules,
+)
 from perdure.sdk.starting import StartOptions
 
 __all__ = [
@@ -52,12 +62,14 @@ __all__ = [
     "App",
     "ApplicationError",
     "Breaker",
+    "Calendar",
     "CancelledError",
     "ChildWorkflowError",
     "Client",
     "Codec",
     "Converter",
     "DeadlockError",
+    "Every",
     "FailureError",
     "History",
     "InvalidArgumentError",
@@ -75,6 +87,12 @@ __all__ = [
     "Run",
     "RunClosedError",
     "RunStatus",
+    "ScheduleDescription",
+    "ScheduleHandle",
+    "ScheduleInfo",
+    "ScheduleOptions",
+    "ScheduledRun",
+    "Schedules",
     "ServerError",
     "Settings",
     "StartOptions",

@@ -85,9 +85,13 @@ class Embedded:
     ) -> None:
         from perdure.engine.service import EngineService
         from perdure.sdk.client import Client
+        from perdure.sdk.schedules import schedule_app
         from perdure.sdk.worker import LocalWorker
 
-        self._worker = (make_worker or LocalWorker)(apps, task_queues=task_queues, mocks=mocks, **worker_options)
+        schedules = schedule_app(lambda: self._service)
+        self._worker = (make_worker or LocalWorker)(
+            apps, task_queues=task_queues, mocks=mocks, own_apps=[schedules], **worker_options
+        )
         self._service = EngineService(store, clock, self._worker, settings, make_run_id)
         self.client = Client(self._service, namespace=namespace, apps=apps)
 

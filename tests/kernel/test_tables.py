@@ -242,6 +242,7 @@ STORED = (
     task_queues.Placement,
     ids.RunAddress,
     ids.ParentLink,
+    ids.CompletionCallback,
     Message,
     r.StartWorkflow,
     r.SignalWorkflow,

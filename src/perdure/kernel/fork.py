@@ -51,7 +51,11 @@ def start_fork(
     )
     if not request.is_reset:
         started = msgspec.structs.replace(
-            started, parent=None, root_workflow_id=request.workflow_id, root_run_id=run_id
+            started,
+            parent=None,
+            root_workflow_id=request.workflow_id,
+            root_run_id=run_id,
+            completion_callback=None,
         )
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)

@@ -2,20 +2,25 @@
 
 import hashlib
 
+import msgspec
+
 from perdure.kernel import activity, workflow_task
 from perdure.kernel.commit import Commit, Message, Successor
 from perdure.kernel.run import EXECUTION_TIMEOUT, FIRST_TASK, RUN_TIMEOUT, Run
 from perdure.model import events as e
 from perdure.model.failures import Failure, FailureKind, RetryState, TimeoutType
-from perdure.model.ids import ParentLink, RunAddress
+from perdure.model.ids import Completion, CompletionCallback, ParentLink, RunAddress
 from perdure.model.limits import DEFAULT_LIMITS, Limits
 from perdure.model.options import Initiator, ParentClose, RetryPolicy
-from perdure.model.payloads import PayloadMap, Payloads
-from perdure.model.requests import CancelWorkflow, ChildClosed, StartWorkflow, TerminateWorkflow
+from perdure.model.payloads import Payload, PayloadMap, Payloads
+from perdure.model.requests import CancelWorkflow, ChildClosed, SignalWorkflow, StartWorkflow, TerminateWorkflow
 
 PARENT_MESSAGE = 0
 """The outbox ref of what a closing run tells its parent. What starts a child goes by its initiated event's id, and
 what a closing parent tells it by the same number below zero."""
+
+CALLBACK_MESSAGE = 1
+"""The ref of what a closing run tells whoever asked for it: event 1 is the start itself, so no other message has it."""
 
 DEFAULT_TASK_TIMEOUT_NS = 10_000_000_000
 
@@ -56,6 +61,7 @@ def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits:
         request.root_run_id or run_id,
         now + request.start_delay_ns + request.run_timeout_ns if request.run_timeout_ns else 0,
         request.pinned_build_id,
+        request.completion_callback,
     )
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
@@ -126,6 +132,24 @@ def close(commit: Commit, event: e.Event) -> None:
                 ChildClosed(parent.initiated_event_id, run.run_id, event),
             )
         )
+    callback = run.started.completion_callback
+    if callback is not None and commit.successor is None:
+        commit.send(_completion_message(run, callback))
+
+
+def _completion_message(run: Run, callback: CompletionCallback) -> Message:
+    assert run.close is not None
+    completion = Completion(run.workflow_id, run.run_id, run.started.first_execution_run_id, run.status, run.close.time)
+    return Message(
+        CALLBACK_MESSAGE,
+        RunAddress(callback.namespace, callback.workflow_id),
+        SignalWorkflow(
+            callback.signal_name,
+            (Payload(msgspec.json.encode(completion)),),
+            request_id=f"{run.run_id}:closed",
+            external=RunAddress(run.namespace, run.workflow_id, run.run_id),
+        ),
+    )
 
 
 def _apply_parent_close_policy(commit: Commit) -> None:
@@ -273,6 +297,7 @@ def _succeed(
             attempt=attempt,
             execution_expiration_time=started.workflow_execution_expiration_time,
             pinned_build_id=run.pinned_build_id,
+            completion_callback=started.completion_callback,
         ),
     )
     return new_run_id

@@ -21,7 +21,7 @@ from typing import Union
 import msgspec
 
 from perdure.model.failures import Failure, RetryState, TimeoutType
-from perdure.model.ids import ParentLink, RunAddress
+from perdure.model.ids import CompletionCallback, ParentLink, RunAddress
 from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
 from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.task_queues import BreakerPolicy, Priority
@@ -68,6 +68,7 @@ class WorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, t
     root_run_id: str = ""
     workflow_run_expiration_time: int = 0
     pinned_build_id: str = ""
+    completion_callback: CompletionCallback | None = None
 
 
 class WorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=2):

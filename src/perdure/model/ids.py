@@ -18,3 +18,22 @@ class ParentLink(msgspec.Struct, frozen=True, array_like=True, gc=False):
     workflow_id: str
     run_id: str
     initiated_event_id: int
+
+
+class CompletionCallback(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who is told when a run closes for good, retries and continuations included: the workflow's current run gets a
+    signal, once, whose argument is a ``Completion``."""
+
+    namespace: str
+    workflow_id: str
+    signal_name: str
+
+
+class Completion(msgspec.Struct, frozen=True, gc=False):
+    """How a run, and the chain that began with ``first_run_id``, ended; ``status`` is a ``RunStatus`` as a number."""
+
+    workflow_id: str
+    run_id: str
+    first_run_id: str
+    status: int
+    close_time: int

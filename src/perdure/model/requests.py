@@ -11,7 +11,7 @@ import msgspec
 from perdure.model.commands import AnyCommand
 from perdure.model.events import AnyRecord
 from perdure.model.failures import Failure
-from perdure.model.ids import ParentLink, RunAddress
+from perdure.model.ids import CompletionCallback, ParentLink, RunAddress
 from perdure.model.options import IdConflict, IdReuse, Initiator, ParentClose, RetryPolicy
 from perdure.model.payloads import PayloadMap, Payloads
 
@@ -84,6 +84,7 @@ class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
     execution_expiration_time: int = 0
     pinned_build_id: str = ""
     """When set, only a worker of that build takes the run's turns."""
+    completion_callback: CompletionCallback | None = None
 
 
 class CancelWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=4):

@@ -35,6 +35,8 @@ from perdure.sdk.failures import to_failure
 from perdure.sdk.handles import STAGES, Run, UpdateHandle, UpdateWait
 from perdure.sdk.references import Message
 from perdure.sdk.results import result_of
+from perdure.sdk.schedules.client import Schedules
+from perdure.sdk.schedules.definition import SYSTEM_NAMESPACE
 from perdure.sdk.starting import Runs0, Runs1, Runs2, RunsAny, StartOptions, Target, with_own_options
 from perdure.sdk.task_queues import TaskQueues
 
@@ -89,6 +91,11 @@ class Client:
     def with_namespace(self, namespace: str) -> "Client":
         """The same client in another namespace."""
         return Client(self._service, namespace, self._converter, self._apps, identity=self._identity)
+
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules of its namespace: workflows started by the clock."""
+        return Schedules(self._service, self._namespace, self._identity, self._target)
 
     # --- starting
 
@@ -438,8 +445,8 @@ class Client:
     # --- namespaces
 
     async def namespaces(self) -> Sequence[Namespace]:
-        """All namespaces, by name."""
-        return await self._service.namespaces()
+        """All namespaces, by name, but for the engine's own."""
+        return [found for found in await self._service.namespaces() if found.name != SYSTEM_NAMESPACE]
 
     async def set_namespace(self, name: str, *, retention: Duration | None = None, description: str = "") -> None:
         """Create a namespace, or change one.

@@ -39,6 +39,10 @@ from perdure.sdk.threads import Threads
 LINGERING_SECONDS = 10.0
 """An activity that still runs so long after it was cancelled is named in the log."""
 
+OWN_ASYNC = 16
+"""So many of the engine's own activities run at once: a thousand schedules that are due at once take turns, and the
+users' runs go on in between."""
+
 
 class LocalWorker:
     """Serves apps to an engine in this process. Implements ``perdure.model.program.Worker``.
@@ -54,6 +58,8 @@ class LocalWorker:
         max_processes: how many may run in child processes at once; None for one per processor.
         deadlock_timeout: how long one turn of a workflow may take; a timedelta or seconds, None for no limit.
         mocks: functions to run in place of activities, by activity or by name; for tests.
+        own_apps: the engine's own, always served whatever the queues; their activities take none of the slots, and
+            they count for nothing in ``build_id``.
 
     Raises:
         InvalidArgumentError: two apps define the same type, or a setting makes no sense.
@@ -70,8 +76,10 @@ class LocalWorker:
         max_processes: int | None = None,
         deadlock_timeout: Duration | None = DEFAULT_DEADLOCK_TIMEOUT,
         mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
+        own_apps: Sequence[App] = (),
     ) -> None:
         self._apps = tuple(apps)
+        self._own_apps = tuple(own_apps)
         self.identity = identity if identity is not None else f"{os.getpid()}@{socket.gethostname()}"
         self.build_id = _build_id_of(self._apps)
         self._program_settings = ProgramSettings(
@@ -79,14 +87,14 @@ class LocalWorker:
             build_id=self.build_id,
         )
         self._given_queues = None if task_queues is None else frozenset(task_queues)
-        self._known_queues: set[str] = set()
+        self._known_queues: set[str] = {queue for app in own_apps for queue in app.task_queues}
         self._max_async = _at_least_one("max_async", max_async)
         self._max_threads = _at_least_one("max_threads", max_threads)
         self._max_processes = _at_least_one("max_processes", max_processes or os.cpu_count() or 1)
         self._mocks = {key if isinstance(key, str) else key.name: fn for key, fn in (mocks or {}).items()}
         self._workflows: dict[str, tuple[App, WorkflowDefinition]] = {}
         self._activities: dict[str, Activity[..., Any]] = {}
-        for app in self._apps:
+        for app in (*self._own_apps, *self._apps):
             self._add(app)
         if unknown := self._mocks.keys() - self._activities.keys():
             raise InvalidArgumentError(f"mocks for {sorted(unknown)} stand for no activity of these apps")
@@ -106,6 +114,7 @@ class LocalWorker:
         self._report = report
         self._heartbeats = Heartbeats(engine, report, self.identity)
         self._on_loop = LoopExecutor(self._max_async, engine, self._end)
+        self._own_on_loop = LoopExecutor(OWN_ASYNC, engine, self._end)
         self._in_threads = ThreadExecutor(self._max_threads, engine, self._end, self._threads)
         self._in_processes = ProcessExecutor(self._max_processes, engine, self._end, self._threads, self._heartbeats)
         self._served = {name: self._serve(activity) for name, activity in self._activities.items()}
@@ -343,6 +352,8 @@ class LocalWorker:
         return "async" if inspect.iscoroutinefunction(mock) else "thread"
 
     def _serve(self, activity: Activity[..., Any]) -> Served:
+        if activity.app in self._own_apps:
+            return Served(activity, activity.fn, self._own_on_loop)
         fn = self._mocks.get(activity.name, activity.fn)
         match self._executor_name(activity):
             case "async":

@@ -93,6 +93,9 @@ class Environment:
         quiet = 0
         while True:
             await asyncio.sleep(0)
+            if self.clock.has_due():
+                # What is due at once, or was due before the engine was opened, needs no skipping.
+                self.clock.advance_to(self.clock.now_ns())
             if not self._is_quiet():
                 quiet = 0
                 if self._embedded.is_busy:

@@ -1,0 +1,143 @@
+"""What a schedule's activities do: find its next times, and start its runs.
+
+Both may run twice, when an engine is killed between doing and recording. Times depend on their arguments alone. A
+start names its occasion in its workflow id and request id, so that the same one again leads to the same run.
+"""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from perdure.model.errors import NotFoundError, PerdureError, RunClosedError, StoreError
+from perdure.model.ids import CompletionCallback, RunAddress
+from perdure.model.options import IdConflict, IdReuse
+from perdure.model.requests import CancelWorkflow, TerminateWorkflow
+from perdure.model.service import Service
+from perdure.sdk.converter import Converter
+from perdure.sdk.schedules.definition import (
+    BUFFER_LIMIT,
+    CLOSED_SIGNAL,
+    SYSTEM_NAMESPACE,
+    Answer,
+    AskStart,
+    AskTimes,
+    Definition,
+    Outcome,
+    Overlap,
+    Started,
+    Times,
+    Waiting,
+    system_workflow_id,
+)
+from perdure.sdk.schedules.times import occasions, to_datetime
+
+SCHEDULED_BY_ID = "ScheduledById"
+SCHEDULED_START_TIME = "ScheduledStartTime"
+
+_converter = Converter()
+
+AT_ONCE_NS = 5_000_000
+"""Looking for times holds up the engine's loop for no longer than this."""
+
+
+def find_times(ask: AskTimes) -> Times:
+    """The next occasions; fewer than asked for if they are hard to find, or if many are too old."""
+    found: list[msgspec.Struct] = []
+    missed, cursor = 0, ask.after
+    began = time.perf_counter_ns()
+    for occasion in occasions(ask.spec, ask.key, ask.after):
+        if ask.until and occasion.nominal > ask.until:
+            return Times(found, missed, cursor, True)  # type: ignore[arg-type]
+        if occasion.due < ask.oldest:
+            missed, cursor = missed + 1, occasion.nominal
+        else:
+            found.append(occasion)
+        if len(found) == ask.limit or time.perf_counter_ns() - began > AT_ONCE_NS:
+            return Times(found, missed, cursor, False)  # type: ignore[arg-type]
+    return Times(found, missed, cursor, True)  # type: ignore[arg-type]
+
+
+async def start_run(service: Service, ask: AskStart) -> Answer:
+    """Start the run of an occasion, or do what the overlap policy says. Raises ``StoreError``, to be tried again."""
+    definition, waiting = ask.definition, ask.waiting
+    open_runs = ask.open
+    if open_runs and waiting.overlap is not Overlap.ALLOW_ALL:
+        open_runs = [run for run in open_runs if await _is_open(service, definition.namespace, run)]
+    if open_runs:
+        match waiting.overlap:
+            case Overlap.SKIP:
+                return Answer(Outcome.SKIPPED, open_runs)
+            case Overlap.BUFFER_ONE if ask.buffered:
+                return Answer(Outcome.SKIPPED, open_runs)
+            case Overlap.BUFFER_ALL if ask.buffered >= BUFFER_LIMIT:
+                full = f"{ask.buffered} occasions wait already, so one was skipped: the runs take longer than the schedule allows"
+                return Answer(Outcome.SKIPPED, open_runs, error=full)
+            case Overlap.BUFFER_ONE | Overlap.BUFFER_ALL:
+                return Answer(Outcome.BUFFERED, open_runs)
+            case Overlap.CANCEL_OTHER:
+                await _stop(service, definition, open_runs, CancelWorkflow(_reason(definition), ask.key))
+                return Answer(Outcome.BUFFERED, open_runs)
+            case Overlap.TERMINATE_OTHER:
+                await _stop(service, definition, open_runs, TerminateWorkflow(_reason(definition)))
+                open_runs = []
+            case Overlap.ALLOW_ALL:
+                pass
+    elif ask.buffered and waiting.overlap in (Overlap.BUFFER_ONE, Overlap.BUFFER_ALL):
+        return Answer(Outcome.BUFFERED, [])  # the run has just closed: it is the turn of one that waited longer
+    return await _start(service, definition, waiting, ask.key, open_runs)
+
+
+async def _start(
+    service: Service, definition: Definition, waiting: Waiting, key: str, open_runs: list[Started]
+) -> Answer:
+    nominal = waiting.occasion.nominal
+    start = definition.start
+    own = {SCHEDULED_BY_ID: definition.id, SCHEDULED_START_TIME: to_datetime(nominal)}
+    attributes = {**(start.search_attributes or {}), **(_converter.to_search_attributes(own) or {})}
+    request = msgspec.structs.replace(
+        start,
+        workflow_id=f"{start.workflow_id}-{_text(nominal)}",
+        request_id=f"{key}/{waiting.origin}/{nominal}",
+        id_conflict=IdConflict.FAIL,
+        id_reuse=IdReuse.ALLOW,
+        search_attributes=attributes,
+        completion_callback=CompletionCallback(
+            SYSTEM_NAMESPACE, system_workflow_id(definition.namespace, definition.id), CLOSED_SIGNAL
+        ),
+    )
+    try:
+        result = await service.start(definition.namespace, request)
+    except StoreError:
+        raise
+    except PerdureError as error:
+        return Answer(Outcome.FAILED, open_runs, error=f"the run of {_text(nominal)} could not be started: {error}")
+    return Answer(Outcome.STARTED, open_runs, Started(request.workflow_id, result.run_id, nominal, 0))
+
+
+def _text(nominal: int) -> str:
+    """A nominal time as it stands in run ids: RFC 3339, to the second where that says it."""
+    return to_datetime(nominal).isoformat().replace("+00:00", "Z")
+
+
+def _reason(definition: Definition) -> str:
+    return f"schedule {definition.id!r} is due again (overlap policy)"
+
+
+async def _is_open(service: Service, namespace: str, run: Started) -> bool:
+    """Whether a run, or one that goes on in its place, is open."""
+    try:
+        found = await service.describe(RunAddress(namespace, run.workflow_id))
+    except NotFoundError:
+        return False
+    return found.first_run_id == run.run_id and not found.summary.status.is_closed
+
+
+async def _stop(
+    service: Service, definition: Definition, runs: Sequence[Started], request: CancelWorkflow | TerminateWorkflow
+) -> None:
+    for run in runs:
+        try:
+            await service.request(RunAddress(definition.namespace, run.workflow_id), request)
+        except (NotFoundError, RunClosedError):
+            pass
