@@ -72,7 +72,9 @@ def few(low, high):
 
 def one_of(low, high):
     value = st.integers(low, high).map(str)
-    ranges = st.tuples(st.integers(low, high), st.integers(low, high)).map(lambda pair: f"{min(pair)}-{max(pair)}")
+    # croniter takes 3-3 for any.
+    ends = st.lists(st.integers(low, high), min_size=2, max_size=2, unique=True)
+    ranges = ends.map(lambda pair: f"{min(pair)}-{max(pair)}")
     return st.one_of(value, ranges, st.lists(value, min_size=1, max_size=3, unique=True).map(",".join))
 
 
@@ -224,3 +226,15 @@ def test_years_and_last_days():
 )
 def test_macros(macro, fields):
     assert read_cron(macro).fields == fields
+
+
+def test_a_doubled_hour_once_a_year_is_run_in_both_its_hours():
+    spec = Spec("Europe/Berlin", (read_cron("*/30 2 25 10 *"),))
+    found = islice(times(spec, to_ns(datetime(2026, 1, 1, tzinfo=UTC))), 5)
+    assert [f"{to_datetime(nominal):%y-%m-%d %H:%M}" for nominal in found] == [
+        "26-10-25 00:00",
+        "26-10-25 00:30",
+        "26-10-25 01:00",
+        "26-10-25 01:30",
+        "27-10-25 00:00",
+    ]

@@ -21,6 +21,8 @@ from perdure.sdk.schedules.calendars import Wall
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
+_PROBE = timedelta(days=7)
 _LAST_NS = 7_258_118_400_000_000_000  # the year 2200
 
 
@@ -105,15 +107,33 @@ def _interval_times(every: int, offset: int, after: int) -> Iterator[int]:
 
 
 def _wall_times(wall: Wall, zone: tzinfo, after: int) -> Iterator[int]:
-    begin = to_datetime(after).astimezone(zone)
-    if zone is UTC or wall.is_real_time:
-        for time in wall.walk(begin):
-            yield to_ns(time)
+    begin = to_datetime(after)
+    if wall.is_real_time:
+        for instant in _as_time_passes(wall, zone, begin):
+            yield to_ns(instant)
         return
-    for local in wall.walk(begin.replace(tzinfo=None)):
+    for local in wall.walk(begin.astimezone(zone).replace(tzinfo=None)):
         found = to_ns(_on_the_wall(local, zone))
         if found > after:
             yield found
+
+
+def _as_time_passes(wall: Wall, zone: tzinfo, after: datetime) -> Iterator[datetime]:
+    """Every instant whose wall time matches: walked from change to change, and between two the clock is even."""
+    begin, last, offset = after, after, _offset(after, zone)
+    while True:
+        for local in wall.walk((begin + offset).replace(tzinfo=None)):
+            found = local.replace(tzinfo=UTC) - offset
+            # Clocks do not change there and back within days, so looking every few days sees every change.
+            while last < found and _offset(probe := min(found, last + _PROBE), zone) == offset:
+                last = probe
+            if last < found:
+                last = _change(last, min(found, last + _PROBE), zone)
+                begin, offset = last - _SECOND, _offset(last, zone)
+                break
+            yield found
+        else:
+            return
 
 
 def _on_the_wall(local: datetime, zone: tzinfo) -> datetime:
@@ -124,20 +144,24 @@ def _on_the_wall(local: datetime, zone: tzinfo) -> datetime:
     back = instant.astimezone(zone).replace(tzinfo=None)
     if back == local:
         return instant
-    return _jump(instant - (back - local) * 2, instant, zone)
+    return _change(instant - (back - local) * 2, instant, zone)
 
 
-def _jump(before: datetime, behind: datetime, zone: tzinfo) -> datetime:
-    """The first second of the new offset, which came into force between the two."""
-    offset = behind.astimezone(zone).utcoffset()
+def _change(before: datetime, behind: datetime, zone: tzinfo) -> datetime:
+    """The first second of another offset than that of ``before``; it came into force between the two."""
+    offset = _offset(before, zone)
     low, high = 0, int((behind - before).total_seconds())
     while low < high:
         middle = (low + high) // 2
-        if (before + timedelta(seconds=middle)).astimezone(zone).utcoffset() == offset:
+        if _offset(before + timedelta(seconds=middle), zone) != offset:
             high = middle
         else:
             low = middle + 1
     return before + timedelta(seconds=low)
+
+
+def _offset(instant: datetime, zone: tzinfo) -> timedelta:
+    return instant.astimezone(zone).utcoffset() or timedelta(0)
 
 
 def _chance(key: str, nominal: int, room: int) -> int:
