@@ -32,7 +32,7 @@ imports: $(READY) ## Check that imports go one way down
 
 docs: $(DOCS_READY) ## Build the documentation into site/, with no warning let pass
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
-	@echo "The documentation is in site/index.html"
+	@echo "The documentation is in site/index.html; with search: $(BIN)/python -m http.server -d site"
 
 check: lint types imports test docs ## Check everything
 

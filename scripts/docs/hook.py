@@ -10,11 +10,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mkdocs.plugins import get_plugin_logger
 from mkdocs.structure.files import File
 from scripts.docs.markers import filled
+from scripts.docs.names import public_names
 
+log = get_plugin_logger("reference")
 ROOT = Path(__file__).parents[2]
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>\.\.?/[^)#\s]+)\)")
+_ANCHOR = re.compile(r'\bid="([^"]+)"')
+_FROM_ELSEWHERE = re.compile(r'<(?:script|img|iframe|link rel="stylesheet")\b[^>]*(?:src|href)="((?:https?:)?//[^"]+)"')
 _LANGUAGES = {".py": "python", ".sql": "sql", ".toml": "toml", ".md": "markdown"}
 
 
@@ -58,3 +63,18 @@ def _source_page(path: Path) -> str:
 def _listing(path: Path) -> str:
     name = path.relative_to(ROOT).as_posix()
     return f"# {name}\n\n````{_LANGUAGES.get(path.suffix, 'text')}\n{path.read_text('utf-8')}\n````\n"
+
+
+def on_post_build(config: Any) -> None:
+    """Look at what was built: each public name must be in the reference, and no page may need anything from elsewhere."""
+    anchors: set[str] = set()
+    for path in Path(config.site_dir).rglob("*.html"):
+        html = path.read_text("utf-8")
+        anchors.update(_ANCHOR.findall(html))
+        for found in _FROM_ELSEWHERE.finditer(html):
+            log.warning("%s needs %s, which is not of this site", path.relative_to(config.site_dir), found[1])
+    for name, value in public_names().items():
+        if not anchors & {name, f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"}:
+            log.warning(
+                "%s is public, but not in the reference: write '::: %s' in a page of docs/reference", name, name
+            )
