@@ -31,6 +31,7 @@ from perdure.model.errors import (
     UpdateFailedError,
     WorkflowFailedError,
 )
+from perdure.model.explanation import Wait, WaitKind
 from perdure.model.limits import Limits
 from perdure.model.options import RunStatus
 from perdure.sdk import activity, workflow
@@ -39,6 +40,7 @@ from perdure.sdk.breaker import Breaker
 from perdure.sdk.client import Client
 from perdure.sdk.codec import Codec
 from perdure.sdk.converter import Converter
+from perdure.sdk.explanations import RunExplanation
 from perdure.sdk.handles import Run, UpdateHandle
 from perdure.sdk.references import Message, message
 from perdure.sdk.replay import History, replay
@@ -86,6 +88,7 @@ __all__ = [
     "Retry",
     "Run",
     "RunClosedError",
+    "RunExplanation",
     "RunStatus",
     "ScheduleDescription",
     "ScheduleHandle",
@@ -105,6 +108,8 @@ __all__ = [
     "TimeoutError",
     "UpdateFailedError",
     "UpdateHandle",
+    "Wait",
+    "WaitKind",
     "WorkflowFailedError",
     "activity",
     "backup",

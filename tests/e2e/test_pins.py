@@ -55,6 +55,9 @@ async def test_a_pinned_run_waits_for_its_build_and_says_so(opened):
             "a worker that serves workflow type order on task queue default, with build old, to which it is pinned"
         )
         assert (await run.describe()).pinned_build_id == "old"
+        explanation = await run.explain()
+        assert (explanation.pinned_build_id, explanation.build_id) == ("old", "")
+        assert str(explanation).endswith("It is pinned to build old; its last turn was taken by none.")
         with pytest.raises(TimeoutError):
             await run.result(timeout=0.05)
 

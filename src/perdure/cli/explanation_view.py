@@ -33,6 +33,8 @@ def print_explanation(output: Output, style: TimeStyle, explanation: Explanation
         return
     if explanation.cancel_requested:
         output.line(("It was asked to stop.", BAD))
+    if explanation.pinned_build_id:
+        output.line(f"It is pinned to build {visible(explanation.pinned_build_id)}.")
     if explanation.expires:
         output.line(f"It times out {style.until(explanation.expires)}.")
     output.heading("Waits for")

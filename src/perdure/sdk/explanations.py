@@ -88,6 +88,16 @@ class RunExplanation:
         """When a timeout ends the whole run, in UTC; None for never."""
         return to_time_or_none(self._explanation.expires)
 
+    @property
+    def build_id(self) -> str:
+        """The version of the code that took its last turn."""
+        return self._explanation.build_id
+
+    @property
+    def pinned_build_id(self) -> str:
+        """The only version of the code that may take its turns; empty for any."""
+        return self._explanation.pinned_build_id
+
     def __str__(self) -> str:
         told = self._explanation
         times = _Utc(told.time)
@@ -101,6 +111,10 @@ class RunExplanation:
         if told.code:
             lines.append("Its code waits for:")
             lines += [f"- {each} ({each.task})" for each in told.code]
+        if told.pinned_build_id:
+            lines.append(
+                f"It is pinned to build {told.pinned_build_id}; its last turn was taken by {told.build_id or 'none'}."
+            )
         if told.expires:
             lines.append(f"It times out {times.until(told.expires)}.")
         return "\n".join(lines)
