@@ -20,9 +20,12 @@ pytestmark = pytest.mark.skipif(not API.is_dir(), reason=f"the API's example pro
 @pytest.fixture
 def api(monkeypatch):
     monkeypatch.syspath_prepend(str(API))
-    modules = {name: importlib.import_module(name) for name in ("orders", "loan", "media")}
-    yield modules
-    for name in modules:
+    names = ("orders", "loan", "media")
+    for name in names:
+        # Other tests may have modules of these names; they come back when this test ends.
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    yield {name: importlib.import_module(name) for name in names}
+    for name in names:
         sys.modules.pop(name, None)
 
 

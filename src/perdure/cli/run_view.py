@@ -20,7 +20,7 @@ from perdure.cli.values import (
     visible,
 )
 from perdure.cli.waiting import wait_line
-from perdure.engine.service import describe
+from perdure.engine.descriptions import describe
 from perdure.kernel import explain
 from perdure.kernel.run import Run
 from perdure.model import events as e

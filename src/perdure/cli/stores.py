@@ -14,11 +14,11 @@ import msgspec
 
 from perdure.app import open_reader
 from perdure.engine import encoding
+from perdure.engine.descriptions import run_count, summary_of
 from perdure.engine.figures import Figures, RunFigures
 from perdure.engine.ports import RunRow, StoredRun
 from perdure.engine.search.evaluate import place_of
 from perdure.engine.search.parse import parse
-from perdure.engine.service import run_count, summary_of
 from perdure.engine.verify import HoldingsReader
 from perdure.kernel.apply import fold
 from perdure.kernel.run import Run

@@ -4,8 +4,8 @@ Every request takes the same way, and ``Engine`` is that way:
 
 1. ``submit`` or ``start`` finds the run, in memory or in the store (``loading``);
 2. the kernel decides (``transition``), which advances the state in memory;
-3. ``_go_on`` lets a program of this process take its turn at once (``turns``), and reserves slots for activities, so
-   that all of it is one commit;
+3. ``_go_on`` lets a program of this process take its turn at once (``turns``), and reserves slots for activities
+   (``dispatch``), so that all of it is one commit;
 4. the commit joins the next batch, which the store writes in one transaction (``pipeline``);
 5. ``_act`` does what was decided: activities start, callers are answered, timers are armed, messages leave.
 
@@ -20,14 +20,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from perdure.engine import turns
-from perdure.engine.admission import Admission
-from perdure.engine.backlog import Backlog, Line
+from perdure.engine.dispatch import Dispatch
 from perdure.engine.ids import new_run_id
 from perdure.engine.loading import Loader
 from perdure.engine.outbox import Outbox
 from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline
 from perdure.engine.ports import Clock, Store
-from perdure.engine.queue_rules import Permit
 from perdure.engine.resident import Resident, Residents
 from perdure.engine.search.attributes import Attributes
 from perdure.engine.settings import Settings
@@ -35,7 +33,6 @@ from perdure.engine.timers import Alarms
 from perdure.engine.waiting import Waiting
 from perdure.kernel import activity, derive, start_policy
 from perdure.kernel.commit import Commit, Reason, Rejection
-from perdure.kernel.run import Activity
 from perdure.kernel.timer import deadline, deadline_after
 from perdure.kernel.transition import start, start_fork, transition
 from perdure.kernel.workflow_task import retry_now
@@ -81,8 +78,9 @@ class Engine:
         self.attributes = Attributes()
         self.pipeline = Pipeline(store, self.limits.blob_threshold_bytes, self.attributes, self._act, self._undone)
         self.waiting = Waiting()
-        self.backlog = Backlog()
-        self.admission = Admission(clock, worker, self.backlog, self.drain_backlog)
+        self.dispatch = Dispatch(self)
+        self.backlog = self.dispatch.backlog
+        self.admission = self.dispatch.admission
         self.outbox = Outbox(self)
         self.alarms = Alarms(clock, self._fire)
         self.horizon_ns = 0
@@ -250,7 +248,7 @@ class Engine:
             ):
                 turns.take(resident, commit, turn, worker)
             if commit.ready:
-                starts = self._start_ready(resident, commit, worker)
+                starts = self.dispatch.start_ready(resident, commit, worker)
         if commit.records:
             limit = self.limits.history_events
             if limit and commit.run.history_length > limit and commit.run.close is None:
@@ -262,7 +260,7 @@ class Engine:
                 self._begin(commit.run.namespace, successor.request, None, successor.run_id)
         else:
             if commit.ready and self.backlog.waiting:
-                self.drain_backlog()
+                self.dispatch.drain()
             if done is not None:
                 self.pipeline.when_durable(resident, done)
 
@@ -273,114 +271,6 @@ class Engine:
             return False
         resident.program = worker.create_program(resident.address, resident.run.started)
         return True
-
-    def _start_ready(self, resident: Resident, commit: Commit, worker: Worker) -> list[ActivityTask] | None:
-        """Record the starts of attempts that may start and that slots are free for; the others wait their turn in the
-        backlog."""
-        starts = []
-        namespace, waiting, rules = commit.run.namespace, self.backlog.waiting, self.admission.rules
-        for ref in commit.ready:
-            pending = commit.run.activities.get(ref)
-            if pending is None:
-                continue
-            scheduled = pending.scheduled
-            queue, activity_type = scheduled.task_queue, scheduled.activity_type
-            if (
-                (
-                    waiting
-                    and self.backlog.is_behind((namespace, queue), activity_type, is_ruled=(namespace, queue) in rules)
-                )
-                or (
-                    (rules or scheduled.breaker is not None)
-                    and self.admission.is_held(namespace, scheduled, commit.now)
-                )
-                or not worker.reserve(queue, activity_type)
-            ):
-                self._let_wait(resident, pending, commit.now)
-            elif (started := self._start_reserved(resident, commit, pending, worker)) is not None:
-                starts.append(started)
-        return starts or None
-
-    def _let_wait(self, resident: Resident, pending: Activity, since: int) -> None:
-        scheduled = pending.scheduled
-        self.backlog.add(
-            (resident.run.namespace, scheduled.task_queue),
-            scheduled.activity_type,
-            (resident.key, scheduled.id),
-            since,
-            scheduled.priority,
-            scheduled.limit_key,
-        )
-
-    def _start_reserved(
-        self, resident: Resident, commit: Commit, pending: Activity, worker: Worker, permit: Permit | None = None
-    ) -> ActivityTask | None:
-        """Record the start of an attempt in the slot reserved for it, or give the slot back."""
-        scheduled = pending.scheduled
-        if not activity.is_ready(commit.run, pending, commit.now):
-            worker.release(scheduled.task_queue, scheduled.activity_type)
-            self.admission.give_back(permit)
-            return None
-        activity.begin(commit, pending, worker.identity)
-        if permit is not None or scheduled.breaker is not None or self.admission.rules:
-            self.admission.begun(permit, resident, pending, commit.now)
-        return ActivityTask(
-            resident.address,
-            commit.run.started.workflow_type,
-            scheduled,
-            pending.attempt,
-            commit.now,
-            pending.heartbeat_details,
-            pending.last_failure,
-        )
-
-    def drain_backlog(self) -> None:
-        """A slot, or whatever else was waited for, may be free: start those whose turn it is, the queues in turn."""
-        worker = self.worker
-        if worker is None or self.closing:
-            return
-        now = self.clock.now_ns()
-        lines = list(self.backlog.waiting.values())
-        while lines:
-            lines = [line for line in lines if self._start_next(worker, line, now)]
-
-    def _start_next(self, worker: Worker, line: Line, now: int) -> bool:
-        """Start the first of a line. False if nobody can start now."""
-        entry = self.admission.choose(line, worker, now)
-        if entry is not None:
-            lane = entry[3]
-            name = line.take(entry)
-            permit = self.admission.permit(line.queue, lane.activity_type, lane.limit_key, None, now)
-            kind = (*line.queue, lane.activity_type)
-            self.loader.load(name[0], partial(self._start_waiting, worker, kind, name, permit))
-        self.backlog.tidy(line)
-        return entry is not None
-
-    def _start_waiting(
-        self,
-        worker: Worker,
-        kind: tuple[str, str, str],
-        name: tuple[int, int],
-        permit: Permit | None,
-        resident: Resident | PerdureError | None,
-    ) -> None:
-        """An activity of the backlog has a slot; its run may have changed its mind meanwhile."""
-        namespace, *of_worker = kind
-        pending = resident.run.activities.get(name[1]) if isinstance(resident, Resident) else None
-        if pending is None or not isinstance(resident, Resident) or resident.run.namespace != namespace:
-            worker.release(*of_worker)
-            self.admission.give_back(permit)
-            if isinstance(resident, StoreError):
-                self.after_store_retry(partial(self._take_up, name[0]))
-            elif pending is not None and isinstance(resident, Resident):
-                # The file is of before tasks were stored with their namespace.
-                self._let_wait(resident, pending, self.clock.now_ns())
-                self.drain_backlog()
-            return
-        commit = Commit(resident.run, self.clock.now_ns(), self.limits)
-        started = self._start_reserved(resident, commit, pending, worker, permit)
-        if started is not None:
-            self.pipeline.add(resident, commit, [started], None)
 
     # --- 5. the effects
 
@@ -416,7 +306,7 @@ class Engine:
                 effect.done(None)
         self.residents.shrink()
         if self.backlog.waiting:
-            self.drain_backlog()
+            self.dispatch.drain()
 
     def _set_alarms(self, key: int, commit: Commit) -> None:
         waiting = self.backlog.waiting
@@ -445,7 +335,7 @@ class Engine:
                     self.worker.release(task.scheduled.task_queue, task.scheduled.activity_type)
                     self.admission.undone(task)
         for key in {effect.resident.key for effect in effects}:
-            self.after_store_retry(partial(self._take_up, key))
+            self.after_store_retry(partial(self.take_up, key))
         for effect in effects:
             if effect.done is not None:
                 effect.done(error)
@@ -455,12 +345,12 @@ class Engine:
         resident.in_flight = 0
         self.residents.remove(resident)
 
-    def _take_up(self, key: int) -> None:
+    def take_up(self, key: int) -> None:
         """What a lost commit would have set going, the stored state still asks for."""
 
         def loaded(resident: Resident | PerdureError | None) -> None:
             if isinstance(resident, StoreError):
-                self.after_store_retry(partial(self._take_up, key))
+                self.after_store_retry(partial(self.take_up, key))
             elif isinstance(resident, Resident):
                 self.resume(resident)
 
@@ -525,7 +415,7 @@ class Engine:
         else:
             self.submit(address, request, done)
         if self.backlog.waiting:
-            self.drain_backlog()
+            self.dispatch.drain()
 
     def _reported(self, address: RunAddress, request: Request, outcome: Outcome) -> None:
         if outcome is None:

@@ -55,7 +55,7 @@ def _take_up(engine: Engine, row: TaskRow) -> None:
             queue = (placement.namespace, row.task_queue)
             since = engine.clock.now_ns()
             engine.backlog.add(queue, row.type, (row.key, row.ref), since, placement.priority, placement.limit_key)
-            engine.drain_backlog()
+            engine.dispatch.drain()
         return
 
     def loaded(resident: Resident | PerdureError | None) -> None:

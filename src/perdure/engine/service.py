@@ -4,46 +4,41 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
 from perdure.engine import explaining, recovery
+from perdure.engine.descriptions import describe, run_count, summary_of
 from perdure.engine.engine import Engine, not_found
 from perdure.engine.ids import new_run_id
 from perdure.engine.paging import Pages, whole_records
-from perdure.engine.pipeline import Outcome
-from perdure.engine.ports import Clock, RunRow, Store
+from perdure.engine.ports import Clock, Store
+from perdure.engine.refusals import error_of, settle, too_large
 from perdure.engine.resident import Resident
 from perdure.engine.search.cursors import cursor_of, place_at
 from perdure.engine.search.evaluate import place_of
 from perdure.engine.search.parse import parse
 from perdure.engine.settings import Settings
 from perdure.engine.task_queues import TaskQueues
-from perdure.kernel.commit import Answer, Reason, Rejection
+from perdure.kernel.commit import Answer, Rejection
 from perdure.kernel.run import Run
 from perdure.kernel.update import answer as answer_of
 from perdure.model import service as s
 from perdure.model.errors import (
     AlreadyExistsError,
     InvalidArgumentError,
-    LimitExceededError,
     NotFoundError,
     PerdureError,
     QueryFailedError,
     RunClosedError,
 )
-from perdure.model.events import Event, WorkflowExecutionStarted
+from perdure.model.events import Event
 from perdure.model.explanation import Explanation
 from perdure.model.failures import Failure
-from perdure.model.ids import ParentLink, RunAddress
+from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
-from perdure.model.payloads import PayloadMap, Payloads
+from perdure.model.payloads import Payloads
 from perdure.model.program import Worker
 from perdure.model.requests import ForkWorkflow, Request, StartWorkflow, TerminateWorkflow, UpdateWorkflow
-from perdure.model.search import AttributeTypes, Group, Query, narrowed
+from perdure.model.search import AttributeTypes, narrowed
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
-
-_decode_map = msgspec.msgpack.Decoder(PayloadMap).decode
-_decode_parent = msgspec.msgpack.Decoder(ParentLink).decode
 
 
 class EngineService:
@@ -113,7 +108,7 @@ class EngineService:
             if outcome.__class__ is s.StartResult:
                 future.set_result(outcome)
             else:
-                future.set_exception(_error(outcome))  # type: ignore[arg-type]
+                future.set_exception(error_of(outcome))  # type: ignore[arg-type]
 
         if not self._refuse_oversized(future, request):
             self.engine.start(namespace, request, done)
@@ -127,7 +122,7 @@ class EngineService:
             if outcome.__class__ is s.StartResult:
                 self._follow(RunAddress(namespace, request.workflow_id, outcome.run_id), future, follow=True)
             elif not future.done():
-                future.set_exception(_error(outcome))  # type: ignore[arg-type]
+                future.set_exception(error_of(outcome))  # type: ignore[arg-type]
 
         if not self._refuse_oversized(future, request):
             self.engine.start(namespace, request, started)
@@ -137,7 +132,7 @@ class EngineService:
         """As ``Service.request``."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._refuse_oversized(future, request):
-            self.engine.submit(address, request, _settle(future))
+            self.engine.submit(address, request, settle(future))
         await future
 
     async def update(self, address: RunAddress, request: UpdateWorkflow, wait: s.UpdateStage) -> s.UpdateOutcome:
@@ -349,7 +344,7 @@ class EngineService:
         request = await self._fork_request(resident, event_id, resident.run.workflow_id, None, "", "", is_reset=True)
         refusal = self.engine.refuse_fork(resident.run.namespace, request)
         if refusal is not None:
-            raise _error(refusal)
+            raise error_of(refusal)
 
     async def _fork_request(
         self,
@@ -394,7 +389,7 @@ class EngineService:
             if isinstance(outcome, str):
                 future.set_result(outcome)
             else:
-                future.set_exception(_error(outcome))
+                future.set_exception(error_of(outcome))
 
         self.engine.fork(exact.namespace, request, done)
         return await future
@@ -445,10 +440,10 @@ class EngineService:
             size = len(payload.data)
             total += size
             if 0 < limits.payload_bytes < size:
-                future.set_exception(_too_large(size, limits.payload_bytes, "payload_bytes"))
+                future.set_exception(too_large(size, limits.payload_bytes, "payload_bytes"))
                 return True
         if 0 < limits.request_bytes < total:
-            future.set_exception(_too_large(total, limits.request_bytes, "request_bytes"))
+            future.set_exception(too_large(total, limits.request_bytes, "request_bytes"))
             return True
         return False
 
@@ -471,130 +466,5 @@ class EngineService:
     async def _durable(self, resident: Resident) -> None:
         if resident.in_flight:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.engine.pipeline.when_durable(resident, _settle(future))
+            self.engine.pipeline.when_durable(resident, settle(future))
             await future
-
-
-def _too_large(size: int, limit: int, name: str) -> LimitExceededError:
-    return LimitExceededError(
-        f"{size:,} bytes are more than the limit {name} of {limit:,} allows. Pass a reference to the data, or raise the limit."
-    )
-
-
-def _settle(future: "asyncio.Future[None]") -> Callable[[Outcome], None]:
-    def done(outcome: Outcome) -> None:
-        if future.done():
-            return
-        if outcome is None:
-            future.set_result(None)
-        else:
-            future.set_exception(_error(outcome))
-
-    return done
-
-
-def _error(outcome: Rejection | PerdureError) -> PerdureError:
-    """A refusal as the error that callers know."""
-    if isinstance(outcome, PerdureError):
-        return outcome
-    match outcome.reason:
-        case Reason.NOT_FOUND | Reason.STALE:
-            return NotFoundError(outcome.message)
-        case Reason.ALREADY_EXISTS:
-            return AlreadyExistsError(outcome.message)
-        case Reason.CLOSED:
-            return RunClosedError(outcome.message)
-        case Reason.LIMIT:
-            return LimitExceededError(outcome.message)
-        case Reason.INVALID:
-            return InvalidArgumentError(outcome.message)
-
-
-def summary_of(row: RunRow) -> s.RunSummary:
-    """A row as clients see it."""
-    return s.RunSummary(
-        row.namespace,
-        row.workflow_id,
-        row.run_id,
-        row.workflow_type,
-        row.task_queue,
-        row.status,
-        row.start_time,
-        row.close_time,
-        row.history_length,
-        _decode_map(row.memo) if row.memo else {},
-        _decode_map(row.search_attributes) if row.search_attributes else {},
-        _decode_parent(row.parent) if row.parent else None,
-        row.build_id,
-    )
-
-
-def run_count(query: Query, groups: Sequence[Group]) -> s.RunCount:
-    """A store's counts as clients see them."""
-    ordered = sorted(groups, key=lambda group: (-group.count, [(value is None, value) for value in group.values]))
-    return s.RunCount(sum(group.count for group in groups), query.groups, ordered)
-
-
-def describe(run: Run, history_bytes: int) -> s.RunDescription:
-    """Everything about a run but its history."""
-    started: WorkflowExecutionStarted = run.started
-    task = run.workflow_task
-    return s.RunDescription(
-        s.RunSummary(
-            run.namespace,
-            run.workflow_id,
-            run.run_id,
-            started.workflow_type,
-            started.task_queue,
-            run.status,
-            started.time,
-            run.close.time if run.close is not None else 0,
-            run.history_length,
-            run.memo,
-            run.search_attributes,
-            started.parent,
-            run.build_id,
-        ),
-        started.first_execution_run_id,
-        started.attempt,
-        history_bytes,
-        started.workflow_execution_timeout_ns,
-        started.workflow_run_timeout_ns,
-        run.cancel_requested,
-        run.build_id,
-        None
-        if task is None
-        else s.PendingTurn(
-            task.attempt,
-            task.scheduled_time,
-            task.started_time,
-            task.next_attempt_time,
-            task.last_cause,
-            task.last_failure,
-        ),
-        [
-            s.PendingActivity(
-                ref,
-                activity.scheduled.activity_id,
-                activity.scheduled.activity_type,
-                activity.scheduled.task_queue,
-                activity.attempt,
-                activity.scheduled.retry_policy.max_attempts,
-                activity.scheduled.time,
-                activity.started_time,
-                activity.next_attempt_time,
-                activity.heartbeat_time,
-                activity.heartbeat_details,
-                activity.last_failure,
-                activity.identity,
-                activity.cancel_requested_event_id > 0,
-            )
-            for ref, activity in run.activities.items()
-        ],
-        [s.PendingTimer(timer_id, timer.started_event_id, timer.due) for timer_id, timer in run.timers.items()],
-        [
-            s.PendingChild(ref, child.initiated.workflow_id, child.run_id, child.initiated.workflow_type)
-            for ref, child in run.children.items()
-        ],
-        run.pinned_build_id,
-    )

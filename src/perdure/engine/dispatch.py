@@ -1,0 +1,138 @@
+"""Which attempts start, and when: slots of workers for activities that are ready, and the backlog of those that wait.
+
+What may start is for ``admission`` to say, in which order for ``backlog``. The start of an attempt is recorded in the
+same commit as what made it ready, where a slot is free; the worker gets it once that is durable.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from perdure.engine.admission import Admission
+from perdure.engine.backlog import Backlog, Line
+from perdure.engine.queue_rules import Permit
+from perdure.engine.resident import Resident
+from perdure.kernel import activity
+from perdure.kernel.commit import Commit
+from perdure.kernel.run import Activity
+from perdure.model.errors import PerdureError, StoreError
+from perdure.model.program import ActivityTask, Worker
+
+if TYPE_CHECKING:
+    from perdure.engine.engine import Engine
+
+
+class Dispatch:
+    """Belongs to one engine, and shares its thread."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self.backlog = Backlog()
+        self.admission = Admission(engine.clock, engine.worker, self.backlog, self.drain)
+
+    def start_ready(self, resident: Resident, commit: Commit, worker: Worker) -> list[ActivityTask] | None:
+        """Record the starts of attempts that may start and that slots are free for; the others wait their turn in the
+        backlog."""
+        starts = []
+        namespace, waiting, rules = commit.run.namespace, self.backlog.waiting, self.admission.rules
+        for ref in commit.ready:
+            pending = commit.run.activities.get(ref)
+            if pending is None:
+                continue
+            scheduled = pending.scheduled
+            queue, activity_type = scheduled.task_queue, scheduled.activity_type
+            if (
+                (
+                    waiting
+                    and self.backlog.is_behind((namespace, queue), activity_type, is_ruled=(namespace, queue) in rules)
+                )
+                or (
+                    (rules or scheduled.breaker is not None)
+                    and self.admission.is_held(namespace, scheduled, commit.now)
+                )
+                or not worker.reserve(queue, activity_type)
+            ):
+                self._let_wait(resident, pending, commit.now)
+            elif (started := self._start_reserved(resident, commit, pending, worker)) is not None:
+                starts.append(started)
+        return starts or None
+
+    def _let_wait(self, resident: Resident, pending: Activity, since: int) -> None:
+        scheduled = pending.scheduled
+        self.backlog.add(
+            (resident.run.namespace, scheduled.task_queue),
+            scheduled.activity_type,
+            (resident.key, scheduled.id),
+            since,
+            scheduled.priority,
+            scheduled.limit_key,
+        )
+
+    def _start_reserved(
+        self, resident: Resident, commit: Commit, pending: Activity, worker: Worker, permit: Permit | None = None
+    ) -> ActivityTask | None:
+        """Record the start of an attempt in the slot reserved for it, or give the slot back."""
+        scheduled = pending.scheduled
+        if not activity.is_ready(commit.run, pending, commit.now):
+            worker.release(scheduled.task_queue, scheduled.activity_type)
+            self.admission.give_back(permit)
+            return None
+        activity.begin(commit, pending, worker.identity)
+        if permit is not None or scheduled.breaker is not None or self.admission.rules:
+            self.admission.begun(permit, resident, pending, commit.now)
+        return ActivityTask(
+            resident.address,
+            commit.run.started.workflow_type,
+            scheduled,
+            pending.attempt,
+            commit.now,
+            pending.heartbeat_details,
+            pending.last_failure,
+        )
+
+    def drain(self) -> None:
+        """A slot, or whatever else was waited for, may be free: start those whose turn it is, the queues in turn."""
+        worker = self._engine.worker
+        if worker is None or self._engine.closing:
+            return
+        now = self._engine.clock.now_ns()
+        lines = list(self.backlog.waiting.values())
+        while lines:
+            lines = [line for line in lines if self._start_next(worker, line, now)]
+
+    def _start_next(self, worker: Worker, line: Line, now: int) -> bool:
+        """Start the first of a line. False if nobody can start now."""
+        entry = self.admission.choose(line, worker, now)
+        if entry is not None:
+            lane = entry[3]
+            name = line.take(entry)
+            permit = self.admission.permit(line.queue, lane.activity_type, lane.limit_key, None, now)
+            kind = (*line.queue, lane.activity_type)
+            self._engine.loader.load(name[0], partial(self._start_waiting, worker, kind, name, permit))
+        self.backlog.tidy(line)
+        return entry is not None
+
+    def _start_waiting(
+        self,
+        worker: Worker,
+        kind: tuple[str, str, str],
+        name: tuple[int, int],
+        permit: Permit | None,
+        resident: Resident | PerdureError | None,
+    ) -> None:
+        """An activity of the backlog has a slot; its run may have changed its mind meanwhile."""
+        namespace, *of_worker = kind
+        pending = resident.run.activities.get(name[1]) if isinstance(resident, Resident) else None
+        if pending is None or not isinstance(resident, Resident) or resident.run.namespace != namespace:
+            worker.release(*of_worker)
+            self.admission.give_back(permit)
+            if isinstance(resident, StoreError):
+                self._engine.after_store_retry(partial(self._engine.take_up, name[0]))
+            elif pending is not None and isinstance(resident, Resident):
+                # The file is of before tasks were stored with their namespace.
+                self._let_wait(resident, pending, self._engine.clock.now_ns())
+                self.drain()
+            return
+        commit = Commit(resident.run, self._engine.clock.now_ns(), self._engine.limits)
+        started = self._start_reserved(resident, commit, pending, worker, permit)
+        if started is not None:
+            self._engine.pipeline.add(resident, commit, [started], None)

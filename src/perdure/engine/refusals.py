@@ -1,0 +1,53 @@
+"""How outcomes reach callers: a refusal of the kernel becomes the error that callers know."""
+
+import asyncio
+from collections.abc import Callable
+
+from perdure.engine.pipeline import Outcome
+from perdure.kernel.commit import Reason, Rejection
+from perdure.model.errors import (
+    AlreadyExistsError,
+    InvalidArgumentError,
+    LimitExceededError,
+    NotFoundError,
+    PerdureError,
+    RunClosedError,
+)
+
+
+def too_large(size: int, limit: int, name: str) -> LimitExceededError:
+    """What to tell someone who sends more than a limit allows, in bytes."""
+    return LimitExceededError(
+        f"{size:,} bytes are more than the limit {name} of {limit:,} allows. Pass a reference to the data, or raise the limit."
+    )
+
+
+def settle(future: "asyncio.Future[None]") -> Callable[[Outcome], None]:
+    """A callback that ends a future as a request ends."""
+
+    def done(outcome: Outcome) -> None:
+        if future.done():
+            return
+        if outcome is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error_of(outcome))
+
+    return done
+
+
+def error_of(outcome: Rejection | PerdureError) -> PerdureError:
+    """A refusal as the error that callers know."""
+    if isinstance(outcome, PerdureError):
+        return outcome
+    match outcome.reason:
+        case Reason.NOT_FOUND | Reason.STALE:
+            return NotFoundError(outcome.message)
+        case Reason.ALREADY_EXISTS:
+            return AlreadyExistsError(outcome.message)
+        case Reason.CLOSED:
+            return RunClosedError(outcome.message)
+        case Reason.LIMIT:
+            return LimitExceededError(outcome.message)
+        case Reason.INVALID:
+            return InvalidArgumentError(outcome.message)
