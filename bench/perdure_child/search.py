@@ -31,8 +31,11 @@ async def search(parent: Parent, runs: int, filters: dict[str, str]) -> None:
     await fill(parent, runs)
     fill_seconds = time.perf_counter() - began
     async with perdure.open(store="sqlite:///store.db") as client:
+        began = time.perf_counter()
+        await first_page(client, "ExecutionStatus = 'Paused'")
+        loading_ms = (time.perf_counter() - began) * 1e3
         found = {name: await asked(client, filter) for name, filter in filters.items()}
-    parent.say("result", fill_seconds=fill_seconds, found=found)
+    parent.say("result", fill_seconds=fill_seconds, loading_ms=loading_ms, found=found)
 
 
 async def fill(parent: Parent, runs: int) -> None:

@@ -5,13 +5,13 @@ from bench.results import Figure, Section, Table, number
 
 PAGE_MS = 20.0
 RUNS = 1_000_000
-ASKED = "by one value of 10,000"
+ASKED = "by one customer, of 100 runs"
 
 FILTERS = {
     ASKED: "Customer = 'customer-?'",
-    "by one value of four": "Region = 'north'",
-    "by two values": "Customer = 'customer-?' AND Region = 'north'",
-    "by a value, of those open": "Region = 'north' AND ExecutionStatus = 'Running'",
+    "by one of four regions": "Region = 'north'",
+    "by a customer and a region": "Customer = 'customer-?' AND Region = 'north'",
+    "by a region, of those open": "Region = 'north' AND ExecutionStatus = 'Running'",
     "by a narrow range": "Amount BETWEEN 1000 AND 1100",
     "by a wide range": "Amount > 10000 ORDER BY StartTime DESC",
     "by a range, sorted by it": "Amount > 10000 ORDER BY Amount DESC",
@@ -38,7 +38,7 @@ def measure(bench: Bench) -> Section:
             wanted=PAGE_MS if is_asked else None,
             limit="The page is read through the index, so the disk and the processor share the rest.",
         )
-        for name in (ASKED, "by one value of four")
+        for name in (ASKED, "by one of four regions")
     ]
     rows = [
         [
@@ -62,6 +62,7 @@ def measure(bench: Bench) -> Section:
         f"{max(1, runs // 100):,} customers, one of four regions, and an amount. They are written by the store in "
         f"{number(result['fill_seconds'])} s, without being run. Then an engine opens the file, and a client asks for "
         "the first page of each filter, eleven times, and for its count. Times are the client's; the first one includes "
-        "reading what is not in memory yet."
+        "reading what is not in memory yet. The very first filter, which finds nothing and has the grammar loaded, took "
+        f"{number(result['loading_ms'])} ms."
     )
     return Section("search", "Search", text, figures, [table])
