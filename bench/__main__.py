@@ -19,7 +19,7 @@ from bench.page import ORDER, page
 from bench.processes import ROOT, ChildError
 from bench.results import Section
 from bench.scale import FULL, QUICK
-from bench.sections import growth, machine, memory, profile, recovery, search, speed
+from bench.sections import growth, machine, memory, profile, recovery, schedules, search, speed
 from bench.terminal import TerminalView, show_summary
 
 # The machine first, before anything has warmed it or filled its disk's cache.
@@ -30,6 +30,7 @@ SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
     "memory": memory.measure,
     "growth": growth.measure,
     "search": search.measure,
+    "schedules": schedules.measure,
     "profile": profile.measure,
 }
 assert SECTIONS.keys() == set(ORDER)

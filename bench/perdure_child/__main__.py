@@ -19,6 +19,7 @@ WORKS = {
     "leave_open": "recovery",
     "take_up": "recovery",
     "search": "search",
+    "due_at_once": "schedules",
     "closing": "growth",
     "long_history": "growth",
     "threads": "profiling",

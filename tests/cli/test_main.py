@@ -24,6 +24,7 @@ COMMANDS = (
     "replay",
     "versions",
     "stats",
+    "schedule",
     "verify",
     "backup",
 )
@@ -36,6 +37,7 @@ ON_A_STORE = [
     ("export", "{}", "order-0", "run.json"),
     ("versions", "{}"),
     ("stats", "{}"),
+    ("schedule", "list", "{}"),
     ("verify", "{}"),
     ("backup", "{}", "copy.db"),
 ]

@@ -318,8 +318,9 @@ async def test_times_that_passed_while_no_engine_ran_are_made_up_for_within_the_
         await env.client.schedules.create("all", "quick", "a", every=HOUR, overlap="allow_all")
         await env.sleep(2.5 * HOUR)
     async with environment_on(url, app, NEW_YEAR + 100 * HOUR) as env:
-        await env.sleep(600)
         handle = env.client.schedules.get("s")
+        await settled(handle, lambda description: description.counts.fired == 6)
+        await settled(env.client.schedules.get("all"), lambda description: description.counts.fired == 100)
         assert [text[8:13] for text in await nominal_times(env.client)] == [
             "01T01",
             "01T02",
@@ -344,6 +345,19 @@ async def test_a_history_of_a_schedule_replays(tmp_path, app):
                 await handle.trigger()
         for handle in handles:
             await settled(handle, lambda description: description.counts.fired + description.counts.skipped == 5)
+
+
+async def test_runs_that_close_just_when_their_schedules_end(opened, app):
+    """A run tells a schedule of its end that has ended in the same transaction."""
+    async with opened(app) as client:
+        handles = [
+            await client.schedules.create(f"s{n}", "quick", "a", every=1, max_runs=1, overlap="buffer_all")
+            for n in range(60)
+        ]
+        for handle in handles:
+            description = await settled(handle, lambda description: description.has_ended)
+            assert description.counts.fired == 1
+        assert await client.start("quick", "b")
 
 
 # --- mistakes

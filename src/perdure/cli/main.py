@@ -11,7 +11,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from perdure.cli import backup, count, demo, explain, export, history, list, replay, show, stats, verify, versions
+from perdure.cli import (
+    backup,
+    count,
+    demo,
+    explain,
+    export,
+    history,
+    list,
+    replay,
+    schedule,
+    show,
+    stats,
+    verify,
+    versions,
+)
 from perdure.model.errors import PerdureError
 
 USAGE_ERROR = 2
@@ -94,6 +108,7 @@ app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("versions", epilog=versions.EXAMPLES)(versions.versions)
 app.command("stats", epilog=stats.EXAMPLES)(stats.stats)
+app.add_typer(schedule.schedule)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("backup", epilog=backup.EXAMPLES)(backup.backup)
 

@@ -58,6 +58,7 @@ class Pipeline:
         self._batch: list[Write] = []
         self._effects: list[Effect] = []
         self._writing: list[Effect] = []
+        self._acting: list[Effect] = []
         self._is_writing = False
         self._flush_scheduled = False
         self._settled: asyncio.Future[None] | None = None
@@ -123,7 +124,8 @@ class Pipeline:
         if not resident.in_flight:
             then(None)
             return
-        for effects in (self._effects, self._writing):
+        # What is acted on now is written, but its effects are due in order: one may ask about a run that comes later.
+        for effects in (self._effects, self._writing, self._acting):
             for effect in reversed(effects):
                 if effect.resident is resident:
                     effect.done = _both(effect.done, then)
@@ -174,7 +176,9 @@ class Pipeline:
         if error is None:
             self._attributes.written()
             self._flush()
+            self._acting = effects
             self._act(effects)
+            self._acting = []
         else:
             log.error("A batch could not be written, and is undone: %s", error)
             self._attributes.undone()

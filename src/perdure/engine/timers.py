@@ -13,6 +13,10 @@ from perdure.engine.ports import Clock
 
 BUCKET_NS = 1_000_000_000
 
+SLICE = 32
+"""So many alarms are fired in one go at most; then whatever else the event loop has to do comes first. Thousands may be
+due at one instant, and each may be a turn of a program."""
+
 Key = tuple[int, int]
 """The run's key and the deadline's name in it."""
 
@@ -99,11 +103,12 @@ class Alarms:
         self._disarm = None
         now = self._clock.now_ns()
         self._bring_near(now)
-        near = self._near
-        while near and near[0][0] <= now:
+        near, left = self._near, SLICE
+        while near and near[0][0] <= now and left:
             due, key, ref = heapq.heappop(near)
             if self._due.get((key, ref)) == due:
                 del self._due[key, ref]
+                left -= 1
                 self._fire(key, ref)
         while near and self._due.get(near[0][1:]) != near[0][0]:
             heapq.heappop(near)
