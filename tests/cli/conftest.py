@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -49,7 +49,19 @@ def store(written_store: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def perdure(monkeypatch: pytest.MonkeyPatch) -> Perdure:
+def code_loaded(tmp_path: Path) -> Iterator[None]:
+    """Apps that a command loads from files are forgotten afterwards: other tests have modules of the same names."""
+    path, modules = list(sys.path), set(sys.modules)
+    yield
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is not None and "." not in name and Path(file).parent in (HERE, tmp_path):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def perdure(monkeypatch: pytest.MonkeyPatch, code_loaded: None) -> Perdure:
     """The program in this process, on a pipe; ``width`` puts it on a terminal so wide."""
 
     def run(*arguments: object, width: int = 0, **env: str) -> Outcome:

@@ -5,13 +5,17 @@ import re
 import sqlite3
 from datetime import UTC, datetime
 
+import pytest
 from tests.cli.conftest import Perdure
 from tests.cli.test_replay import ORDERS
 
 from perdure.cli.app_loading import load_app
 
-BUILD = load_app(f"{ORDERS}:app").build_id
-"""As the program had it that wrote the store: run as a script, not imported from a package."""
+
+@pytest.fixture
+def build(code_loaded: None) -> str:
+    """As the program had it that wrote the store: run as a script, not imported from a package."""
+    return load_app(f"{ORDERS}:app").build_id
 
 
 def stats(perdure: Perdure, store, *options: str):
@@ -20,7 +24,7 @@ def stats(perdure: Perdure, store, *options: str):
     return json.loads(outcome.out)
 
 
-def test_every_run_is_counted_by_status_type_and_build(perdure: Perdure, store):
+def test_every_run_is_counted_by_status_type_and_build(perdure: Perdure, store, build):
     told = stats(perdure, store)
     listed = [
         json.loads(line)
@@ -34,7 +38,7 @@ def test_every_run_is_counted_by_status_type_and_build(perdure: Perdure, store):
         ]
         assert run["count"] == len(same)
         assert run["oldest_start"] == min(each["start_time"] for each in same)
-        assert run["build_id"] == ("" if run["workflow_type"] == "broken" else BUILD)
+        assert run["build_id"] == ("" if run["workflow_type"] == "broken" else build)
 
 
 def test_tasks_name_the_run_that_waits_longest(perdure: Perdure, store):
@@ -77,18 +81,18 @@ def test_a_run_that_cannot_be_read_does_not_stop_the_count(perdure: Perdure, sto
     assert tasks["deliver"]["waiting"] == 1 and tasks["deliver"]["oldest"] is None
 
 
-def test_versions_are_those_of_open_runs(perdure: Perdure, store):
+def test_versions_are_those_of_open_runs(perdure: Perdure, store, build):
     outcome = perdure("versions", store, "--json")
     found = {line["workflow_type"]: line for line in map(json.loads, outcome.lines)}
     assert found.keys() == {"ship", "approve", "broken"}
     assert (found["approve"]["open"], found["approve"]["paused"]) == (2, 1)
-    assert found["ship"]["build_id"] == BUILD and found["broken"]["build_id"] == ""
+    assert found["ship"]["build_id"] == build and found["broken"]["build_id"] == ""
     assert found["ship"]["is_here"] is None
 
 
-def test_versions_say_which_build_the_code_here_is(perdure: Perdure, store, tmp_path):
+def test_versions_say_which_build_the_code_here_is(perdure: Perdure, store, build, tmp_path):
     here = perdure("versions", store, "--app", f"{ORDERS}:app")
-    assert re.search(rf"^{BUILD} +ship +1 .* yes$", here.out, re.MULTILINE)
+    assert re.search(rf"^{build} +ship +1 .* yes$", here.out, re.MULTILINE)
     assert re.search(r"^none yet +broken .* no$", here.out, re.MULTILINE)
     other = tmp_path / "other_build.py"
     other.write_text("import perdure\n\napp = perdure.App('x', build_id='v2')\n")
