@@ -22,6 +22,7 @@ WORKS = {
     "due_at_once": "schedules",
     "closing": "growth",
     "long_history": "growth",
+    "queued": "queues",
     "threads": "profiling",
     "functions": "profiling",
     "counted": "profiling",

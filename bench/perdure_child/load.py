@@ -58,7 +58,12 @@ class Load:
 
 
 async def execute_all(
-    client: Client, runs: int, concurrency: int, activities: int, new_id: Callable[[], str] | None = None
+    client: Client,
+    runs: int,
+    concurrency: int,
+    activities: int,
+    new_id: Callable[[], str] | None = None,
+    workflow: Callable[[int, int], Coroutine[Any, Any, int]] = sequence,
 ) -> Load:
     """Each of `concurrency` callers executes one run after another, until `runs` are done; all results are checked."""
     values = iter(range(runs))
@@ -69,9 +74,9 @@ async def execute_all(
         for value in values:
             asked = clock()
             if new_id is None:
-                answer = await client.execute(sequence, value, activities)
+                answer = await client.execute(workflow, value, activities)
             else:
-                answer = await client.execute(sequence, value, activities, id=new_id())
+                answer = await client.execute(workflow, value, activities, id=new_id())
             latencies_ms.append((clock() - asked) * 1000)
             if answer != value:
                 raise ValueError("a run returned another value than its own")

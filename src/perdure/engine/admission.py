@@ -1,15 +1,17 @@
 """Admission: whether an attempt that is ready may start, or what it waits for.
 
-Asked before the engine reserves a worker's slot. Whoever may not start stands in the backlog, uses up no attempt, and
-goes on when what held it ends: a slot is free, a clock is due, a trial has succeeded, a setting has changed. Queues
-without settings and activities without a breaker are never asked about.
+Asked before an attempt takes a worker's slot. Whoever may not start stands in the backlog, uses up no attempt, and
+goes on when what held it ends: a slot is free, a clock is due, a trial has succeeded, a setting has changed. Where no
+queue has settings and no circuit breaker is open, nothing is asked.
 
 It owns the rules of task queues (``queue_rules``), the circuit breakers (``breakers``), and the permits: which attempts
-live now, from the decision to start one until its code has ended. Nothing here decides about a run, and nothing here
-but the settings outlives the process.
+live now, from the decision to start one until its code has ended, where anything depends on it. Nothing here decides
+about a run, and nothing here but the settings outlives the process.
 """
 
 from collections.abc import Callable, Iterable
+
+import msgspec
 
 from perdure.engine.backlog import FREE, Backlog, Entry, Line, QueueName
 from perdure.engine.breakers import Breaker, BreakerName, counts
@@ -17,17 +19,36 @@ from perdure.engine.ports import Clock
 from perdure.engine.queue_rules import Permit, QueueRules, has_rules
 from perdure.engine.resident import Resident
 from perdure.kernel.activity import is_ready
-from perdure.kernel.commit import Commit
-from perdure.kernel.run import Activity
-from perdure.model import events as e
+from perdure.kernel.commit import Commit, Rejection
+from perdure.kernel.run import Activity, Run
 from perdure.model.events import ActivityTaskScheduled
-from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.program import ActivityTask, Worker
-from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, Request
+from perdure.model.requests import (
+    CancelActivity,
+    CompleteActivity,
+    FailActivity,
+    FireTimer,
+    HeartbeatActivity,
+    LoseActivity,
+    Request,
+)
 from perdure.model.task_queues import BreakerPolicy, Hold, HoldReason, TaskQueue
 
-_OVER = (CompleteActivity, FailActivity, CancelActivity)
+ENDS = frozenset({CompleteActivity, FailActivity, FireTimer})
+"""Requests that may tell a circuit breaker something."""
+
+_REPORTS = (CompleteActivity, FailActivity, CancelActivity, LoseActivity, HeartbeatActivity)
+
+HELD = Permit(None, "", 0, is_live=False)
+"""Stands for the permit of an attempt that gets none."""
+
+
+class Suspect(msgspec.Struct, frozen=True, gc=False):
+    """A running attempt whose circuit breaker wants to know how it ends."""
+
+    scheduled: ActivityTaskScheduled
+    attempt: int
 
 
 class Admission:
@@ -37,8 +58,13 @@ class Admission:
         self.rules: dict[QueueName, QueueRules] = {}
         """Queues with settings; read directly where it is asked of every activity whether there are any."""
         self.breakers: dict[BreakerName, Breaker] = {}
+        """Those that have seen a failure."""
+        self.tripped: dict[BreakerName, Breaker] = {}
+        """Those that are open or half-open; read directly, too."""
         self.permits: dict[tuple[str, int], Permit] = {}
-        """The attempts that live and are subject to anything, by run id and scheduled event id."""
+        """The attempts that live and that something depends on, by run id and scheduled event id."""
+        self.outside: set[tuple[str, int]] = set()
+        """Those of them whose code has ended and that somebody outside completes."""
         self.changed: Callable[[QueueName], None] = _nobody
         """Called when a breaker of a queue opens or closes."""
         self._clock = clock
@@ -50,16 +76,47 @@ class Admission:
 
     # --- may it start?
 
-    def is_held(self, namespace: str, scheduled: ActivityTaskScheduled, now: int) -> bool:
-        """Whether an attempt may not start now, whatever slots there are."""
-        rules = self.rules.get((namespace, scheduled.task_queue))
+    def admit(self, run: Run, pending: Activity, now: int) -> Permit | None:
+        """A permit for an attempt to start now in the slot that it has; None if it needs none, HELD if it may not."""
+        scheduled = pending.scheduled
+        queue = (run.namespace, scheduled.task_queue)
+        rules, limit_key = self.rules.get(queue), scheduled.limit_key
         if rules is not None and (
-            rules.held(now) is not None
-            or (scheduled.limit_key and rules.key_held(scheduled.limit_key, now) is not None)
+            rules.held(now) is not None or (limit_key and rules.key_held(limit_key, now) is not None)
         ):
-            return True
-        breaker = self.breakers.get((namespace, scheduled.task_queue, scheduled.activity_type))
-        return breaker is not None and breaker.held_until(now) is not None
+            return HELD
+        breaker = self.tripped.get((*queue, scheduled.activity_type)) if self.tripped else None
+        if breaker is not None and breaker.held_until(now) is not None:
+            return HELD
+        if breaker is None:
+            if rules is None:
+                return None
+            if not rules.limits_living:
+                if rules.limits_starts:
+                    rules.note_start(limit_key, now)
+                return None
+        permit = self._permit(rules, breaker, limit_key, now)
+        assert permit is not None
+        self.begun(permit, run.run_id, scheduled.id, pending.attempt)
+        return permit
+
+    def permit(self, queue: QueueName, activity_type: str, limit_key: str, now: int) -> Permit | None:
+        """A permit for an attempt that ``choose`` let start; None if it needs none."""
+        breaker = self.tripped.get((*queue, activity_type)) if self.tripped else None
+        return self._permit(self.rules.get(queue), breaker, limit_key, now)
+
+    def _permit(self, rules: QueueRules | None, breaker: Breaker | None, limit_key: str, now: int) -> Permit | None:
+        if rules is None and breaker is None:
+            return None
+        permit = Permit(rules, limit_key, now)
+        if rules is not None:
+            if rules.limits_living:
+                rules.add(permit)
+            if rules.limits_starts:
+                rules.note_start(limit_key, now)
+        if breaker is not None:
+            breaker.trial = permit
+        return permit
 
     def choose(self, line: Line, worker: Worker, now: int) -> Entry | None:
         """Who of a line starts next; a slot is reserved for it. None if nobody can, and then the clock is set."""
@@ -77,7 +134,7 @@ class Admission:
         closed: set[str] = set()
         while (entry := line.first(now, closed, held_until)) is not None:
             activity_type = entry[3].activity_type
-            breaker = self.breakers.get((*queue, activity_type)) if self.breakers else None
+            breaker = self.tripped.get((*queue, activity_type)) if self.tripped else None
             until = None if breaker is None else breaker.held_until(now)
             if until is not None:
                 self._wake_at(until)
@@ -108,60 +165,29 @@ class Admission:
 
     # --- an attempt's life
 
-    def permit(
-        self, queue: QueueName, activity_type: str, limit_key: str, policy: BreakerPolicy | None, now: int
-    ) -> Permit | None:
-        """An attempt is about to start. None if it is subject to nothing."""
-        rules = self.rules.get(queue) if self.rules else None
-        breaker = self.breakers.get((*queue, activity_type)) if self.breakers else None
-        if breaker is None and policy is not None:
-            breaker = self.breakers[*queue, activity_type] = Breaker((*queue, activity_type), policy)
-        if rules is None and breaker is None:
-            return None
-        permit = Permit(rules, breaker, limit_key, now)
-        if rules is not None:
-            rules.add(permit)
-            rules.note_start(permit)
-        if breaker is not None:
-            breaker.started(permit)
-        return permit
-
-    def begun(self, permit: Permit | None, resident: Resident, pending: Activity, now: int) -> None:
+    def begun(self, permit: Permit, run_id: str, ref: int, attempt: int) -> None:
         """Its start is decided."""
-        scheduled = pending.scheduled
-        if permit is None:
-            queue = (resident.run.namespace, scheduled.task_queue)
-            permit = self.permit(queue, scheduled.activity_type, scheduled.limit_key, scheduled.breaker, now)
-            if permit is None:
-                return
-        if scheduled.breaker is not None:
-            self._watch(
-                permit, (resident.run.namespace, scheduled.task_queue, scheduled.activity_type), scheduled.breaker
-            )
-        self._name(permit, resident.run.run_id, scheduled, pending.attempt)
-
-    def _watch(self, permit: Permit, name: BreakerName, policy: BreakerPolicy) -> None:
-        """The type has a breaker, by these options from now on; it may be new, or taken up from the store."""
-        breaker = permit.breaker
-        if breaker is None:
-            breaker = permit.breaker = self.breakers.setdefault(name, Breaker(name, policy))
-            breaker.started(permit)
-        breaker.policy = policy
-
-    def _name(self, permit: Permit, run_id: str, scheduled: ActivityTaskScheduled, attempt: int) -> None:
-        permit.scheduled = scheduled
         permit.run_id = run_id
+        permit.ref = ref
         permit.attempt = attempt
-        name = (run_id, scheduled.id)
-        permit.older = self.permits.get(name)
+        name = (run_id, ref)
+        if name in self.permits:
+            permit.older = self.permits[name]
         self.permits[name] = permit
 
     def give_back(self, permit: Permit | None) -> None:
         """An attempt that was about to start does not."""
-        if permit is not None:
+        if permit is None:
+            return
+        rules = permit.rules
+        if rules is not None:
+            rules.take_back(permit.limit_key, permit.started)
+        if permit.run_id:
+            self._remove(permit)
+        else:
             permit.is_live = False
-            if permit.rules is not None:
-                permit.rules.take_back(permit)
+            if rules is not None:
+                rules.remove(permit)
                 self._free_key(permit)
 
     def undone(self, task: ActivityTask) -> None:
@@ -171,57 +197,33 @@ class Admission:
             self._remove(permit)
 
     def reported(self, address: RunAddress, request: Request) -> None:
-        """A worker says how an attempt ended: its code runs no more."""
-        if not isinstance(request, _OVER):
-            return
-        permit = self._find(address.run_id, request.scheduled_event_id, request.attempt)
+        """A worker tells of an attempt: mostly that its code runs no more."""
+        assert isinstance(request, _REPORTS)
+        permit = self.permits.get((address.run_id, request.scheduled_event_id))
+        while permit is not None and permit.attempt != request.attempt:
+            permit = permit.older
         if permit is None:
             return
-        if isinstance(request, CompleteActivity):
-            self._judge(permit, None)
-        elif isinstance(request, FailActivity):
-            self._judge(permit, request.failure)
-        self._remove(permit)
+        if request.__class__ is not HeartbeatActivity:
+            self._remove(permit)
+        elif self._worker is not None and not self._worker.runs_activity(address, permit.ref, permit.attempt):
+            self.outside.add((permit.run_id, permit.ref))
 
     def observe(self, resident: Resident, commit: Commit) -> None:
-        """What a commit did to attempts: those that timed out, were completed from outside, or are no longer wanted."""
-        run = resident.run
+        """What a commit did to attempts that no worker reported: they timed out, were completed from outside, or are no
+        longer wanted."""
+        run, worker = commit.run, self._worker
         for ref in commit.tasks:
             permit = self.permits.get((run.run_id, ref))
             pending = run.activities.get(ref)
             while permit is not None:
                 older = permit.older
-                if pending is None or pending.attempt != permit.attempt or not pending.started_time:
-                    self._ended(permit, resident, commit, ref)
+                if (
+                    # Code that goes on although nobody wants it still takes what the limits are there to protect.
+                    pending is None or pending.attempt != permit.attempt or not pending.started_time
+                ) and (worker is None or not worker.runs_activity(resident.address, ref, permit.attempt)):
+                    self._remove(permit)
                 permit = older
-
-    def _ended(self, permit: Permit, resident: Resident, commit: Commit, ref: int) -> None:
-        for record in commit.records:
-            event = record.event if isinstance(record, e.EventBuffered) else record
-            match event:
-                case e.ActivityTaskCompleted(scheduled_event_id=found) if found == ref:
-                    self._judge(permit, None)
-                case e.ActivityAttemptFailed(scheduled_event_id=found, attempt=permit.attempt) if found == ref:
-                    self._judge(permit, event.failure)
-                case e.ActivityTaskFailed(scheduled_event_id=found) if found == ref:
-                    self._judge(permit, event.failure)
-                case e.ActivityTaskTimedOut(scheduled_event_id=found) if found == ref:
-                    self._judge(permit, event.failure)
-        # Code that goes on although nobody wants it any more still takes what the limits are there to protect.
-        if self._worker is None or not self._worker.runs_activity(resident.address, ref, permit.attempt):
-            self._remove(permit)
-
-    def _judge(self, permit: Permit, failure: Failure | None) -> None:
-        breaker, scheduled = permit.breaker, permit.scheduled
-        if breaker is None or scheduled is None or permit.is_judged:
-            return
-        permit.is_judged = True
-        verdict = False if failure is None else counts(failure, scheduled.retry_policy)
-        if verdict is None:
-            return
-        has_changed = breaker.failed(permit, self._clock.now_ns()) if verdict else breaker.succeeded(permit)
-        if has_changed:
-            self.changed(breaker.name[:2])
 
     def _find(self, run_id: str, ref: int, attempt: int) -> Permit | None:
         permit = self.permits.get((run_id, ref))
@@ -231,23 +233,26 @@ class Admission:
 
     def _remove(self, permit: Permit) -> None:
         """An attempt lives no more."""
-        assert permit.scheduled is not None
+        permits = self.permits
         permit.is_live = False
-        name = (permit.run_id, permit.scheduled.id)
-        newest = self.permits.get(name)
-        if newest is permit:
-            if permit.older is None:
-                del self.permits[name]
-            else:
-                self.permits[name] = permit.older
-        else:
-            while newest is not None and newest.older is not permit:
+        name = (permit.run_id, permit.ref)
+        newest = permits[name]
+        if newest is not permit:
+            while newest.older is not permit:
+                assert newest.older is not None
                 newest = newest.older
-            if newest is not None:
-                newest.older = permit.older
-        if permit.rules is not None:
-            permit.rules.remove(permit)
-            self._free_key(permit)
+            newest.older = permit.older
+        elif permit.older is None:
+            del permits[name]
+            if self.outside:
+                self.outside.discard(name)
+        else:
+            permits[name] = permit.older
+        rules = permit.rules
+        if rules is not None:
+            rules.remove(permit)
+            if self._backlog.waiting:
+                self._free_key(permit)
 
     def _free_key(self, permit: Permit) -> None:
         if permit.limit_key and permit.rules is not None:
@@ -255,6 +260,56 @@ class Admission:
             line = self._backlog.waiting.get((settings.namespace, settings.name))
             if line is not None:
                 line.free_key(permit.limit_key)
+
+    # --- circuit breakers
+
+    def suspect(self, run: Run, request: Request) -> Suspect | None:
+        """The running attempt that a request of ``ENDS`` is about, if it has a circuit breaker."""
+        if isinstance(request, FireTimer):
+            pending = run.activities.get(request.key)
+        else:
+            assert isinstance(request, (CompleteActivity, FailActivity))
+            pending = run.activities.get(request.scheduled_event_id)
+            if pending is not None and pending.attempt != request.attempt:
+                return None
+        if pending is None or not pending.started_time or pending.scheduled.breaker is None:
+            return None
+        return Suspect(pending.scheduled, pending.attempt)
+
+    def judge(self, suspect: Suspect, run: Run, request: Request, decision: Commit | Rejection) -> None:
+        """A request about an attempt is decided: if that ended it, its breaker hears how."""
+        scheduled = suspect.scheduled
+        pending = run.activities.get(scheduled.id)
+        if isinstance(decision, Rejection) or (
+            pending is not None and pending.attempt == suspect.attempt and pending.started_time
+        ):
+            return
+        name = (run.namespace, scheduled.task_queue, scheduled.activity_type)
+        breaker, policy = self.breakers.get(name), scheduled.breaker
+        assert policy is not None
+        if isinstance(request, CompleteActivity):
+            is_failure: bool | None = False
+        else:
+            is_failure = counts(request.failure, scheduled.retry_policy) if isinstance(request, FailActivity) else True
+        if is_failure and breaker is None:
+            breaker = self.breakers[name] = Breaker(name, policy)
+        if is_failure is None or breaker is None:
+            return
+        trial = breaker.trial
+        is_trial = trial is not None and (trial.run_id, trial.ref, trial.attempt) == (
+            run.run_id,
+            scheduled.id,
+            suspect.attempt,
+        )
+        if is_failure:
+            breaker.policy = policy
+            if breaker.failed(self._clock.now_ns(), is_trial=is_trial):
+                self.tripped[name] = breaker
+                self.changed(name[:2])
+        elif is_trial:
+            breaker.close()
+            del self.tripped[name]
+            self.changed(name[:2])
 
     # --- settings
 
@@ -264,13 +319,15 @@ class Admission:
         rules = self.rules.get(queue)
         if not has_rules(settings):
             self.rules.pop(queue, None)
-        elif rules is not None:
-            rules.settings = settings
         else:
-            rules = self.rules[queue] = QueueRules(settings)
-            for task in living:
-                if (task.address.namespace, task.scheduled.task_queue) == queue:
-                    self._subject(task, rules)
+            if rules is None:
+                rules = self.rules[queue] = QueueRules(settings)
+            else:
+                rules.change(settings)
+            if rules.limits_living:
+                for task in living:
+                    if (task.address.namespace, task.scheduled.task_queue) == queue:
+                        self._subject(task, rules)
         line = self._backlog.waiting.get(queue)
         if line is not None:
             line.ageing_ns = settings.ageing_ns
@@ -278,12 +335,12 @@ class Admission:
         self._wake()
 
     def _subject(self, task: ActivityTask, rules: QueueRules) -> None:
-        """An attempt that lives already is subject to rules that are new."""
+        """An attempt that lives already is subject to a limit that is new."""
         scheduled, run_id = task.scheduled, task.address.run_id
         permit = self._find(run_id, scheduled.id, task.attempt)
         if permit is None:
-            permit = Permit(rules, None, scheduled.limit_key, task.started_time)
-            self._name(permit, run_id, scheduled, task.attempt)
+            permit = Permit(rules, scheduled.limit_key, task.started_time)
+            self.begun(permit, run_id, scheduled.id, task.attempt)
         permit.rules = rules
         rules.add(permit)
 
@@ -291,18 +348,14 @@ class Admission:
         """A store is taken up: what was set about a queue, and which breakers were open."""
         for activity_type, open_until in settings.open_breakers.items():
             name = (settings.namespace, settings.name, activity_type)
-            # What opens it again is said by the next attempt that starts.
-            self.breakers[name] = Breaker(name, BreakerPolicy(1, 1, 1), open_until)
+            # By what options it opens again, the trial says.
+            self.breakers[name] = self.tripped[name] = Breaker(name, BreakerPolicy(1, 1, 1), open_until)
         if has_rules(settings):
             self.rules[settings.namespace, settings.name] = QueueRules(settings)
 
     def open_breakers(self, queue: QueueName) -> dict[str, int]:
         """By activity type, until when a queue's breakers are open (ns since 1970)."""
-        return {
-            breaker.name[2]: breaker.open_until
-            for breaker in self.breakers.values()
-            if breaker.name[:2] == queue and breaker.open_until
-        }
+        return {breaker.name[2]: breaker.open_until for breaker in self.tripped.values() if breaker.name[:2] == queue}
 
     # --- telling why
 
@@ -323,7 +376,7 @@ class Admission:
             held = rules.held(now)
             if held is not None:
                 return _explain(rules, held, "")
-        breaker = self.breakers.get((*queue, activity_type))
+        breaker = self.tripped.get((*queue, activity_type))
         until = None if breaker is None else breaker.held_until(now)
         if until is not None:
             detail = (

@@ -5,18 +5,16 @@ cooled down it is half-open: one attempt goes through as a trial, and how that e
 telling anything about the service (cancelled, lost with its worker) makes room for another.
 
 That a breaker is open is kept with its task queue's settings, so that a crash does not open the way to a service that
-is down; what led to it is kept in memory, because a few failures more after a restart do no harm.
+is down; what led to it is kept in memory, because a few failures more after a restart do no harm. While a breaker is
+closed only failures are looked at, so an activity that works pays nothing for it.
 """
 
 from collections import deque
-from typing import TYPE_CHECKING
 
+from perdure.engine.queue_rules import Permit
 from perdure.model.failures import Failure, FailureKind, TimeoutType
 from perdure.model.options import RetryPolicy
 from perdure.model.task_queues import BreakerDescription, BreakerPolicy
-
-if TYPE_CHECKING:
-    from perdure.engine.queue_rules import Permit
 
 BreakerName = tuple[str, str, str]
 """Namespace, task queue and activity type."""
@@ -25,14 +23,16 @@ _NOBODYS_FAULT = frozenset({"WorkerLost", "WorkerShutdown"})
 
 
 class Breaker:
-    """One breaker. ``open_until`` is 0 while it is closed; when it is past, the breaker is half-open."""
+    """One breaker. ``open_until`` is 0 while it is closed; when it is past, the breaker is half-open. ``policy`` is
+    that of the attempt that failed last."""
 
     def __init__(self, name: BreakerName, policy: BreakerPolicy, open_until: int = 0) -> None:
         self.name = name
         self.policy = policy
         self.open_until = open_until
+        self.trial: Permit | None = None
+        """The attempt that was let through last while it was half-open."""
         self._failures: deque[int] = deque()
-        self._trial: Permit | None = None
 
     def held_until(self, now: int) -> int | None:
         """None if an attempt may start; else until when it may not (ns since 1970), 0 while a trial is under way."""
@@ -40,34 +40,25 @@ class Breaker:
             return None
         if now < self.open_until:
             return self.open_until
-        return 0 if self._trial is not None and self._trial.is_live else None
+        return 0 if self.trial is not None and self.trial.is_live else None
 
-    def started(self, permit: "Permit") -> None:
-        """An attempt starts; if the breaker is half-open it is the trial."""
-        if self.open_until:
-            self._trial = permit
-
-    def succeeded(self, permit: "Permit") -> bool:
-        """An attempt shows that the service is there. Whether this closes the breaker."""
-        if not self.open_until or permit is not self._trial:
-            return False
+    def close(self) -> None:
+        """The trial has shown that the service is there."""
         self.open_until = 0
-        self._trial = None
+        self.trial = None
         self._failures.clear()
-        return True
 
-    def failed(self, permit: "Permit", now: int) -> bool:
+    def failed(self, now: int, *, is_trial: bool) -> bool:
         """An attempt failed. Whether this opens the breaker, anew or again."""
         if self.open_until:
             # What began before it opened tells nothing new.
-            if permit is not self._trial:
+            if not is_trial:
                 return False
-            self._trial = None
+            self.trial = None
         else:
-            failures, policy = self._failures, self.policy
-            failures.append(now)
+            self._failures.append(now)
             self._forget_old(now)
-            if len(failures) < policy.failures:
+            if len(self._failures) < self.policy.failures:
                 return False
         self._failures.clear()
         self.open_until = now + self.policy.cool_down_ns

@@ -7,7 +7,7 @@ same commit as what made it ready, where a slot is free; the worker gets it once
 from functools import partial
 from typing import TYPE_CHECKING
 
-from perdure.engine.admission import Admission
+from perdure.engine.admission import HELD, Admission
 from perdure.engine.backlog import Backlog, Line
 from perdure.engine.queue_rules import Permit
 from perdure.engine.resident import Resident
@@ -33,26 +33,27 @@ class Dispatch:
         """Record the starts of attempts that may start and that slots are free for; the others wait their turn in the
         backlog."""
         starts = []
-        namespace, waiting, rules = commit.run.namespace, self.backlog.waiting, self.admission.rules
+        namespace, waiting = commit.run.namespace, self.backlog.waiting
+        rules, tripped = self.admission.rules, self.admission.tripped
         for ref in commit.ready:
             pending = commit.run.activities.get(ref)
             if pending is None:
                 continue
             scheduled = pending.scheduled
             queue, activity_type = scheduled.task_queue, scheduled.activity_type
-            if (
-                (
-                    waiting
-                    and self.backlog.is_behind((namespace, queue), activity_type, is_ruled=(namespace, queue) in rules)
-                )
-                or (
-                    (rules or scheduled.breaker is not None)
-                    and self.admission.is_held(namespace, scheduled, commit.now)
-                )
-                or not worker.reserve(queue, activity_type)
+            if waiting and self.backlog.is_behind(
+                (namespace, queue), activity_type, is_ruled=(namespace, queue) in rules
             ):
                 self._let_wait(resident, pending, commit.now)
-            elif (started := self._start_reserved(resident, commit, pending, worker)) is not None:
+                continue
+            if not worker.reserve(queue, activity_type):
+                self._let_wait(resident, pending, commit.now)
+                continue
+            permit = self.admission.admit(commit.run, pending, commit.now) if rules or tripped else None
+            if permit is HELD:
+                worker.release(queue, activity_type)
+                self._let_wait(resident, pending, commit.now)
+            elif (started := self._start_reserved(resident, commit, pending, worker, permit)) is not None:
                 starts.append(started)
         return starts or None
 
@@ -68,7 +69,7 @@ class Dispatch:
         )
 
     def _start_reserved(
-        self, resident: Resident, commit: Commit, pending: Activity, worker: Worker, permit: Permit | None = None
+        self, resident: Resident, commit: Commit, pending: Activity, worker: Worker, permit: Permit | None
     ) -> ActivityTask | None:
         """Record the start of an attempt in the slot reserved for it, or give the slot back."""
         scheduled = pending.scheduled
@@ -77,8 +78,6 @@ class Dispatch:
             self.admission.give_back(permit)
             return None
         activity.begin(commit, pending, worker.identity)
-        if permit is not None or scheduled.breaker is not None or self.admission.rules:
-            self.admission.begun(permit, resident, pending, commit.now)
         return ActivityTask(
             resident.address,
             commit.run.started.workflow_type,
@@ -105,7 +104,7 @@ class Dispatch:
         if entry is not None:
             lane = entry[3]
             name = line.take(entry)
-            permit = self.admission.permit(line.queue, lane.activity_type, lane.limit_key, None, now)
+            permit = self.admission.permit(line.queue, lane.activity_type, lane.limit_key, now)
             kind = (*line.queue, lane.activity_type)
             self._engine.loader.load(name[0], partial(self._start_waiting, worker, kind, name, permit))
         self.backlog.tidy(line)
@@ -135,4 +134,6 @@ class Dispatch:
         commit = Commit(resident.run, self._engine.clock.now_ns(), self._engine.limits)
         started = self._start_reserved(resident, commit, pending, worker, permit)
         if started is not None:
+            if permit is not None:
+                self.admission.begun(permit, resident.run.run_id, name[1], started.attempt)
             self._engine.pipeline.add(resident, commit, [started], None)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from perdure.engine import turns
+from perdure.engine.admission import ENDS
 from perdure.engine.dispatch import Dispatch
 from perdure.engine.ids import new_run_id
 from perdure.engine.loading import Loader
@@ -42,6 +43,7 @@ from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
 from perdure.model.program import ActivityTask, Worker
 from perdure.model.requests import (
+    CompleteActivity,
     FireTimer,
     ForkWorkflow,
     Request,
@@ -143,9 +145,15 @@ class Engine:
             if done is not None:
                 done(InvariantError(f"Run {run.run_id} is parked: {parked[run.run_id]}"))
             return
+        admission, kind = self.admission, request.__class__
+        suspect = None
+        if kind in ENDS and (admission.tripped or kind is not CompleteActivity):
+            suspect = admission.suspect(run, request)
         try:
             now, types = self.clock.now_ns(), self.attributes.known.get(run.namespace)
             commit = transition(run, request, now, self.limits, Commit(run, now, self.limits, types))
+            if suspect is not None:
+                admission.judge(suspect, run, request, commit)
             if commit.__class__ is Commit:
                 self._go_on_and_commit(resident, commit, done)
         except PerdureError as error:
@@ -285,7 +293,7 @@ class Engine:
                     self.worker.start_activity(task)
             if commit.tasks or commit.timers:
                 self._set_alarms(resident.key, commit)
-                if self.admission.permits:
+                if self.admission.permits and (commit.cancelled or self.admission.outside):
                     self.admission.observe(resident, commit)
             if commit.cancelled and self.worker is not None:
                 for ref in commit.cancelled:

@@ -93,10 +93,8 @@ class Pipeline:
                 if task is None:
                     done_refs.append(ref)
                 else:
-                    row = TaskRow(key, ref, task.task_queue, task.type, task.started, task.due)
-                    if task.placement is not None:
-                        row = msgspec.structs.replace(row, placement=encoding.encode_value(task.placement))
-                    tasks.append(row)
+                    placement = b"" if task.placement is None else encoding.encode_value(task.placement)
+                    tasks.append(TaskRow(key, ref, task.task_queue, task.type, task.started, task.due, placement))
             write.tasks = tasks
             write.tasks_done = done_refs
         if commit.timers:

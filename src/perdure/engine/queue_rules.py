@@ -9,8 +9,6 @@ from collections import deque
 
 import msgspec
 
-from perdure.engine.breakers import Breaker
-from perdure.model.events import ActivityTaskScheduled
 from perdure.model.task_queues import HoldReason, TaskQueue
 
 Held = tuple[HoldReason, int]
@@ -20,7 +18,7 @@ _PAUSED = (HoldReason.QUEUE_PAUSED, 0)
 _FULL = (HoldReason.CONCURRENCY_LIMIT, 0)
 
 
-class Permit(msgspec.Struct, eq=False):
+class Permit(msgspec.Struct, eq=False, gc=False):
     """One attempt that lives: from when it was decided to start it until its code has ended here, or, if it is to be
     completed from outside, until that is done.
 
@@ -28,53 +26,37 @@ class Permit(msgspec.Struct, eq=False):
     """
 
     rules: "QueueRules | None"
-    breaker: Breaker | None
     limit_key: str
     started: int
-    scheduled: ActivityTaskScheduled | None = None
     run_id: str = ""
+    ref: int = 0
     attempt: int = 0
     older: "Permit | None" = None
     is_live: bool = True
-    is_judged: bool = False
-    """Whether the breaker knows how it ended."""
-
-
-class Starts:
-    """When the last attempts started; at most ``rate`` within any ``per_ns``."""
-
-    def __init__(self) -> None:
-        self._times: deque[int] = deque()
-
-    def free_at(self, rate: int, per_ns: int, now: int) -> int:
-        """When the next may start (ns since 1970); 0 if at once."""
-        times = self._times
-        while times and times[0] <= now - per_ns:
-            times.popleft()
-        return 0 if len(times) < rate else times[len(times) - rate] + per_ns
-
-    def add(self, now: int) -> None:
-        """One starts."""
-        self._times.append(now)
-
-    def take_back(self, time: int) -> None:
-        """One that was to start did not."""
-        if self._times and self._times[-1] == time:
-            self._times.pop()
-
-    def __len__(self) -> int:
-        return len(self._times)
 
 
 class QueueRules:
     """A task queue with settings that are not all defaults."""
 
     def __init__(self, settings: TaskQueue) -> None:
-        self.settings = settings
         self.permits: set[Permit] = set()
+        """The attempts that live, if there is a limit to how many may."""
         self.permits_by_key: dict[str, set[Permit]] = {}
-        self._starts = Starts()
-        self._starts_by_key: dict[str, Starts] = {}
+        self._starts: deque[int] = deque()
+        """When the last ``rate`` attempts started; the oldest of them says when there is room."""
+        self._starts_by_key: dict[str, deque[int]] = {}
+        self.change(settings)
+
+    def change(self, settings: TaskQueue) -> None:
+        """From now on these are the settings."""
+        self.settings = settings
+        self.limits_living = bool(settings.concurrency or settings.concurrency_per_key)
+        self.limits_starts = bool(settings.rate or settings.rate_per_key)
+        self._starts = deque(self._starts, settings.rate)
+        self._starts_by_key = {key: deque(starts, settings.rate_per_key) for key, starts in self._starts_by_key.items()}
+        if not self.limits_living:
+            self.permits.clear()
+            self.permits_by_key.clear()
 
     def held(self, now: int) -> Held | None:
         """What holds the whole queue, if anything does."""
@@ -83,8 +65,10 @@ class QueueRules:
             return _PAUSED
         if settings.concurrency and len(self.permits) >= settings.concurrency:
             return _FULL
-        if settings.rate and (until := self._starts.free_at(settings.rate, settings.per_ns, now)):
-            return HoldReason.RATE_LIMIT, until
+        if settings.rate:
+            starts = self._starts
+            if len(starts) >= settings.rate and (until := starts[0] + settings.per_ns) > now:
+                return HoldReason.RATE_LIMIT, until
         return None
 
     def key_held(self, limit_key: str, now: int) -> Held | None:
@@ -96,9 +80,27 @@ class QueueRules:
                 return _FULL
         if settings.rate_per_key:
             starts = self._starts_by_key.get(limit_key)
-            if starts is not None and (until := starts.free_at(settings.rate_per_key, settings.per_ns, now)):
+            if starts and len(starts) >= settings.rate_per_key and (until := starts[0] + settings.per_ns) > now:
                 return HoldReason.RATE_LIMIT, until
         return None
+
+    def note_start(self, limit_key: str, now: int) -> None:
+        """An attempt starts."""
+        settings = self.settings
+        if settings.rate:
+            self._starts.append(now)
+        if limit_key and settings.rate_per_key:
+            starts = self._starts_by_key.get(limit_key)
+            if starts is None:
+                self._forget_idle_keys(now)
+                starts = self._starts_by_key[limit_key] = deque(maxlen=settings.rate_per_key)
+            starts.append(now)
+
+    def take_back(self, limit_key: str, started: int) -> None:
+        """An attempt that was to start did not. If others have started since, its place is lost."""
+        for starts in (self._starts, self._starts_by_key.get(limit_key)):
+            if starts and starts[-1] == started:
+                starts.pop()
 
     def add(self, permit: Permit) -> None:
         """An attempt lives."""
@@ -110,44 +112,21 @@ class QueueRules:
                 permits = self.permits_by_key[limit_key] = set()
             permits.add(permit)
 
-    def note_start(self, permit: Permit) -> None:
-        """It starts now, as far as rates go."""
-        settings = self.settings
-        if settings.rate:
-            self._starts.add(permit.started)
-        if settings.rate_per_key and permit.limit_key:
-            starts = self._starts_by_key.get(permit.limit_key)
-            if starts is None:
-                self._forget_idle_keys(permit.started)
-                starts = self._starts_by_key[permit.limit_key] = Starts()
-            starts.add(permit.started)
-
     def remove(self, permit: Permit) -> None:
         """An attempt lives no more."""
         self.permits.discard(permit)
-        permits = self.permits_by_key.get(permit.limit_key)
-        if permits is not None:
+        limit_key = permit.limit_key
+        if limit_key and (permits := self.permits_by_key.get(limit_key)) is not None:
             permits.discard(permit)
             if not permits:
-                del self.permits_by_key[permit.limit_key]
-
-    def take_back(self, permit: Permit) -> None:
-        """It lives no more, and never started."""
-        self.remove(permit)
-        self._starts.take_back(permit.started)
-        starts = self._starts_by_key.get(permit.limit_key)
-        if starts is not None:
-            starts.take_back(permit.started)
+                del self.permits_by_key[limit_key]
 
     def _forget_idle_keys(self, now: int) -> None:
         """Keys that have not started anything for a while need no list."""
         known = self._starts_by_key
         if len(known) >= 1_000 and len(known) % 1_000 == 0:
-            settings = self.settings
-            for key in list(known):
-                known[key].free_at(settings.rate_per_key, settings.per_ns, now)
-                if not len(known[key]):
-                    del known[key]
+            old = now - self.settings.per_ns
+            self._starts_by_key = {key: starts for key, starts in known.items() if starts and starts[-1] > old}
 
 
 def has_rules(settings: TaskQueue) -> bool:

@@ -121,7 +121,7 @@ class TaskQueues:
 
     def _running(self, queue: QueueName) -> tuple[int, dict[str, int]]:
         rules = self._engine.admission.rules.get(queue)
-        if rules is not None:
+        if rules is not None and rules.limits_living:
             return len(rules.permits), {key: len(permits) for key, permits in rules.permits_by_key.items()}
         mine = [
             task.scheduled.limit_key

@@ -5,7 +5,7 @@ own failure.
 """
 
 from collections.abc import Callable, Sequence
-from math import isfinite
+from math import inf
 from typing import Any
 
 import msgspec
@@ -221,18 +221,19 @@ class _Check(msgspec.Struct, gc=False):
 
 def _wrong_placement(command: c.ScheduleActivityTask, limits: Limits) -> str:
     """What is wrong with how an activity is to be queued; empty if nothing is."""
-    priority, breaker, keys = command.priority, command.breaker, [command.limit_key]
+    priority, breaker, longest = command.priority, command.breaker, limits.id_length
+    if len(command.limit_key) > longest:
+        return f"A limit key is longer than {longest} characters."
     if priority is not None:
         if not 0 <= priority.priority_key <= LOWEST_PRIORITY:
             return (
                 f"The priority key {priority.priority_key} is not one of 1 to {LOWEST_PRIORITY}, or 0 for the default."
             )
-        if not (isfinite(priority.fairness_weight) and priority.fairness_weight >= 0):
+        if not 0.0 <= priority.fairness_weight < inf:
             return f"The fairness weight {priority.fairness_weight} must be above zero, or 0 for the default."
-        keys.append(priority.fairness_key)
-    if any(len(key) > limits.id_length for key in keys):
-        return f"A fairness key or limit key is longer than {limits.id_length} characters."
-    if breaker is not None and min(breaker.failures, breaker.window_ns, breaker.cool_down_ns) <= 0:
+        if len(priority.fairness_key) > longest:
+            return f"A fairness key is longer than {longest} characters."
+    if breaker is not None and (breaker.failures <= 0 or breaker.window_ns <= 0 or breaker.cool_down_ns <= 0):
         return "A breaker's failures, window and cool-down must be above zero."
     return ""
 

@@ -50,7 +50,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     """Work for a worker: an activity (``ref`` is its scheduled event id) or the run's next turn (``ref`` 0).
 
     ``due`` (ns since 1970, 0 for never) is when something must happen to it; it may be earlier than necessary, never
-    later. ``placement`` is where an activity stands in its task queue, None for where all stand by default.
+    later. ``placement`` is where an activity that waits stands in its task queue, None for where all do by default.
     """
 
     ref: int
@@ -123,7 +123,8 @@ def task_of(namespace: str, activity: Activity) -> Task:
         activity.started_time > 0,
         activity_due(activity),
         None
-        if scheduled.priority is None and not scheduled.limit_key and namespace == DEFAULT_NAMESPACE
+        if activity.started_time
+        or (scheduled.priority is None and not scheduled.limit_key and namespace == DEFAULT_NAMESPACE)
         else Placement(namespace, scheduled.priority, scheduled.limit_key),
     )
 

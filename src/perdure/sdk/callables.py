@@ -259,12 +259,13 @@ def activity_options(
         changes["task_queue"] = task_queue
     if cancellation is not UNSET:
         changes["cancellation"] = choose("cancellation", CANCELLATION, cancellation)
-    changes["priority"] = changed_priority(
-        options.priority,
-        key=None if priority is UNSET else priority,
-        fairness_key=None if fairness_key is UNSET else fairness_key,
-        weight=None if fairness_weight is UNSET else fairness_weight,
-    )
+    if priority is not UNSET or fairness_key is not UNSET or fairness_weight is not UNSET:
+        changes["priority"] = changed_priority(
+            options.priority,
+            key=None if priority is UNSET else priority,
+            fairness_key=None if fairness_key is UNSET else fairness_key,
+            weight=None if fairness_weight is UNSET else fairness_weight,
+        )
     if limit_key is not UNSET:
         changes["limit_key"] = checked_key("limit_key", limit_key)
     if breaker is not UNSET:
