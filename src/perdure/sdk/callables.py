@@ -245,14 +245,14 @@ def activity_options(
 ) -> ActivityOptions:
     """Options with some of them changed. Raises ``InvalidArgumentError`` for values that make no sense."""
     changes: dict[str, Any] = {}
-    for name, value in (
-        ("start_to_close", start_to_close),
-        ("schedule_to_close", schedule_to_close),
-        ("schedule_to_start", schedule_to_start),
-        ("heartbeat", heartbeat),
-    ):
-        if value is not UNSET:
-            changes[f"{name}_ns"] = time_limit(name, value)
+    if start_to_close is not UNSET:
+        changes["start_to_close_ns"] = time_limit("start_to_close", start_to_close)
+    if schedule_to_close is not UNSET:
+        changes["schedule_to_close_ns"] = time_limit("schedule_to_close", schedule_to_close)
+    if schedule_to_start is not UNSET:
+        changes["schedule_to_start_ns"] = time_limit("schedule_to_start", schedule_to_start)
+    if heartbeat is not UNSET:
+        changes["heartbeat_ns"] = time_limit("heartbeat", heartbeat)
     if retry is not UNSET and retry is not None:
         changes["retry_policy"] = retry.policy
     if task_queue is not UNSET:
@@ -272,7 +272,7 @@ def activity_options(
         if breaker is not None and not isinstance(breaker, Breaker):
             raise InvalidArgumentError(f"breaker={breaker!r} must be a perdure.Breaker, or None for none")
         changes["breaker"] = None if breaker is None else breaker.policy
-    return replace(options, **changes)
+    return options.changed(changes)
 
 
 def time_limit(name: str, value: Duration | None) -> int:
