@@ -14,6 +14,7 @@ import perdure
 from perdure import App, workflow
 
 CRASHING = Path(__file__).with_name("crashing.py")
+CRASHING_QUEUE = Path(__file__).with_name("crashing_queue.py")
 RUNS = 40
 
 
@@ -39,6 +40,34 @@ def test_killed_again_and_again(tmp_path, seed):
         assert verified(store) == 0
     subprocess.run(command, check=True, timeout=60)
     judge(words(ledger))
+    assert verified(store) == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_killed_engine_leaks_no_place_of_a_limited_queue(tmp_path, seed):
+    chance, runs, limit = random.Random(seed), 30, 3
+    store, ledger = tmp_path / "work.db", tmp_path / "ledger"
+    command = [sys.executable, str(CRASHING_QUEUE), f"sqlite:///{store}", str(ledger), str(runs), str(limit)]
+    for _ in range(5):
+        process = subprocess.Popen(command)
+        until = len(words(ledger)) + chance.randrange(10, 60)
+        deadline = time.monotonic() + 20
+        while len(words(ledger)) < until and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True, timeout=60)
+    lines = words(ledger)
+    assert lines[-1][1:] == ["results", str(runs * 45), "0", "0"]
+    starts = collections.Counter(tuple(line[2:]) for line in lines if line[1] == "start")
+    assert max(starts.values()) == 1, "an attempt started twice"
+    for process_id in {line[0] for line in lines}:
+        live = peak = 0
+        for line in lines:
+            if line[0] == process_id and line[1] in ("start", "end"):
+                live += 1 if line[1] == "start" else -1
+                peak = max(peak, live)
+        assert peak == limit, "each process in turn uses the limit to the full, and never more"
     assert verified(store) == 0
 
 
