@@ -100,6 +100,9 @@ class Environment:
                 quiet = 0
                 if self._embedded.is_busy:
                     await self._pass_real_time()
+                else:
+                    # Something was due at once, which takes no time.
+                    self.clock.advance_to(self.clock.now_ns())
                 continue
             quiet += 1
             if quiet < QUIET_ROUNDS:
