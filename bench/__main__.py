@@ -19,13 +19,14 @@ from bench.page import ORDER, page
 from bench.processes import ROOT, ChildError
 from bench.results import Section
 from bench.scale import FULL, QUICK
-from bench.sections import growth, machine, memory, profile, recovery, schedules, search, speed
+from bench.sections import growth, machine, memory, profile, queues, recovery, schedules, search, speed
 from bench.terminal import TerminalView, show_summary
 
 # The machine first, before anything has warmed it or filled its disk's cache.
 SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
     "machine": machine.measure,
     "speed": speed.measure,
+    "queues": queues.measure,
     "recovery": recovery.measure,
     "memory": memory.measure,
     "growth": growth.measure,

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import batch_children
+import circuit_breaker
 import hello
+import load_levelling
 import reminder
 from perdure import testing
 
@@ -74,3 +76,20 @@ async def test_a_newsletter_goes_to_everybody_once_in_short_runs():
 
     assert await batch_children.main() == (50, 3)
     assert sorted(batch_children.delivered) == [f"person-{number:02}" for number in range(50)]
+
+
+async def test_an_outage_costs_few_calls(capsys):
+    circuit_breaker.service.__init__()  # type: ignore[misc]  # down again
+
+    assert await circuit_breaker.main() == [f"order {number} is paid" for number in range(20)]
+    assert circuit_breaker.service.calls <= 20 + 4 + 20
+    assert "the breaker of charge is" in capsys.readouterr().out
+
+
+async def test_the_news_pass_and_customers_get_their_share():
+    load_levelling.done.clear()
+
+    done = await load_levelling.main()
+    assert len(done) == 23
+    assert "the news" in done[:2]
+    assert {"ada's holiday", "bob's wedding"} <= set(done[:6])
