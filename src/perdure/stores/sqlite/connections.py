@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from perdure.model.errors import StoreError, StoreVersionError
-from perdure.stores.sqlite import fill, search
+from perdure.stores.sqlite import conditions, fill
 
 # "Perd": marks the file as ours, for us and for file(1).
 APPLICATION_ID = 0x50657264
@@ -65,7 +65,7 @@ def connect_reader(path: str) -> sqlite3.Connection:
                 f"{path} has version {version}, which can't be read before it is brought up to {newest_version()}; "
                 "open it once with an engine"
             )
-        search.add_functions(connection)
+        conditions.add_functions(connection)
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
         connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")

@@ -1,7 +1,6 @@
 """Queries as SQL.
 
-A query becomes one statement or a few. Names come from the tables here and values are bound, so nothing of a filter's
-text ever becomes part of a statement.
+A query becomes one statement or a few; ``conditions`` writes what is asked of each run.
 
 There are three ways to the first page, and each is bad where another is good:
 
@@ -17,10 +16,10 @@ milliseconds at most.
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple
 
 from perdure.engine.ports import RunRow
-from perdure.engine.search.evaluate import matches, parent_of
+from perdure.engine.search.evaluate import matches
 from perdure.model.options import RunStatus
 from perdure.model.search import (
     EXECUTION_STATUS,
@@ -30,21 +29,18 @@ from perdure.model.search import (
     Attribute,
     AttributeType,
     AttributeTypes,
-    Between,
     Compare,
     Condition,
     Group,
     In,
     IsNull,
-    Not,
     Operator,
-    Or,
     Place,
     Query,
     SortKey,
-    StartsWith,
     Value,
 )
+from perdure.stores.sqlite.conditions import NULLABLE, Bound, Conditions, Sql, all_of, joined, leads, plain
 from perdure.stores.sqlite.queries import query as named
 from perdure.stores.sqlite.rows import run_row, snapshot
 from perdure.stores.sqlite.workflow_ids import workflow_hash
@@ -55,34 +51,6 @@ _MANY = 30_000
 # So many runs of one workflow id are looked up one by one.
 _FEW = 1_000
 
-_COLUMNS = {
-    "WorkflowId": "runs.workflow_id",
-    "RunId": "runs.run_id",
-    "WorkflowType": "runs.workflow_type",
-    "ExecutionStatus": "runs.status",
-    "StartTime": "runs.start_time",
-    "CloseTime": "nullif(runs.close_time, 0)",
-    "ExecutionDuration": "CASE WHEN runs.close_time > 0 THEN runs.close_time - runs.start_time END",
-    "TaskQueue": "runs.task_queue",
-    "HistoryLength": "runs.history_length",
-    "ParentWorkflowId": "parent_workflow_id(runs.parent)",
-    "ParentRunId": "parent_run_id(runs.parent)",
-    "BuildId": "nullif(runs.build_id, '')",
-}
-_NULLABLE = {"CloseTime", "ExecutionDuration", "ParentWorkflowId", "ParentRunId", "BuildId"}
-
-_SIGNS = {
-    Operator.EQUAL: "=",
-    Operator.NOT_EQUAL: "!=",
-    Operator.LESS: "<",
-    Operator.AT_MOST: "<=",
-    Operator.MORE: ">",
-    Operator.AT_LEAST: ">=",
-}
-
-_LISTS = (AttributeType.TEXT, AttributeType.KEYWORD_LIST)
-
-Bound = str | int | float | None
 Row = tuple[Any, ...]
 
 # Places in a row of runs.
@@ -90,29 +58,6 @@ _KEY, _START_TIME = 0, 7
 
 _WORKFLOW_ID = SYSTEM_ATTRIBUTES["WorkflowId"]
 _NEWEST_FIRST = (SortKey(START_TIME, descending=True),)
-
-
-class Sql(NamedTuple):
-    """A piece of a statement and the values for its question marks."""
-
-    text: str
-    values: tuple[Bound, ...] = ()
-
-
-def add_functions(connection: sqlite3.Connection) -> None:
-    """What the statements need of ours. For connections that read."""
-    connection.create_function("parent_workflow_id", 1, _parent_workflow_id, deterministic=True)
-    connection.create_function("parent_run_id", 1, _parent_run_id, deterministic=True)
-
-
-def _parent_workflow_id(data: bytes) -> str | None:
-    parent = parent_of(data)
-    return None if parent is None else parent.workflow_id
-
-
-def _parent_run_id(data: bytes) -> str | None:
-    parent = parent_of(data)
-    return None if parent is None else parent.run_id
 
 
 def attribute_types(connection: sqlite3.Connection) -> dict[str, AttributeTypes]:
@@ -156,11 +101,13 @@ class _Search:
         self._groups = query.groups
         # The default order need not be asked for.
         self._order = () if query.order == _NEWEST_FIRST else query.order
-        self._ids = {
-            name: id
-            for id, namespace_of, name, _ in connection.execute(named("list_attribute_types"))
-            if namespace_of == namespace
-        }
+        self._sql = Conditions(
+            {
+                name: id
+                for id, namespace_of, name, _ in connection.execute(named("list_attribute_types"))
+                if namespace_of == namespace
+            }
+        )
         self._statuses, self._rest = _split(query.where)
         self._keys = self._keys_of_workflow()
 
@@ -197,10 +144,10 @@ class _Search:
         if after is not None:
             conditions.append(_behind(terms))
         needs_runs = bool(rest) or self._statuses is not None or any("runs." in term.column.text for term in terms)
-        columns = _joined(
+        columns = joined(
             ", ", [Sql(f"{term.column.text} AS s{number}", term.column.values) for number, term in enumerate(terms)]
         )
-        where = _all(conditions)
+        where = all_of(conditions)
         order = ", ".join(
             f"s{number}{' DESC' if term.descending else ''}{' NULLS LAST' if term.is_nullable else ''}"
             for number, term in enumerate(terms)
@@ -217,7 +164,7 @@ class _Search:
         conditions = [self._where(self._rest)]
         if after is not None:
             conditions.append(_behind(terms))
-        where = _all(conditions)
+        where = all_of(conditions)
         direction = " DESC" if terms[0].descending else ""
         found: list[Row] = []
         for status in RunStatus if self._statuses is None else self._statuses:
@@ -240,14 +187,14 @@ class _Search:
         terms: list[_Term] = []
         for sort_key, last in zip(self._order, lasts, strict=True):
             attribute = sort_key.attribute
-            bound = None if last is None else _plain(last)
+            bound = None if last is None else plain(last)
             if attribute == START_TIME:
                 terms.append(_Term(start, sort_key.descending, last=bound))
             elif attribute == _attribute_of(way):
                 terms.append(_Term(Sql("v.value"), sort_key.descending, last=bound))
             else:
-                is_nullable = attribute.is_custom or attribute.name in _NULLABLE
-                terms.append(_Term(self._column(attribute), sort_key.descending, is_nullable, bound))
+                is_nullable = attribute.is_custom or attribute.name in NULLABLE
+                terms.append(_Term(self._sql.column(attribute), sort_key.descending, is_nullable, bound))
         if all(sort_key.attribute != START_TIME for sort_key in self._order):
             terms.append(_Term(start, last=after.start_time if after is not None else None))
         terms.append(_Term(key, last=after.key if after is not None else None))
@@ -256,10 +203,10 @@ class _Search:
     def count(self) -> list[Group]:
         way = self._best_way(counting=True)
         source, rest = self._source(way)
-        groups = [self._column(attribute) for attribute in self._groups]
+        groups = [self._sql.column(attribute) for attribute in self._groups]
         needs_runs = bool(rest) or bool(groups) or self._statuses is not None
-        columns = _joined(", ", [*groups, Sql("count(*)")])
-        where = _all([source, self._where(rest)])
+        columns = joined(", ", [*groups, Sql("count(*)")])
+        where = all_of([source, self._where(rest)])
         statement = f"SELECT {columns.text} FROM {_tables(way, needs_runs)} WHERE {where.text}"
         if groups:
             statement += " GROUP BY " + ", ".join(str(number) for number in range(1, len(groups) + 1))
@@ -275,7 +222,7 @@ class _Search:
 
     def _best_way(self, *, counting: bool = False) -> Condition | None:
         """The condition to go by; None to go by status."""
-        ways = [part for part in self._rest if _leads(part)]
+        ways = [part for part in self._rest if leads(part)]
         if not ways or self._keys is not None:
             return None
         sorted_ways = [way for way in ways if self._is_sorted(way)]
@@ -300,7 +247,7 @@ class _Search:
         return first == _attribute_of(way)
 
     def _size(self, way: Condition) -> int:
-        return self._bounded(_joined(" ", [Sql("SELECT 1 FROM attribute_values AS v WHERE"), self._leading(way)]))
+        return self._bounded(joined(" ", [Sql("SELECT 1 FROM attribute_values AS v WHERE"), self._sql.leading(way)]))
 
     def _status_size(self) -> int:
         marks = ", ".join("?" * len(self._statuses or ()))
@@ -319,7 +266,7 @@ class _Search:
     def _source(self, way: Condition | None) -> tuple[Sql, list[Condition]]:
         """Where the runs come from, as a condition, and what is still to be checked of them."""
         if way is not None:
-            return self._leading(way), [part for part in self._rest if part is not way]
+            return self._sql.leading(way), [part for part in self._rest if part is not way]
         source = Sql("runs.namespace = ?", (self._namespace,))
         if self._keys is not None:
             marks = ", ".join("?" * len(self._keys))
@@ -336,71 +283,12 @@ class _Search:
                 return keys if len(keys) < _FEW else None
         return None
 
-    # --- conditions
-
     def _where(self, rest: Sequence[Condition]) -> Sql:
-        parts = [self._condition(part) for part in rest]
+        parts = [self._sql.condition(part) for part in rest]
         if self._statuses is not None:
             marks = ", ".join("?" * len(self._statuses))
             parts.append(Sql(f"runs.status IN ({marks})", tuple(map(int, self._statuses))))
-        return _all(parts)
-
-    def _condition(self, condition: Condition) -> Sql:
-        match condition:
-            case And(parts):
-                return _all([self._condition(part) for part in parts])
-            case Or(parts):
-                return _balanced(" OR ", [self._condition(part) for part in parts])
-            case Not(part):
-                inner = self._condition(part)
-                return Sql(f"(NOT {inner.text})", inner.values)
-            case IsNull(attribute, negated):
-                return self._is_null(attribute, negated)
-            case Compare() | In() | Between() | StartsWith():
-                return self._custom(condition) if condition.attribute.is_custom else _system(condition)
-            case _:
-                assert_never(condition)
-
-    def _is_null(self, attribute: Attribute, negated: bool) -> Sql:
-        if attribute.is_custom:
-            found = self._exists(attribute)
-            return found if negated else Sql(f"(NOT {found.text})", found.values)
-        return Sql(f"({_COLUMNS[attribute.name]} IS {'NOT ' if negated else ''}NULL)")
-
-    def _custom(self, condition: Compare | In | Between | StartsWith) -> Sql:
-        attribute = condition.attribute
-        if attribute.type in _LISTS and _is_negative(condition):
-            # Of several values, none may be so; and there must be one.
-            positive = self._exists(attribute, _test("v.value", _positive(condition)))
-            present = self._exists(attribute)
-            return Sql(f"({present.text} AND NOT {positive.text})", present.values + positive.values)
-        return self._exists(attribute, _test("v.value", condition))
-
-    def _exists(self, attribute: Attribute, test: Sql | None = None) -> Sql:
-        test = test or Sql("1")
-        return Sql(
-            "EXISTS (SELECT 1 FROM attribute_values AS v INDEXED BY attribute_values_by_key "
-            f"WHERE v.key = runs.key AND v.attribute = ? AND {test.text})",
-            (self._ids.get(attribute.name, 0), *test.values),
-        )
-
-    def _leading(self, way: Condition) -> Sql:
-        if isinstance(way, IsNull):
-            return Sql("v.attribute = ?", (self._ids.get(way.attribute.name, 0),))
-        assert isinstance(way, Compare | In | Between | StartsWith)
-        test = _test("v.value", way)
-        return Sql(f"v.attribute = ? AND {test.text}", (self._ids.get(way.attribute.name, 0), *test.values))
-
-    # --- columns
-
-    def _column(self, attribute: Attribute) -> Sql:
-        if not attribute.is_custom:
-            return Sql(_COLUMNS[attribute.name])
-        return Sql(
-            "(SELECT v.value FROM attribute_values AS v INDEXED BY attribute_values_by_key "
-            "WHERE v.key = runs.key AND v.attribute = ?)",
-            (self._ids.get(attribute.name, 0),),
-        )
+        return all_of(parts)
 
 
 def _tables(way: Condition | None, needs_runs: bool) -> str:
@@ -430,88 +318,6 @@ def _split(where: Condition | None) -> tuple[tuple[RunStatus, ...] | None, list[
     return statuses, rest
 
 
-def _leads(condition: Condition) -> bool:
-    """Whether the runs that fulfil it lie together in ``attribute_values``, each once."""
-    match condition:
-        case Compare(attribute, operator, _):
-            return attribute.is_custom and operator is not Operator.NOT_EQUAL
-        case In(attribute, _, negated) | StartsWith(attribute, _, negated):
-            return attribute.is_custom and not negated and attribute.type not in _LISTS
-        case Between(attribute, _, _, negated):
-            return attribute.is_custom and not negated
-        case IsNull(attribute, negated):
-            return attribute.is_custom and negated and attribute.type not in _LISTS
-        case _:
-            return False
-
-
-def _attribute_of(way: Condition | None) -> Attribute | None:
-    return way.attribute if way is not None and _leads(way) else None  # type: ignore[union-attr]  # those have one
-
-
-def _system(condition: Compare | In | Between | StartsWith) -> Sql:
-    name = condition.attribute.name
-    test = _test(_COLUMNS[name], condition)
-    if name not in _NULLABLE:
-        return test
-    return Sql(f"({_COLUMNS[name]} IS NOT NULL AND {test.text})", test.values)
-
-
-def _test(column: str, condition: Compare | In | Between | StartsWith) -> Sql:
-    match condition:
-        case Compare(_, operator, value):
-            return Sql(f"{column} {_SIGNS[operator]} ?", (_plain(value),))
-        case In(_, values, negated):
-            marks = ", ".join("?" * len(values))
-            return Sql(f"{column} {'NOT ' if negated else ''}IN ({marks})", tuple(map(_plain, values)))
-        case Between(_, low, high, negated):
-            return Sql(f"{column} {'NOT ' if negated else ''}BETWEEN ? AND ?", (_plain(low), _plain(high)))
-        case StartsWith(_, prefix, negated):
-            end = _end_of(prefix)
-            if end is None:
-                test = Sql(f"{column} >= ?", (prefix,))
-            else:
-                test = Sql(f"({column} >= ? AND {column} < ?)", (prefix, end))
-            return Sql(f"(NOT {test.text})", test.values) if negated else test
-        case _:
-            assert_never(condition)
-
-
-def _end_of(prefix: str) -> str | None:
-    """The first text behind all that start so; None if there is none. UTF-8 sorts as code points do."""
-    for place in range(len(prefix) - 1, -1, -1):
-        code = ord(prefix[place]) + 1
-        if code <= 0x10FFFF:
-            return prefix[:place] + chr(0xE000 if 0xD800 <= code <= 0xDFFF else code)
-    return None
-
-
-def _is_negative(condition: Compare | In | Between | StartsWith) -> bool:
-    return condition.operator is Operator.NOT_EQUAL if isinstance(condition, Compare) else condition.negated
-
-
-def _positive(condition: Compare | In | Between | StartsWith) -> Compare | In | Between | StartsWith:
-    match condition:
-        case Compare(attribute, _, value):
-            return Compare(attribute, Operator.EQUAL, value)
-        case In(attribute, values, _):
-            return In(attribute, values)
-        case StartsWith(attribute, prefix, _):
-            return StartsWith(attribute, prefix)
-        case Between(attribute, low, high, _):
-            return Between(attribute, low, high)
-        case _:
-            assert_never(condition)
-
-
-def _plain(value: Value) -> str | int | float:
-    return int(value) if isinstance(value, bool) else value
-
-
-def _of_type(value: Bound, attribute: Attribute) -> Value | None:
-    return bool(value) if attribute.type is AttributeType.BOOL and value is not None else value
-
-
 # --- order
 
 
@@ -523,7 +329,7 @@ def _behind(terms: Sequence[_Term]) -> Sql:
     else:
         before, behind = [*before, start], Sql(f"{key.column.text} < ?", (key.last,))
     for column, descending, is_nullable, last in reversed(before):
-        behind = _all([Sql(f"{column.text} IS ?", (*column.values, last)), behind])
+        behind = all_of([Sql(f"{column.text} IS ?", (*column.values, last)), behind])
         if last is not None:
             later = Sql(f"{column.text} {'<' if descending else '>'} ?", (*column.values, last))
             if is_nullable:
@@ -532,23 +338,9 @@ def _behind(terms: Sequence[_Term]) -> Sql:
     return behind
 
 
-# --- pieces
+def _attribute_of(way: Condition | None) -> Attribute | None:
+    return way.attribute if way is not None and leads(way) else None  # type: ignore[union-attr]  # those have one
 
 
-def _joined(separator: str, parts: Sequence[Sql]) -> Sql:
-    return Sql(separator.join(part.text for part in parts), tuple(value for part in parts for value in part.values))
-
-
-def _all(parts: Sequence[Sql]) -> Sql:
-    return _balanced(" AND ", [part for part in parts if part.text != "1"])
-
-
-def _balanced(separator: str, parts: Sequence[Sql]) -> Sql:
-    """Halves of halves in parentheses: SQLite takes a long chain for a deep one, and refuses it."""
-    if not parts:
-        return Sql("1")
-    if len(parts) == 1:
-        return parts[0]
-    middle = len(parts) // 2
-    inner = _joined(separator, [_balanced(separator, parts[:middle]), _balanced(separator, parts[middle:])])
-    return Sql(f"({inner.text})", inner.values)
+def _of_type(value: Bound, attribute: Attribute) -> Value | None:
+    return bool(value) if attribute.type is AttributeType.BOOL and value is not None else value
