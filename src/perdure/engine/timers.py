@@ -13,7 +13,7 @@ from perdure.engine.ports import Clock
 
 BUCKET_NS = 1_000_000_000
 
-SLICE = 32
+SLICE = 8
 """So many alarms are fired in one go at most; then whatever else the event loop has to do comes first. Thousands may be
 due at one instant, and each may be a turn of a program."""
 

@@ -39,8 +39,8 @@ from perdure.sdk.threads import Threads
 LINGERING_SECONDS = 10.0
 """An activity that still runs so long after it was cancelled is named in the log."""
 
-OWN_ASYNC = 16
-"""So many of the engine's own activities run at once: a thousand schedules that are due at once take turns, and the
+OWN_ASYNC = 256
+"""So many of the engine's own activities run at once: ten thousand schedules that are due at once take turns, and the
 users' runs go on in between."""
 
 
