@@ -28,6 +28,8 @@ from perdure.model.errors import (
     StoreVersionError,
     TerminatedError,
     TimeoutError,
+    UnauthenticatedError,
+    UnavailableError,
     UpdateFailedError,
     WorkflowFailedError,
 )
@@ -106,6 +108,8 @@ __all__ = [
     "StoreVersionError",
     "TerminatedError",
     "TimeoutError",
+    "UnauthenticatedError",
+    "UnavailableError",
     "UpdateFailedError",
     "UpdateHandle",
     "Wait",

@@ -280,6 +280,8 @@ async def test_an_owner_that_lost_the_store_can_not_write(room: Room, store: Sto
         await store.set_namespace(Namespace("billing"))
     with pytest.raises(StoreConflictError):
         await store.set_task_queue(TaskQueue("default", "zoo", concurrency=3))
+    with pytest.raises(StoreConflictError):
+        await store.set_document("token", "a", b"one")
     await store.close()
 
     heir = room.store()
@@ -288,6 +290,7 @@ async def test_an_owner_that_lost_the_store_can_not_write(room: Room, store: Sto
     assert await list_keys(heir) == [1]
     assert await heir.namespaces() == [Namespace("default")]
     assert await heir.task_queues() == []
+    assert await heir.documents("token") == []
     await heir.close()
 
 
@@ -616,6 +619,26 @@ async def test_task_queues_are_set_and_replaced(room: Room):
         TaskQueue("default", "ant", is_paused=True),
         TaskQueue("default", "zoo", rate=5),
     ]
+    await second.close()
+
+
+async def test_documents_are_set_replaced_and_removed(room: Room):
+    first = room.store()
+    await first.open()
+    assert await first.documents("token") == []
+    await first.set_document("token", "b", b"two")
+    await first.set_document("token", "größe ☃", b"")
+    await first.set_document("token", "a", b"one")
+    await first.set_document("token", "b", b"\x00three")
+    await first.set_document("webhook", "b", b"other")
+    await first.set_document("token", "a", None)
+    await first.set_document("token", "never there", None)
+    await first.close()
+
+    second = room.store()
+    await second.open()
+    assert await second.documents("token") == [("b", b"\x00three"), ("größe ☃", b"")]
+    assert await second.documents("webhook") == [("b", b"other")]
     await second.close()
 
 

@@ -227,6 +227,17 @@ class Store(Protocol):
         """Create or replace one's settings."""
         ...
 
+    async def documents(self, kind: str) -> Sequence[tuple[str, bytes]]:
+        """What was set of a kind: keys with data, in the keys' order."""
+        ...
+
+    async def set_document(self, kind: str, key: str, data: bytes | None) -> None:
+        """Create or replace something small that is no run: a token, a webhook. None for ``data`` removes it.
+
+        Kinds belong to the rooms that keep them; a store does not know what they mean.
+        """
+        ...
+
 
 class Clock(Protocol):
     """The only source of time. Callbacks come on the engine's thread."""

@@ -4,9 +4,11 @@
     ├── InvalidArgumentError       the caller's fault: a value that cannot be used
     ├── NotFoundError              the caller's fault: no such run, schedule, file ...
     ├── AlreadyExistsError         the caller's fault: the workflow id is taken
+    ├── UnauthenticatedError       the caller's fault: nobody knows who it is
     ├── PermissionDeniedError      the caller's fault: not allowed
     ├── RunClosedError             the caller's fault: the run is closed, so this can no longer be done to it
     ├── LimitExceededError         too much of something; the message names the limit and the setting
+    ├── UnavailableError           the server cannot be reached, or is about to go
     ├── WorkflowFailedError        the run did not complete: ``status`` says how, ``cause`` says why
     ├── UpdateFailedError          the update was rejected or failed: ``cause`` says why
     ├── QueryFailedError           the query raised
@@ -73,6 +75,13 @@ class AlreadyExistsError(PerdureError):
         self.run_id = run_id
 
 
+class UnauthenticatedError(PerdureError):
+    """The server does not know who is calling: no token, or one that is wrong, expired or revoked.
+
+    What to do: give a token that is good (``perdure.connect(..., token=...)``).
+    """
+
+
 class PermissionDeniedError(PerdureError):
     """The caller may not do this. Stores in this process refuse nobody; it is for servers.
 
@@ -92,6 +101,13 @@ class LimitExceededError(PerdureError):
 
     What to do: pass a reference instead of the data, do less at once (``workflow.map(..., concurrency=8)``), or raise the
     limit that the message names, see ``perdure.Limits``.
+    """
+
+
+class UnavailableError(PerdureError):
+    """The server cannot be reached, or ends just now; whether it did what was asked is not known.
+
+    What to do: check the address and that the server runs, then ask again: what has an id is not done twice.
     """
 
 

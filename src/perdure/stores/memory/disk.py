@@ -39,6 +39,7 @@ class Disk:
         self.attribute_types: dict[str, dict[str, AttributeType]] = {}
         self.namespaces: dict[str, Namespace] = {DEFAULT_NAMESPACE: Namespace(DEFAULT_NAMESPACE)}
         self.task_queues: dict[tuple[str, str], TaskQueue] = {}
+        self.documents: dict[tuple[str, str], bytes] = {}
 
     def crash(self) -> None:
         """Take the disk from its owner without asking, as when its process dies: from here on its writes fail."""

@@ -129,6 +129,18 @@ class MemoryStore:
         self._check_owner()
         self._disk.task_queues[task_queue.namespace, task_queue.name] = task_queue
 
+    async def documents(self, kind: str) -> Sequence[tuple[str, bytes]]:
+        held = self._disk.documents.items()
+        # As SQLite orders text, so that all stores agree on what comes first.
+        return sorted(((key, data) for (of, key), data in held if of == kind), key=lambda pair: pair[0].encode())
+
+    async def set_document(self, kind: str, key: str, data: bytes | None) -> None:
+        self._check_owner()
+        if data is None:
+            self._disk.documents.pop((kind, key), None)
+        else:
+            self._disk.documents[kind, key] = data
+
     def _runs_of(self, namespace: str) -> Iterator[RunRow]:
         return (row for row in self._disk.runs.values() if row.namespace == namespace)
 

@@ -165,6 +165,15 @@ SELECT settings FROM task_queues ORDER BY namespace, name;
 -- name: put_task_queue
 INSERT OR REPLACE INTO task_queues VALUES (?, ?, ?);
 
+-- name: list_documents
+SELECT key, data FROM documents WHERE kind = ? ORDER BY key;
+
+-- name: put_document
+INSERT OR REPLACE INTO documents VALUES (?, ?, ?);
+
+-- name: drop_document
+DELETE FROM documents WHERE kind = ? AND key = ?;
+
 -- name: keep_last_key
 -- Deleting the newest runs must not free their keys.
 UPDATE shards SET last_key = max(last_key, ?) WHERE shard = 0;

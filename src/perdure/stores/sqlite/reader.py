@@ -121,6 +121,10 @@ class SqliteReader:
         """The outbox in the order of (key, ref), from behind ``after``."""
         return self._read(rows.list_messages, after, limit)
 
+    def documents(self, kind: str) -> list[tuple[str, bytes]]:
+        """As ``Store.documents``."""
+        return self._read(rows.list_documents, kind)
+
     def namespaces(self) -> list[Namespace]:
         """All of them, by name."""
         return self._read(rows.list_namespaces)

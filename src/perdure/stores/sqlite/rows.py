@@ -163,3 +163,8 @@ def list_task_queues(connection: sqlite3.Connection) -> list[TaskQueue]:
 def list_namespaces(connection: sqlite3.Connection) -> list[Namespace]:
     """All namespaces, by name."""
     return [Namespace(*row) for row in connection.execute(query("list_namespaces"))]
+
+
+def list_documents(connection: sqlite3.Connection, kind: str) -> list[tuple[str, bytes]]:
+    """The documents of a kind, by key."""
+    return connection.execute(query("list_documents"), (kind,)).fetchall()

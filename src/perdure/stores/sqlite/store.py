@@ -141,6 +141,12 @@ class SqliteStore:
     async def set_task_queue(self, task_queue: TaskQueue) -> None:
         await self._written(partial(self._writer.put_task_queue, task_queue))
 
+    async def documents(self, kind: str) -> Sequence[tuple[str, bytes]]:
+        return await self._later(rows.list_documents, kind)
+
+    async def set_document(self, kind: str, key: str, data: bytes | None) -> None:
+        await self._written(partial(self._writer.put_document, kind, key, data))
+
     async def _written(self, put: Callable[[Done], None]) -> None:
         if self._reader is None:
             raise self._not_open()

@@ -43,7 +43,7 @@ class _Delete(msgspec.Struct, frozen=True):
 
 
 class _Put(msgspec.Struct, frozen=True):
-    """A row of a small table, by the query that creates or replaces it."""
+    """A row of a small table, by the query that creates, replaces or removes it."""
 
     query: str
     values: tuple[str | int | bytes, ...]
@@ -99,6 +99,13 @@ class Writer:
         """Queue the creation or replacement of a task queue's settings."""
         values = (task_queue.namespace, task_queue.name, msgspec.msgpack.encode(task_queue))
         self._queue.put(_Put("put_task_queue", values, done))
+
+    def put_document(self, kind: str, key: str, data: bytes | None, done: Done) -> None:
+        """Queue a document's creation, replacement or removal."""
+        if data is None:
+            self._queue.put(_Put("drop_document", (kind, key), done))
+        else:
+            self._queue.put(_Put("put_document", (kind, key, data), done))
 
     # On the writer's thread from here on
 

@@ -1,27 +1,20 @@
-"""Where the rooms are chosen: the only module that names concrete stores.
-
-``open`` puts an engine, a worker and a client together in this process.
-"""
+"""Engine, worker and client together in one process."""
 
 import asyncio
 import gc
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from perdure.app.stores import DEFAULT_STORE, store_of
 from perdure.engine.clock import SystemClock
 from perdure.engine.ids import new_run_id
 from perdure.engine.ports import Clock, Store
 from perdure.engine.settings import Settings
-from perdure.model.errors import InvalidArgumentError
 from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_NAMESPACE
 from perdure.model.service import Service
 from perdure.sdk.durations import Duration
-from perdure.stores.memory import MemoryStore
-from perdure.stores.sqlite import SqliteReader, SqliteStore, backup
 
 # What only a running engine needs is imported where one is made: the command line comes here to read a file, at once.
 if TYPE_CHECKING:
@@ -30,40 +23,12 @@ if TYPE_CHECKING:
     from perdure.sdk.client import Client
     from perdure.sdk.worker import LocalWorker
 
-DEFAULT_STORE = "sqlite:///perdure.db"
-
 # A run that waits is a few dozen objects that live long; the collector's default looks at them far too often.
 GC_THRESHOLD = (50_000, 20, 50)
 
 # With Python's 5 ms, the store's thread waits that long for its turn whenever the loop is busy: measured, 10 to 65 % of
 # the throughput.
 SWITCH_INTERVAL_SECONDS = 0.0005
-
-
-def store_of(url: str) -> Store:
-    """The store that a URL names: ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``memory://``.
-
-    Raises ``InvalidArgumentError`` for any other.
-    """
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
-        return SqliteStore(parts.path[1:])
-    if parts.scheme == "memory" and not parts.netloc and not parts.path:
-        return MemoryStore()
-    raise InvalidArgumentError(
-        f"The store {url!r} can't be opened. Use 'sqlite:///work.db' for a file in the working folder, "
-        "'sqlite:////var/lib/work.db' for an absolute path, or 'memory://'."
-    )
-
-
-def memory_store() -> Store:
-    """A store that is gone with the process."""
-    return MemoryStore()
-
-
-def open_reader(path: str | os.PathLike[str]) -> SqliteReader:
-    """Look into a store file without owning it, also while an engine does. Raises ``StoreError``."""
-    return SqliteReader(path)
 
 
 class Embedded:
@@ -180,7 +145,7 @@ async def open(
         deadlock_timeout=deadlock_timeout,
     )
     await embedded.open()
-    with _tuned() if tune_interpreter else nullcontext():
+    with tuned() if tune_interpreter else nullcontext():
         try:
             yield embedded.client
         finally:
@@ -188,8 +153,8 @@ async def open(
 
 
 @contextmanager
-def _tuned() -> Iterator[None]:
-    """These two settings belong to the whole process, so they are put back."""
+def tuned() -> Iterator[None]:
+    """The interpreter set for a running engine. These two settings belong to the whole process, so they are put back."""
     threshold, interval = gc.get_threshold(), sys.getswitchinterval()
     gc.set_threshold(*GC_THRESHOLD)
     sys.setswitchinterval(min(interval, SWITCH_INTERVAL_SECONDS))
@@ -198,6 +163,3 @@ def _tuned() -> Iterator[None]:
     finally:
         gc.set_threshold(*threshold)
         sys.setswitchinterval(interval)
-
-
-__all__ = ["DEFAULT_STORE", "Embedded", "backup", "memory_store", "open", "open_reader", "store_of"]

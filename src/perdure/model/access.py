@@ -1,0 +1,118 @@
+"""Who may do what: the port between those who speak a protocol and those who know the callers.
+
+A protocol takes ``Credentials`` from each request and hands them to the ``Gate``. What it gets is a ``Session``, whose
+``service`` is the whole client port and refuses by itself what the caller may not do. So a protocol decides nothing.
+"""
+
+from collections.abc import Awaitable, Mapping
+from enum import IntEnum
+from typing import Protocol
+
+import msgspec
+
+from perdure.model.service import Service
+
+ALL_NAMESPACES = "*"
+
+
+class Role(IntEnum):
+    """What a caller is, in a namespace.
+
+    A READER looks. An OPERATOR also starts runs and does things to them. A WORKER takes tasks, and what it takes to
+    finish them. An ADMIN may do all that, and sets namespaces, tokens and limits.
+    """
+
+    READER = 1
+    OPERATOR = 2
+    WORKER = 3
+    ADMIN = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Permission(IntEnum):
+    """What an operation needs."""
+
+    READ = 1
+    OPERATE = 2
+    WORK = 3
+    ADMINISTER = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Credentials(msgspec.Struct, frozen=True, gc=False):
+    """What came with a request.
+
+    ``authorization`` is the header's value, such as ``Bearer ...``; ``certificate`` the subject of the client's
+    certificate, where TLS has checked it; ``remote`` the caller's address.
+    """
+
+    authorization: str = ""
+    certificate: str = ""
+    remote: str = ""
+
+
+class Principal(msgspec.Struct, frozen=True, gc=False):
+    """Somebody who is known: a name for histories and the audit log, and a role in each namespace.
+
+    ``ALL_NAMESPACES`` among the namespaces stands for those not named.
+    """
+
+    name: str
+    roles: Mapping[str, Role]
+
+    def role(self, namespace: str) -> Role | None:
+        """What it is in a namespace."""
+        return self.roles.get(namespace) or self.roles.get(ALL_NAMESPACES)
+
+
+class Session(Protocol):
+    """What one caller can do."""
+
+    @property
+    def principal(self) -> Principal:
+        """Who calls."""
+        ...
+
+    @property
+    def service(self) -> Service:
+        """The client port, for this caller. Raises ``PermissionDeniedError`` and ``LimitExceededError`` besides."""
+        ...
+
+    def require(self, permission: Permission, namespace: str) -> None:
+        """For what is no operation of ``service``. Raises ``PermissionDeniedError``."""
+        ...
+
+
+class Gate(Protocol):
+    """Knows the callers."""
+
+    def admit(self, credentials: Credentials) -> Awaitable[Session]:
+        """The session of whoever sent these. Raises ``UnauthenticatedError``, ``LimitExceededError``."""
+        ...
+
+
+class OpenSession:
+    """Of a server that trusts everybody who reaches it."""
+
+    principal = Principal("anonymous", {ALL_NAMESPACES: Role.ADMIN})
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def require(self, permission: Permission, namespace: str) -> None:
+        """Everything is allowed."""
+
+
+class OpenGate:
+    """Lets everybody in as admin: for a server on loopback, on one's own machine."""
+
+    def __init__(self, service: Service) -> None:
+        self._session = OpenSession(service)
+
+    async def admit(self, credentials: Credentials) -> Session:
+        """The same session for all."""
+        return self._session
