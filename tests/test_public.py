@@ -22,7 +22,7 @@ def test_the_bare_import_loads_nothing_else():
 
 def test_the_command_line_answers_help_without_engine_and_sdk():
     loaded = loaded_by("import perdure.cli.main")
-    assert not loaded & {"asyncio", "sqlite3", "perdure.app", "perdure._public", "rich"}
+    assert not loaded & {"asyncio", "sqlite3", "perdure.app.embedded", "perdure.app.stores", "perdure._public", "rich"}
 
 
 def test_every_public_name_is_there_under_all_ways_to_import_it():

@@ -29,12 +29,13 @@ def _below(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 def section(name: str) -> str:
     """Usage, arguments, options and examples of a command. Raises ``KeyError`` if there is no such command."""
     command = all_commands()[name]
-    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+    arguments = [parameter for parameter in shown if parameter.param_type_name == "argument"]
     usage = " ".join(["perdure", name, *map(_usage, arguments), "[options]"])
     parts = [f"```text\n{usage}\n```", _paragraph(command.help)]
     types = typing.get_type_hints(command.callback)
     rows = [f"| `{_metavar(argument)}` | {_meaning(argument, types)} |" for argument in arguments]
-    rows += [_option(parameter, types) for parameter in command.params if parameter.param_type_name == "option"]
+    rows += [_option(parameter, types) for parameter in shown if parameter.param_type_name == "option"]
     parts.append("\n".join(["| argument or option | |", "| --- | --- |", *rows]))
     examples, remarks = _epilog(command.epilog or "")
     if examples:

@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[str], str]] = {
     "examples": lambda _: listings.examples(),
     "facts": lambda _: records.table("fact", records.of(events.Fact)),
     "settings": lambda _: settings.table(Settings),
+    "server-settings": lambda _: settings.server_table(),
     "limits": lambda _: settings.table(Limits),
 }
 

@@ -6,6 +6,10 @@ import textwrap
 
 import msgspec
 
+from perdure.app.config import SETTINGS
+from perdure.engine.settings import Settings
+from perdure.model.limits import Limits
+
 _KIB = 1024
 
 
@@ -30,6 +34,19 @@ def table(struct: type[msgspec.Struct]) -> str:
     rows = ["| setting | meaning | default |", "| --- | --- | --- |"]
     for name in struct.__struct_fields__:
         rows.append(f"| `{name}` | {meanings.get(name, '')} | {_shown(name, getattr(defaults, name))} |")
+    return "\n".join(rows)
+
+
+def server_table() -> str:
+    """A row for each setting of a server; those of the engine's own structs say what is written there."""
+    meanings = {f"engine.{name.removesuffix('_ns')}": text for name, text in descriptions(Settings).items()}
+    meanings |= {f"limits.{name.removesuffix('_ns')}": text for name, text in descriptions(Limits).items()}
+    rows = ["| setting | value | meaning | default |", "| --- | --- | --- | --- |"]
+    for setting in SETTINGS:
+        default = setting.shown(setting.default)
+        kind = setting.kind.metavar.replace("|", ", ")
+        meaning = meanings.get(setting.name, setting.help)
+        rows.append(f"| `{setting.name}` | {kind} | {meaning} | {f'`{default}`' if default else 'none'} |")
     return "\n".join(rows)
 
 

@@ -35,7 +35,9 @@ def test_every_command_and_every_option_says_what_it_does(name):
     assert [parameter.name for parameter in command.params if not parameter.help] == []
     section = commands.section(name)
     for parameter in command.params:
-        for option in parameter.opts if parameter.param_type_name == "option" else ():
+        if parameter.param_type_name == "argument" or parameter.hidden:
+            continue
+        for option in parameter.opts:
             assert f"`{option}`" in section
 
 

@@ -25,6 +25,7 @@ COMMANDS = (
     "versions",
     "stats",
     "schedule",
+    "config",
     "verify",
     "backup",
 )

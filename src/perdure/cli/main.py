@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from perdure.cli import (
     backup,
+    config,
     count,
     demo,
     explain,
@@ -109,6 +110,7 @@ app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("versions", epilog=versions.EXAMPLES)(versions.versions)
 app.command("stats", epilog=stats.EXAMPLES)(stats.stats)
 app.add_typer(schedule.schedule)
+app.command("config", epilog=config.EXAMPLES)(config.config)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("backup", epilog=backup.EXAMPLES)(backup.backup)
 

@@ -1,0 +1,225 @@
+"""The settings of a server: one table, and the four places a value may come from.
+
+A flag goes before an environment variable, that before the TOML file, that before the default. The name in the table
+gives all the others: ``rest_address`` is ``--rest-address``, ``PERDURE_REST_ADDRESS`` and ``rest_address = "..."``; a
+name with a dot stands in a table of the file: ``limits.page_size`` is ``--limits-page-size``,
+``PERDURE_LIMITS_PAGE_SIZE`` and ``page_size = 500`` below ``[limits]``.
+
+To add a setting, add a line to ``SETTINGS``: ``perdure server --help``, ``perdure config`` and docs/settings.md follow.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from perdure.app.setting_kinds import (
+    ADDRESS,
+    BYTES,
+    COUNT,
+    DURATION,
+    URL,
+    Address,
+    Kind,
+    alternatives,
+    choice,
+    read,
+)
+from perdure.engine.settings import Settings
+from perdure.model.errors import InvalidArgumentError, NotFoundError
+from perdure.model.limits import Limits
+
+DEFAULT_FILE = "perdure.toml"
+FILE_VARIABLE = "PERDURE_CONFIG"
+PREFIX = "PERDURE_"
+CLIENT_VARIABLES = ("PERDURE_SERVER", "PERDURE_TOKEN", "PERDURE_NAMESPACE", FILE_VARIABLE)
+"""What the commands that ask a server read; they are no settings of the server itself."""
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One thing that can be set. A ``secret`` is never shown."""
+
+    name: str
+    kind: Kind
+    default: Any
+    help: str
+    secret: bool = False
+
+    @property
+    def flag(self) -> str:
+        """``--rest-address``."""
+        return "--" + self.name.replace("_", "-").replace(".", "-")
+
+    @property
+    def variable(self) -> str:
+        """``PERDURE_REST_ADDRESS``."""
+        return PREFIX + self.name.replace(".", "_").upper()
+
+    def shown(self, value: Any) -> str:
+        """A value as it would be written; not that of a secret."""
+        if value is None:
+            return ""
+        return "(secret)" if self.secret else self.kind.show(value)
+
+
+def _numbers(prefix: str, struct: type[msgspec.Struct], about: str) -> Iterator[Setting]:
+    """Settings for the fields of one of the engine's own structs. What they mean is written there."""
+    for field in msgspec.structs.fields(struct):
+        if field.type is int:
+            name, kind = field.name, COUNT
+            if name.endswith("_ns"):
+                name, kind = name.removesuffix("_ns"), DURATION
+            elif name.endswith("_bytes"):
+                kind = BYTES
+            yield Setting(f"{prefix}{name}", kind, field.default, f"See `{about}.{field.name}`.")
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("store", URL, "sqlite:///perdure.db", "Where all runs are kept: sqlite:///relative.db, sqlite:////absolute.db or memory://."),
+    Setting("rest_address", ADDRESS, Address("127.0.0.1", 7420), "Where the server listens for REST; port 0 takes any free one."),
+    Setting("grpc_address", ADDRESS, Address("127.0.0.1", 7421), "Where it listens for workers and clients over gRPC."),
+    Setting("log_level", choice("debug", "info", "warning", "error"), "info", "What is logged, at least."),
+    *_numbers("engine.", Settings, "perdure.Settings"),
+    *_numbers("limits.", Limits, "perdure.Limits"),
+)  # fmt: skip
+
+BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
+
+
+class Config(msgspec.Struct, frozen=True):
+    """The settings in force, by name, and where each came from."""
+
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+    file: str = ""
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    @property
+    def engine(self) -> Settings:
+        """Those of the engine."""
+        limits = _filled(Limits, "limits.", self.values)
+        settings: Settings = _filled(Settings, "engine.", self.values)
+        return msgspec.structs.replace(settings, limits=limits)
+
+
+def read_config(
+    flags: Mapping[str, str | None] | None = None,
+    environment: Mapping[str, str] | None = None,
+    file: str | None = None,
+) -> Config:
+    """The settings in force.
+
+    Args:
+        flags: by a setting's name, what was said on the command line; None where nothing was.
+        environment: of the process, without it.
+        file: a TOML file that must be there. Without it ``PERDURE_CONFIG`` names one, and else ``perdure.toml`` in the
+            working folder is used if it is there.
+
+    Raises:
+        InvalidArgumentError: a value can't be used, or a key or variable is not known; the message names place and key.
+        NotFoundError: the file is not there.
+    """
+    environment = os.environ if environment is None else environment
+    values = {setting.name: setting.default for setting in SETTINGS}
+    origins = dict.fromkeys(values, "default")
+    path = file or environment.get(FILE_VARIABLE) or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else "")
+    for layer in (_of_file(path) if path else (), _of_environment(environment), _of_flags(flags or {})):
+        for setting, value, origin in layer:
+            values[setting.name], origins[setting.name] = value, origin
+    return Config(values, origins, path)
+
+
+Found = Iterator[tuple[Setting, Any, str]]
+
+
+def _of_flags(flags: Mapping[str, str | None]) -> Found:
+    for name, given in flags.items():
+        if given is not None:
+            setting = BY_NAME[name]
+            yield setting, read(setting.kind, given, setting.flag), setting.flag
+
+
+def _of_environment(environment: Mapping[str, str]) -> Found:
+    by_variable = {setting.variable: setting for setting in SETTINGS}
+    for variable, given in sorted(environment.items()):
+        if not variable.startswith(PREFIX) or variable in CLIENT_VARIABLES:
+            continue
+        setting = by_variable.get(variable)
+        if setting is None:
+            meant = _suggestion(variable, [*by_variable, *CLIENT_VARIABLES])
+            raise InvalidArgumentError(
+                f"The environment has {variable}, but there is no such setting.{meant} See them all with perdure config."
+            )
+        yield setting, read(setting.kind, given, f"{variable} in the environment"), variable
+
+
+def _of_file(path: str) -> Found:
+    text = _text_of(path)
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidArgumentError(f"{path} is not valid TOML: {error}.") from None
+    for name, given in _flattened(found):
+        line = _line_of(text, name)
+        setting = BY_NAME.get(name)
+        if setting is None:
+            raise InvalidArgumentError(
+                f"{path}, line {line}: there is no setting {name!r}.{_suggestion(name, list(BY_NAME))} "
+                "See them all with perdure config."
+            )
+        yield setting, read(setting.kind, given, f"{path}, line {line}: {name}"), f"{path}, line {line}"
+
+
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except FileNotFoundError:
+        raise NotFoundError(f"There is no settings file {path}.") from None
+    except OSError as error:
+        raise InvalidArgumentError(f"The settings file {path} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise InvalidArgumentError(f"The settings file {path} is not UTF-8 text.") from None
+
+
+def _flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict) and f"{prefix}{key}" not in BY_NAME:
+            yield from _flattened(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _line_of(text: str, name: str) -> int:
+    """Where a key stands, for messages; the TOML library does not say."""
+    table, _, key = name.rpartition(".")
+    current, fallback = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.split("#")[0].strip()
+        if header := re.fullmatch(r"\[\s*(.+?)\s*\]", stripped):
+            current = header[1].replace('"', "")
+            fallback = number if current == table else fallback
+        written = stripped.partition("=")[0].strip().replace('"', "").replace(" ", "")
+        if "=" in stripped and (written == name or (current == table and written == key)):
+            return number
+    return fallback
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, 3, 0.7)
+    return f" Did you mean {alternatives(close)}?" if close else ""
+
+
+def _filled(struct: type[Any], prefix: str, values: Mapping[str, Any]) -> Any:
+    own = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+    fields = {field.name for field in msgspec.structs.fields(struct)}
+    return struct(**{name if name in fields else f"{name}_ns": value for name, value in own.items()})
+
+
+__all__ = ["SETTINGS", "Config", "Setting", "read_config"]
