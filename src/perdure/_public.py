@@ -42,6 +42,7 @@ from perdure.sdk.breaker import Breaker
 from perdure.sdk.client import Client
 from perdure.sdk.codec import Codec
 from perdure.sdk.converter import Converter
+from perdure.sdk.encryption import EncryptionCodec
 from perdure.sdk.explanations import RunExplanation
 from perdure.sdk.handles import Run, UpdateHandle
 from perdure.sdk.references import Message, message
@@ -73,6 +74,7 @@ __all__ = [
     "Codec",
     "Converter",
     "DeadlockError",
+    "EncryptionCodec",
     "Every",
     "FailureError",
     "History",

@@ -14,6 +14,29 @@ from .conftest import events_of
 app = App("messages")
 
 
+@app.activity
+async def archive(balance: int) -> int:
+    return balance
+
+
+@app.workflow
+class Archived:
+    def __init__(self) -> None:
+        self.done = False
+
+    async def run(self) -> int:
+        await workflow.wait_condition(lambda: self.done)
+        return await archive(1)
+
+    @workflow.signal
+    def finish(self) -> None:
+        self.done = True
+
+    @workflow.query
+    def is_done(self) -> bool:
+        return self.done
+
+
 @app.workflow
 class Account:
     def __init__(self) -> None:
@@ -90,6 +113,14 @@ async def talks(target: str) -> str:
     except perdure.FailureError as error:
         return str(error)
     return "delivered to nobody"
+
+
+async def test_a_query_that_comes_while_the_run_closes_is_answered(opened):
+    async with opened(app) as client:
+        run = await client.start(Archived, id="a")
+        await run.signal(Archived.finish)
+        for _ in range(20):  # before, while and after it closes
+            assert await run.query(Archived.is_done)
 
 
 async def test_signals_queries_and_updates(opened):

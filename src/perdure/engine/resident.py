@@ -101,8 +101,8 @@ class Residents:
         if self._current.get(name) is resident:
             del self._current[name]
         if resident.program is not None:
-            resident.program.close()
-            resident.program = None
+            # Whoever still holds the run, to query it, must not take what the program has not seen for the whole history.
+            resident.drop_program()
 
     def shrink(self) -> None:
         """Forget the runs least recently used, down to the capacity; those with something under way stay."""
