@@ -1,6 +1,7 @@
 """What holds for all commands: help, version, mistakes, pipes, completion."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -191,9 +192,10 @@ def test_the_shell_completes_commands_options_statuses_and_workflow_ids(store, t
     assert complete("x", "show", tmp_path / "none.db") == []
 
 
-def test_completion_can_be_shown_for_a_shell(process: Perdure):
-    outcome = process("--show-completion", "bash")
-    assert outcome.exit_code == 0 and "_PERDURE_COMPLETE" in outcome.out
+def test_completion_can_be_shown_for_the_shell_one_is_in():
+    line = shlex.join([sys.executable, "-m", "perdure", "--show-completion"])
+    done = subprocess.run(["bash", "-c", f"{line}; exit $?"], capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0 and "_PERDURE_COMPLETE" in done.stdout
 
 
 def test_help_does_not_load_what_only_commands_need():

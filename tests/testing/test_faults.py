@@ -1,4 +1,4 @@
-"""What goes wrong on demand, and what a workflow makes of it."""
+"""What goes wrong on demand, and what a workflow makes of it, on every store."""
 
 import asyncio
 from datetime import timedelta
@@ -7,8 +7,15 @@ import pytest
 
 import perdure
 from perdure import App, Retry, activity, testing, workflow
+from perdure.testing.seeds import Selection
 
 app = App("shop")
+
+
+@pytest.fixture(autouse=True, params=["memory://", "sqlite://"])
+def every_store(request, monkeypatch):
+    """As ``--perdure-store`` does."""
+    monkeypatch.setattr(Selection, "store", request.param)
 
 
 def causes_of(error: BaseException | None) -> str:

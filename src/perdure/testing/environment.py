@@ -1,23 +1,31 @@
-"""``environment``: engine, worker and client in memory, where nine days of waiting pass at once."""
+"""``environment``: engine, worker and client, where nine days of waiting pass at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic_ns
 from typing import Any
 
-from perdure.app import Embedded, memory_store
+from perdure.app import Embedded, store_of
+from perdure.engine.ports import Store
 from perdure.engine.settings import Settings
 from perdure.model.limits import Limits
 from perdure.model.options import DEFAULT_NAMESPACE, SECOND_NS
 from perdure.sdk.app import App
 from perdure.sdk.callables import Activity
 from perdure.sdk.client import Client
+from perdure.testing.attended import AttendedStore
 from perdure.testing.clock import VirtualClock
 from perdure.testing.faults import Faults
 from perdure.testing.lives import Lives, lives_of
+from perdure.testing.seeds import Selection
 from perdure.testing.virtual_loop import END_NS, VirtualLoop
+
+IN_MEMORY = "memory://"
+TEMPORARY_FILE = "sqlite://"
 
 FAULTY_START = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -134,9 +142,10 @@ async def environment(
     faults: Faults | None = None,
     start_time: datetime | None = None,
     namespace: str = DEFAULT_NAMESPACE,
+    store: str | None = None,
     **worker_options: Any,
 ) -> AsyncIterator[Environment]:
-    """An engine in memory with a virtual clock.
+    """An engine with a virtual clock, in memory unless another store is asked for.
 
     Args:
         apps: what it runs.
@@ -144,8 +153,13 @@ async def environment(
         faults: what goes wrong, see ``Faults``. Then plain functions run one at a time, process activities in threads.
         start_time: the virtual time it begins at; without one it is now, or the first of 2030 where there are faults.
         namespace: that the client works in.
+        store: a URL as for ``perdure.open``, or ``sqlite://`` for a temporary file that is gone with the environment.
+            Without one it is what ``--perdure-store`` says, or memory.
         worker_options: as for ``perdure.open``: ``task_queues``, ``max_async``, ``max_threads``, ``max_processes``,
             ``identity``.
+
+    Raises:
+        InvalidArgumentError: the store's URL, or an app, can't be used.
     """
     loop = asyncio.get_running_loop()
     virtual = loop if isinstance(loop, VirtualLoop) else None
@@ -157,25 +171,38 @@ async def environment(
     settings = Settings(limits=limits, timer_horizon_ns=_CENTURY_NS, retention_sweep_ns=_CENTURY_NS)
     options: dict[str, Any] = dict(worker_options, settings=settings, namespace=namespace)
     embedded: Embedded | Lives
-    if faults is None:
-        embedded = Embedded(apps, memory_store(), clock, mocks=mocks, **options)
-        client = embedded.client
-    else:
-        embedded = lives_of(apps, faults, clock, mocks or {}, options)
-        client = Client(embedded, namespace, apps=apps)
-    await embedded.open()
-    env = Environment(embedded, client, clock)
-    keeper: asyncio.Task[None] | None = None
-    if virtual is not None:
-        virtual.lodgers.append(env)
-    else:
-        keeper = asyncio.create_task(env.keep_time())
-    try:
-        yield env
-    finally:
-        if keeper is not None:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
-        await embedded.close()
+    with _store_of(store or Selection.store or IN_MEMORY) as place:
+        if faults is None:
+            embedded = Embedded(apps, place, clock, mocks=mocks, **options)
+            client = embedded.client
+        else:
+            embedded = lives_of(apps, place, faults, clock, mocks or {}, options)
+            client = Client(embedded, namespace, apps=apps)
+        await embedded.open()
+        env = Environment(embedded, client, clock)
+        keeper: asyncio.Task[None] | None = None
         if virtual is not None:
-            virtual.lodgers.remove(env)
+            virtual.lodgers.append(env)
+        else:
+            keeper = asyncio.create_task(env.keep_time())
+        try:
+            yield env
+        finally:
+            if keeper is not None:
+                keeper.cancel()
+                await asyncio.gather(keeper, return_exceptions=True)
+            await embedded.close()
+            if virtual is not None:
+                virtual.lodgers.remove(env)
+
+
+@contextmanager
+def _store_of(url: str) -> Iterator[Store]:
+    """The store of an environment."""
+    if url == IN_MEMORY:
+        yield store_of(url)
+    elif url == TEMPORARY_FILE:
+        with TemporaryDirectory(prefix="perdure-test-") as folder:
+            yield AttendedStore(store_of(f"sqlite:///{Path(folder, 'test.db')}"))
+    else:
+        yield AttendedStore(store_of(url))

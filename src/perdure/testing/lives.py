@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from perdure.app import Embedded, memory_store
+from perdure.app import Embedded
 from perdure.engine.ports import Clock, Done, Store, Write
 from perdure.model import requests as r
 from perdure.model import service as s
@@ -304,12 +304,13 @@ class Lives:
 
 def lives_of(
     apps: Sequence[App],
+    store: Store,
     faults: Faults,
     clock: Clock,
     mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]],
     options: Mapping[str, Any],
 ) -> Lives:
-    """Lives over a store in memory, with the faults, for ``environment``."""
+    """Lives over a store, with the faults, for ``environment``."""
     loop = asyncio.get_running_loop()
     run_ids = Random(f"{faults.seed}/run ids")
 
@@ -338,4 +339,4 @@ def lives_of(
             **options,
         )
 
-    return Lives(memory_store(), faults, make)
+    return Lives(store, faults, make)

@@ -4,7 +4,7 @@
 - ``perdure_faults`` are faults for an environment, drawn from a seed that is new with each run of the tests and printed
   when the test fails.
 - ``--perdure-seed`` runs one seed only, of these and of ``@testing.seeds``; ``--perdure-seeds`` says how many the latter
-  runs.
+  runs; ``--perdure-store`` where environments keep their runs, for instance ``sqlite://``.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
@@ -49,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("perdure")
     group.addoption("--perdure-seed", type=int, metavar="SEED", help="run tests with faults under this seed only")
     group.addoption("--perdure-seeds", type=int, metavar="COUNT", help="run @testing.seeds tests under so many seeds")
+    group.addoption(
+        "--perdure-store", metavar="URL", help="the store of environments: sqlite:// is a temporary file for each"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "perdure: a test of a workflow")
     Selection.seed = config.getoption("--perdure-seed")
     Selection.count = config.getoption("--perdure-seeds")
+    Selection.store = config.getoption("--perdure-store")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,10 +20,12 @@ SECONDS_OF_A_SEED = 20.0
 
 
 class Selection:
-    """What the command line asks for in place of what the tests say: exactly ``seed``, or ``count`` seeds."""
+    """What the command line asks for in place of what the tests say: exactly ``seed``, or ``count`` seeds; and the URL
+    of the ``store`` for environments that name none."""
 
     seed: int | None = None
     count: int | None = None
+    store: str | None = None
 
 
 def check(
