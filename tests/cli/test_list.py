@@ -114,8 +114,7 @@ def test_a_terminal_says_the_offset_once_and_a_narrow_one_shows_everything_too(p
 
 def test_pages_behind_the_first_are_listed_alike(perdure: Perdure, store, monkeypatch):
     whole = perdure("list", store, "--utc").lines
-    monkeypatch.setattr("perdure.cli.list._PAGE", 5)
-    monkeypatch.setattr("perdure.cli.stores._PAGE", 3)
+    monkeypatch.setattr("perdure.cli.sources.PAGE", 3)
     paged = perdure("list", store, "--utc").lines
     assert [line.split() for line in paged if "running" not in line and "paused" not in line] == [
         line.split() for line in whole if "running" not in line and "paused" not in line

@@ -126,8 +126,8 @@ def test_a_file_that_may_not_be_read(perdure: Perdure, store):
     ("arguments", "said"),
     [
         (["lst", "x.db"], "Did you mean 'list'?"),
-        (["list"], "FILE"),
         (["show", "x.db"], "WORKFLOW_ID"),
+        (["stats"], "FILE"),
         (["list", "x.db", "--status", "done"], "'completed'"),
         (["list", "x.db", "--limit", "-1"], "--limit"),
         (["list", "x.db", "--limit", "many"], "--limit"),

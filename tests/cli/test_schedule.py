@@ -1,5 +1,6 @@
 """``perdure schedule list`` on a store that an engine has open, and on one without schedules."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -23,20 +24,22 @@ async def test_schedules_of_a_store_in_use(perdure, tmp_path):
         await client.schedules.create("hourly", tidy, "a", every=timedelta(hours=1), paused=True, note="later")
         await client.schedules.create("once", tidy, "a", calendar=Calendar(year=2099, month=5, day_of_month=1, hour=12))
         await client.with_namespace("other").schedules.create("theirs", tidy, "a", every=60)
-        shown = perdure("schedule", "list", path, "--utc")
+        shown = await asyncio.to_thread(perdure, "schedule", "list", path, "--utc")
         assert shown.exit_code == 0
         header, once, hourly, nightly = shown.lines
         assert header.split() == ["SCHEDULE", "WORKFLOW", "WHEN", "NEXT", "OVERLAP", "NOTE"]
         assert "2099-05-01 12:00:00+00:00" in once
         assert hourly.split() == ["hourly", "tidy", "every", "1:00:00", "paused", "skip", "later"]
         assert "0 2 * * * Europe/Berlin" in nightly and "buffer_one" in nightly
-        found = {line["id"]: line for line in map(json.loads, perdure("schedule", "list", path, "--json").lines)}
+        listed = await asyncio.to_thread(perdure, "schedule", "list", path, "--json")
+        found = {line["id"]: line for line in map(json.loads, listed.lines)}
         assert found.keys() == {"nightly", "hourly", "once"}
         assert found["hourly"]["next_times"] == []
         [first, *_] = found["nightly"]["next_times"]
         assert datetime.fromisoformat(first[:19]).replace(tzinfo=UTC) > datetime.now(UTC)
-        assert perdure("schedule", "list", path, "-n", "other").lines[1].startswith("theirs")
-    assert len(perdure("schedule", "list", path).lines) == 4
+        theirs = await asyncio.to_thread(perdure, "schedule", "list", path, "-n", "other")
+        assert theirs.lines[1].startswith("theirs")
+    assert len((await asyncio.to_thread(perdure, "schedule", "list", path)).lines) == 4
 
 
 def test_a_store_without_schedules(perdure, store):

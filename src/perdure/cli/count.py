@@ -1,10 +1,10 @@
 """``perdure count``: how many runs there are, by whatever one likes."""
 
-from perdure.cli.parameters import Filter, Json, LookIn, Statuses, StoreFile, Utc, WorkflowType
+from perdure.cli.parameters import Filter, Json, LookIn, Place, Server, Statuses, Token, Utc, WorkflowType
 
 EXAMPLES = """Examples:
 
-perdure count perdure.db
+perdure count
 
 perdure count perdure.db "StartTime > '2026-01-31' GROUP BY ExecutionStatus"
 
@@ -12,21 +12,29 @@ perdure count perdure.db "GROUP BY WorkflowType, BuildId" --status open --json""
 
 
 def count(
-    file: StoreFile,
+    place: Place = None,
     filter: Filter = "",
     namespace: LookIn = "default",
     status: Statuses = None,
     workflow_type: WorkflowType = "",
     json: Json = False,
     utc: Utc = False,
+    server: Server = "",
+    token: Token = "",
 ) -> None:
     """Count runs, and those of each group of a GROUP BY, the largest first."""
-    from perdure.cli import count_view, runs_view, stores
+    from perdure.cli import count_view, runs_view
     from perdure.cli.output import Output
+    from perdure.cli.sources import look
     from perdure.cli.times import TimeStyle
 
-    with stores.opened(file) as store:
-        counted = stores.counts(store, namespace, filter, runs_view.statuses_of(status or []), workflow_type)
+    statuses = runs_view.statuses_of(status or [])
+    counted = look(
+        place,
+        server,
+        token,
+        lambda source: source.count(namespace, filter=filter, statuses=statuses, workflow_type=workflow_type),
+    )
     if json:
         Output().json(count_view.count_json(counted))
     else:

@@ -95,19 +95,23 @@ def event_json(event: Event) -> dict[str, Any]:
     }
 
 
-def print_events(output: Output, style: TimeStyle, events: Sequence[Event], *, full: bool) -> None:
-    """One line for each event; ``full`` adds one for each attribute that says something."""
+def print_events(
+    output: Output, style: TimeStyle, events: Sequence[Event], *, full: bool, with_header: bool = True
+) -> None:
+    """One line for each event; ``full`` adds one for each attribute that says something. ``with_header`` False goes on
+    with what was begun."""
     if not events:
         return
     if output.is_terminal:
         _print_days(output, style, events, full)
     else:
-        _print_lines(output, style, events, full)
+        _print_lines(output, style, events, full, with_header)
 
 
-def _print_lines(output: Output, style: TimeStyle, events: Iterable[Event], full: bool) -> None:
+def _print_lines(output: Output, style: TimeStyle, events: Iterable[Event], full: bool, with_header: bool) -> None:
     """For pipes: the same columns whatever the events are, so that they can be searched and compared."""
-    output.line(f"{'ID':>5}  {'TIME':<29}  {'TYPE':<36}  ATTRIBUTES")
+    if with_header:
+        output.line(f"{'ID':>5}  {'TIME':<29}  {'TYPE':<36}  ATTRIBUTES")
     for event in events:
         time = style.moment(event.time, milliseconds=True)
         output.line(

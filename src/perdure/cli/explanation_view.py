@@ -1,5 +1,6 @@
 """Why a run is not moving, as text and as JSON."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from perdure.cli.output import BAD, FAINT, STATUS_STYLES, STRONG, Output
@@ -12,10 +13,8 @@ _LIMIT = 320
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
-    """An explanation as a program sees it, without what only the run's code could tell."""
+    """An explanation as a program sees it. What only the run's code can tell is empty where that could not be asked."""
     shown: dict[str, Any] = jsonable(explanation)
-    for name in ("code", "signals", "updates"):
-        del shown[name]
     return {**shown.pop("address"), **shown}
 
 
@@ -40,3 +39,13 @@ def print_explanation(output: Output, style: TimeStyle, explanation: Explanation
     output.heading("Waits for")
     for wait in explanation.waits:
         print_wait(output, wait, style, UNLIMITED if full else _LIMIT)
+    if explanation.code:
+        output.heading("In its code")
+        output.fields([(visible(code.task), visible(str(code))) for code in explanation.code])
+    _print_handled(output, "signals", explanation.signals)
+    _print_handled(output, "updates", explanation.updates)
+
+
+def _print_handled(output: Output, kind: str, names: Sequence[str]) -> None:
+    if names:
+        output.line(f"  {kind} it handles: {visible(', '.join(names))}")

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from perdure.cli.parameters import Namespace, RunId, StoreFile, WorkflowId
+from perdure.cli.parameters import Namespace, Place, RunId, Server, Token, WorkflowId
 
 EXAMPLES = """Examples:
 
-perdure export perdure.db order-17 order-17.json
+perdure export order-17 order-17.json
 
 perdure export perdure.db order-17 order-17.json.gz --redact --keep status
 
@@ -17,7 +17,7 @@ perdure export perdure.db order-17 - | less"""
 
 
 def export(
-    file: StoreFile,
+    place: Place,
     workflow_id: WorkflowId,
     target: Annotated[
         Path,
@@ -43,16 +43,23 @@ def export(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace TARGET if it is there.")] = False,
+    server: Server = "",
+    token: Token = "",
 ) -> None:
     """Write a run to one file, which replays on any machine that has the code."""
     import sys
 
-    from perdure.cli import exporting, stores
+    from perdure.cli import exporting
+    from perdure.cli.finding import find
     from perdure.cli.output import note
+    from perdure.cli.sources import Source, look
+    from perdure.sdk.replay import History
 
-    with stores.opened(file) as store:
-        stored = stores.read(store, stores.find(store, namespace, workflow_id, run_id))
-    history = exporting.history_of(stored, redact=redact, keep=keep or ())
+    async def read(source: Source) -> History:
+        address = await find(source, namespace, workflow_id, run_id)
+        return await exporting.history_of(source, address, redact=redact, keep=keep or ())
+
+    history = look(place, server, token, read)
     if str(target) == "-":
         sys.stdout.buffer.write(history.to_json())
         return

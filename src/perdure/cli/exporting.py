@@ -5,23 +5,25 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from perdure.cli.stores import History as Stored
+from perdure.cli.sources import Source, events
 from perdure.cli.times import rfc3339
 from perdure.model.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+from perdure.model.ids import RunAddress
 from perdure.sdk.redaction import redact as redacted
 from perdure.sdk.replay import History
 
 
-def history_of(stored: Stored, *, redact: bool, keep: Collection[str]) -> History:
-    """A stored run as a history that can be kept in a file."""
+async def history_of(source: Source, address: RunAddress, *, redact: bool, keep: Collection[str]) -> History:
+    """A run as a history that can be kept in a file. Raises ``NotFoundError``."""
     from perdure import __version__
 
-    row, run, events = stored.row, stored.run(), stored.events()
+    description = await source.describe(address)
+    summary, found = description.summary, await events(source, address)
     about = {
-        "workflow_type": row.workflow_type,
-        "status": run.status.name.lower(),
-        "build_id": run.build_id,
-        "pinned_build_id": run.pinned_build_id,
+        "workflow_type": summary.workflow_type,
+        "status": summary.status.name.lower(),
+        "build_id": description.build_id,
+        "pinned_build_id": description.pinned_build_id,
         "exported_at": rfc3339(time.time_ns()),
         "perdure": __version__,
         "python": platform.python_version(),
@@ -29,8 +31,8 @@ def history_of(stored: Stored, *, redact: bool, keep: Collection[str]) -> Histor
         "kept": sorted(keep),
     }
     if redact:
-        events = redacted(events, keep)
-    return History(row.workflow_id, row.run_id, events, namespace=row.namespace, about=about)
+        found = redacted(found, keep)
+    return History(summary.workflow_id, summary.run_id, found, namespace=summary.namespace, about=about)
 
 
 def write(history: History, target: Path, *, replace: bool) -> None:

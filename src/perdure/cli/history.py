@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from perdure.cli.parameters import Full, Json, Namespace, RunId, StoreFile, Utc, WorkflowId
+from perdure.cli.parameters import Full, Json, Namespace, Place, RunId, Server, Token, Utc, WorkflowId
 
 EXAMPLES = """Examples:
 
-perdure history perdure.db order-17
+perdure history order-17 --follow
 
 perdure history perdure.db order-17 --after 40 --full
 
@@ -16,7 +16,7 @@ perdure history perdure.db order-17 --json"""
 
 
 def history(
-    file: StoreFile,
+    place: Place,
     workflow_id: WorkflowId,
     run_id: RunId = "",
     namespace: Namespace = "default",
@@ -26,26 +26,48 @@ def history(
     limit: Annotated[
         int, typer.Option("--limit", "-l", metavar="N", min=0, help="How many events at most; 0 for all.")
     ] = 0,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-F", help="Go on with events as they happen, until the run is closed.")
+    ] = False,
     full: Full = False,
     json: Json = False,
     utc: Utc = False,
+    server: Server = "",
+    token: Token = "",
 ) -> None:
     """Show the events of one run, the oldest first."""
-    from perdure.cli import events_view, stores
+    import sys
+
+    from perdure.cli import events_view
+    from perdure.cli.finding import find
     from perdure.cli.output import Output, note
+    from perdure.cli.sources import PAGE, Source, look
     from perdure.cli.times import TimeStyle
 
-    with stores.opened(file) as store:
-        all_events = stores.read(store, stores.find(store, namespace, workflow_id, run_id)).events()
-    events = [event for event in all_events if event.id > after]
-    shown = events[:limit] if limit else events
-    output = Output()
-    if json:
-        for event in shown:
-            output.json(events_view.event_json(event))
-    else:
-        events_view.print_events(output, TimeStyle(utc=utc), shown, full=full)
-    if not shown:
-        note(f"There are {len(all_events):,} events, and none with a number above {after:,}.")
-    elif len(shown) < len(events):
-        note(f"There are {len(events) - len(shown):,} more; go on with --after {shown[-1].id}.")
+    output, style = Output(), TimeStyle(utc=utc)
+
+    async def show(source: Source) -> None:
+        address = await find(source, namespace, workflow_id, run_id)
+        shown, last = 0, after
+        while True:
+            wanted = min(PAGE, limit - shown) if limit else PAGE
+            page = await source.history(address, after=last, limit=wanted, wait=follow)
+            if json:
+                for event in page.events:
+                    output.json(events_view.event_json(event))
+            else:
+                events_view.print_events(output, style, page.events, full=full, with_header=not shown)
+            sys.stdout.flush()
+            shown += len(page.events)
+            last = page.events[-1].id if page.events else last
+            if page.is_closed or shown == limit > 0 or not (page.events or follow):
+                break
+        if follow or (shown and (page.is_closed or not limit)):
+            return
+        total = (await source.describe(address)).summary.history_length
+        if not shown:
+            note(f"There are {total:,} events, and none with a number above {after:,}.")
+        elif total > last:
+            note(f"There are {total - last:,} more; go on with --after {last}.")
+
+    look(place, server, token, show)

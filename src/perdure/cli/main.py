@@ -27,6 +27,7 @@ from perdure.cli import (
     verify,
     versions,
 )
+from perdure.cli.places import PlaceCommand
 from perdure.model.errors import PerdureError
 
 USAGE_ERROR = 2
@@ -100,12 +101,12 @@ def perdure(
 
 
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
-app.command("list", epilog=list.EXAMPLES)(list.list_runs)
-app.command("count", epilog=count.EXAMPLES)(count.count)
-app.command("show", epilog=show.EXAMPLES)(show.show)
-app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
-app.command("history", epilog=history.EXAMPLES)(history.history)
-app.command("export", epilog=export.EXAMPLES)(export.export)
+app.command("list", cls=PlaceCommand, epilog=list.EXAMPLES)(list.list_runs)
+app.command("count", cls=PlaceCommand, epilog=count.EXAMPLES)(count.count)
+app.command("show", cls=PlaceCommand, epilog=show.EXAMPLES)(show.show)
+app.command("explain", cls=PlaceCommand, epilog=explain.EXAMPLES)(explain.explain)
+app.command("history", cls=PlaceCommand, epilog=history.EXAMPLES)(history.history)
+app.command("export", cls=PlaceCommand, epilog=export.EXAMPLES)(export.export)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("versions", epilog=versions.EXAMPLES)(versions.versions)
 app.command("stats", epilog=stats.EXAMPLES)(stats.stats)

@@ -14,11 +14,94 @@ StoreFile = Annotated[
     ),
 ]
 
-Namespace = Annotated[
-    str, typer.Option("--namespace", "-n", metavar="NAME", help="The namespace that the workflow is in.")
+
+def complete_place(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Store files here, and whatever else may stand first: ids of workflows where the command takes one."""
+    from pathlib import Path
+
+    from perdure.cli.places import looks_like_place
+
+    folder, _, _ = incomplete.rpartition("/")
+    try:
+        beside = [f"{folder}/{each.name}" if folder else each.name for each in Path(folder or ".").iterdir()]
+    except OSError:
+        beside = []
+    files = sorted(each for each in beside if each.startswith(incomplete) and looks_like_place(each))
+    takes_id = any(each.name == "workflow_id" for each in ctx.command.params)
+    return files + (complete_workflow_id(ctx, incomplete) if takes_id else [])
+
+
+def complete_workflow_id(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Ids of recent workflows in the file or server that the command line names; none if it can't be asked."""
+    # A shell must not be shown an error while somebody types, and must not wait for long.
+    try:
+        from perdure.cli.completing import workflow_ids
+
+        given = ctx.params
+        return workflow_ids(
+            given.get("place"),
+            given.get("server") or "",
+            given.get("token") or "",
+            given.get("namespace") or "default",
+            incomplete,
+        )
+    except Exception:
+        return []
+
+
+Place = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="PLACE",
+        help="A store file, perdure.db or sqlite:///perdure.db, which may be in use; or the URL of a server. "
+        "Without it, the server of --server.",
+        autocompletion=complete_place,
+        show_default=False,
+    ),
 ]
 
-LookIn = Annotated[str, typer.Option("--namespace", "-n", metavar="NAME", help="The namespace to look in.")]
+Server = Annotated[
+    str,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        envvar="PERDURE_SERVER",
+        help="The server to ask. With it, the first argument is never a place. Default: http://127.0.0.1:7420.",
+        show_default=False,
+    ),
+]
+
+ServerPlace = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="URL",
+        help="The URL of a server, http://127.0.0.1:7420. Without it, that of --server.",
+        show_default=False,
+    ),
+]
+
+Token = Annotated[
+    str,
+    typer.Option(
+        "--token",
+        metavar="TOKEN",
+        envvar="PERDURE_TOKEN",
+        help="Who is asking, for a server that wants to know. Better in the environment, where no list of processes shows it.",
+        show_default=False,
+    ),
+]
+
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "--namespace", "-n", metavar="NAME", envvar="PERDURE_NAMESPACE", help="The namespace that the workflow is in."
+    ),
+]
+
+LookIn = Annotated[
+    str,
+    typer.Option("--namespace", "-n", metavar="NAME", envvar="PERDURE_NAMESPACE", help="The namespace to look in."),
+]
 
 Filter = Annotated[
     str,
@@ -76,22 +159,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Utc = Annotated[bool, typer.Option("--utc", help="Show times in UTC instead of local time.")]
 
 Full = Annotated[bool, typer.Option("--full", help="Show every attribute and every value, and cut nothing short.")]
-
-
-def complete_workflow_id(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Ids of recent workflows in the file that the command line names before; none if it can't be read."""
-    file = ctx.params.get("file")
-    if file is None:
-        return []
-    # A shell must not be shown an error while somebody types.
-    try:
-        from perdure.cli.stores import opened, recent_runs
-
-        with opened(file) as store:
-            rows = recent_runs(store, ctx.params.get("namespace") or "default")
-            return list(dict.fromkeys(row.workflow_id for row in rows if row.workflow_id.startswith(incomplete)))[:100]
-    except Exception:
-        return []
 
 
 WorkflowId = Annotated[

@@ -1,10 +1,13 @@
 """One run, whole: for people, and as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from perdure.cli.output import BAD, STATUS_STYLES, STRONG, Cell, Output
 from perdure.cli.progress import MEMO_KEY, progress_of
+from perdure.cli.sources import Source
 from perdure.cli.times import TimeStyle, duration
 from perdure.cli.values import (
     UNLIMITED,
@@ -20,12 +23,12 @@ from perdure.cli.values import (
     visible,
 )
 from perdure.cli.waiting import wait_line
-from perdure.engine.descriptions import describe
-from perdure.kernel import explain
-from perdure.kernel.run import Run
 from perdure.model import events as e
+from perdure.model.explanation import Wait, WaitKind
 from perdure.model.failures import Failure, RetryState, TimeoutType
+from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payload, Payloads
+from perdure.model.service import RunDescription, RunSummary
 
 _LIMIT = 300
 _WAITS = 20
@@ -33,15 +36,50 @@ _WAITS = 20
 Fields = list[tuple[str, Cell]]
 
 
-def run_json(run: Run, size_bytes: int) -> dict[str, Any]:
+class WholeRun(msgspec.Struct, frozen=True):
+    """All that is shown of a run. ``close`` is its last event, once it is closed; ``sent`` are signals and requests to
+    cancel other runs that have not arrived."""
+
+    description: RunDescription
+    started: e.WorkflowExecutionStarted
+    close: e.Event | None
+    waits: Sequence[Wait]
+    sent: Sequence[e.Event]
+
+    @property
+    def summary(self) -> RunSummary:
+        """What lists show."""
+        return self.description.summary
+
+
+async def read(source: Source, address: RunAddress) -> WholeRun:
+    """One run. Raises ``NotFoundError``."""
+    description = await source.describe(address)
+    first = await source.history(address, after=0, limit=1, wait=False)
+    started = first.events[0]
+    assert isinstance(started, e.WorkflowExecutionStarted)
+    summary, close = description.summary, None
+    if summary.status.is_closed:
+        last = await source.history(address, after=summary.history_length - 1, limit=1, wait=False)
+        close = last.events[-1]
+    waits = (await source.explain(address)).waits if close is None else ()
+    sent: list[e.Event] = []
+    for wait in waits:
+        if wait.kind in (WaitKind.SIGNAL, WaitKind.CANCELLATION) and wait.ref:
+            sent += (await source.history(address, after=wait.ref - 1, limit=1, wait=False)).events
+    return WholeRun(description, started, close, waits, sent)
+
+
+def run_json(run: WholeRun) -> dict[str, Any]:
     """A run as a program sees it: ``RunDescription`` with its summary on the same level, and how it began and ended."""
-    description: dict[str, Any] = jsonable(describe(run, size_bytes))
+    description: dict[str, Any] = jsonable(run.description)
     shown: dict[str, Any] = description.pop("summary")
     shown["duration_ns"] = run.close.time - run.started.time if run.close is not None else None
     shown |= description
-    shown["external_signals"] = [jsonable(event) for event in run.external_signals.values()]
-    shown["external_cancels"] = [jsonable(event) for event in run.external_cancels.values()]
-    shown["progress"] = jsonable(progress_of(run.memo))
+    signals, cancels = e.SignalExternalWorkflowExecutionInitiated, e.RequestCancelExternalWorkflowExecutionInitiated
+    shown["external_signals"] = [jsonable(event) for event in run.sent if isinstance(event, signals)]
+    shown["external_cancels"] = [jsonable(event) for event in run.sent if isinstance(event, cancels)]
+    shown["progress"] = jsonable(progress_of(run.summary.memo))
     shown["input"] = jsonable(run.started.input)
     result, failure = _outcome(run)
     shown["result"] = jsonable(result)
@@ -50,14 +88,15 @@ def run_json(run: Run, size_bytes: int) -> dict[str, Any]:
     return shown
 
 
-def print_run(output: Output, style: TimeStyle, run: Run, size_bytes: int, *, full: bool) -> None:
-    """All about a run, whose history takes ``size_bytes``.
+def print_run(output: Output, style: TimeStyle, run: WholeRun, *, full: bool) -> None:
+    """All about a run.
 
     Without ``full``, long values are cut and of many waits only the first are shown.
     """
-    limit = UNLIMITED if full else _LIMIT
-    output.line((visible(run.workflow_id), STRONG), "  ", (status_text(run.status), STATUS_STYLES[run.status]))
-    output.fields(_facts(run, size_bytes, style))
+    limit, summary = UNLIMITED if full else _LIMIT, run.summary
+    status: Cell = status_text(summary.status), STATUS_STYLES[summary.status]
+    output.line((visible(summary.workflow_id), STRONG), "  ", status)
+    output.fields(_facts(run, style))
     _print_waits(output, style, run, full)
     result, failure = _outcome(run)
     _print_values(output, "Input", _numbered(run.started.input), limit)
@@ -65,11 +104,11 @@ def print_run(output: Output, style: TimeStyle, run: Run, size_bytes: int, *, fu
         _print_values(output, "Result", _numbered(result), limit)
     if failure is not None:
         _print_failure(output, failure, limit, full)
-    _print_values(output, "Memo", {name: value for name, value in run.memo.items() if name != MEMO_KEY}, limit)
-    _print_values(output, "Search attributes", run.search_attributes, limit)
+    _print_values(output, "Memo", {name: value for name, value in summary.memo.items() if name != MEMO_KEY}, limit)
+    _print_values(output, "Search attributes", summary.search_attributes, limit)
 
 
-def _outcome(run: Run) -> tuple[Payloads | None, Failure | None]:
+def _outcome(run: WholeRun) -> tuple[Payloads | None, Failure | None]:
     """The result of a completed run, the failure of a failed one."""
     match run.close:
         case e.WorkflowExecutionCompleted(result=result):
@@ -80,16 +119,16 @@ def _outcome(run: Run) -> tuple[Payloads | None, Failure | None]:
             return None, None
 
 
-def _facts(run: Run, size_bytes: int, style: TimeStyle) -> Fields:
-    started = run.started
-    progress = progress_of(run.memo)
+def _facts(run: WholeRun, style: TimeStyle) -> Fields:
+    started, summary, description = run.started, run.summary, run.description
+    progress = progress_of(summary.memo)
     closed = ""
     if run.close is not None:
         closed = f"{style.moment(run.close.time, milliseconds=True)}, after {duration(run.close.time - started.time)}"
     return [
         ("type", visible(started.workflow_type)),
-        ("run", visible(run.run_id)),
-        ("namespace", visible(run.namespace)),
+        ("run", visible(summary.run_id)),
+        ("namespace", visible(summary.namespace)),
         ("task queue", visible(started.task_queue)),
         (
             "started",
@@ -98,17 +137,17 @@ def _facts(run: Run, size_bytes: int, style: TimeStyle) -> Fields:
         ("closed", closed),
         ("outcome", _closing(run)),
         ("progress", "" if progress is None else progress.text()),
-        ("cancellation", ("requested", BAD) if run.cancel_requested else ""),
+        ("cancellation", ("requested", BAD) if description.cancel_requested else ""),
         ("must end", _deadlines(run, style)),
         ("parent", "" if started.parent is None else address_text(started.parent)),
         ("continues", _earlier_runs(run)),
-        ("build", visible(run.build_id)),
-        ("pinned to", visible(f"build {run.pinned_build_id}" if run.pinned_build_id else "")),
-        ("history", f"{run.history_length:,} events, {byte_count(size_bytes)}"),
+        ("build", visible(description.build_id)),
+        ("pinned to", visible(f"build {description.pinned_build_id}" if description.pinned_build_id else "")),
+        ("history", f"{summary.history_length:,} events, {byte_count(description.history_size_bytes)}"),
     ]
 
 
-def _deadlines(run: Run, style: TimeStyle) -> str:
+def _deadlines(run: WholeRun, style: TimeStyle) -> str:
     started = run.started
     named = (
         ("this run", started.workflow_run_expiration_time),
@@ -117,7 +156,7 @@ def _deadlines(run: Run, style: TimeStyle) -> str:
     return "; ".join(f"{name} {style.until(due)}" for name, due in named if due and run.close is None)
 
 
-def _earlier_runs(run: Run) -> str:
+def _earlier_runs(run: WholeRun) -> str:
     started = run.started
     if not started.continued_execution_run_id:
         return ""
@@ -126,7 +165,7 @@ def _earlier_runs(run: Run) -> str:
     return f"{attempt}run {visible(started.continued_execution_run_id)}, the first was {first}"
 
 
-def _closing(run: Run) -> str:
+def _closing(run: WholeRun) -> str:
     """What the closing event says besides a result or a failure."""
     close = run.close
     parts: list[str] = []
@@ -152,8 +191,8 @@ def _no_retry(state: RetryState) -> str:
     return f"not retried: {enum_text(state)}"
 
 
-def _print_waits(output: Output, style: TimeStyle, run: Run, full: bool) -> None:
-    waits = explain.waits(run, style.now)
+def _print_waits(output: Output, style: TimeStyle, run: WholeRun, full: bool) -> None:
+    waits = run.waits
     if not waits:
         return
     output.heading("Waits for")

@@ -2,7 +2,8 @@
 
 import typer
 
-from perdure.cli.parameters import Json, LookIn, StoreFile, Utc
+from perdure.cli.parameters import Json, LookIn, Place, Server, Token, Utc
+from perdure.cli.places import PlaceCommand
 
 EXAMPLES = """Examples:
 
@@ -20,21 +21,29 @@ def about() -> None:
     """Look at schedules, which start workflows by the clock."""
 
 
-@schedule.command("list", epilog=EXAMPLES)
+@schedule.command("list", cls=PlaceCommand, epilog=EXAMPLES)
 def list_schedules(
-    file: StoreFile,
+    place: Place = None,
     namespace: LookIn = "default",
     json: Json = False,
     utc: Utc = False,
+    server: Server = "",
+    token: Token = "",
 ) -> None:
     """List the open schedules, the newest first: when they are due next, what they start, whether they are paused."""
-    from perdure.cli import schedules_view, stores
+    from perdure.cli import schedules_view
     from perdure.cli.output import Output, note
+    from perdure.cli.sources import Source, look
     from perdure.cli.times import TimeStyle
+    from perdure.sdk.schedules.client import open_schedules
+    from perdure.sdk.schedules.descriptions import ScheduleInfo
 
     output, style = Output(), TimeStyle(utc=utc)
-    with stores.opened(file) as store:
-        found = schedules_view.schedules(store, namespace)
+
+    async def read(source: Source) -> list[ScheduleInfo]:
+        return [info async for info in open_schedules(source, namespace)]
+
+    found = look(place, server, token, read)
     if json:
         for info in found:
             output.json(schedules_view.schedule_json(info, style.now))

@@ -4,30 +4,13 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from perdure.cli import stores
 from perdure.cli.output import FAINT, Cell, Column, Output
 from perdure.cli.times import TimeStyle
 from perdure.cli.values import jsonable, visible
-from perdure.model.options import RunStatus
-from perdure.sdk.converter import Converter
-from perdure.sdk.schedules.definition import MEMO, SYSTEM_NAMESPACE, WORKFLOW_TYPE, Listed
 from perdure.sdk.schedules.descriptions import ScheduleInfo
 from perdure.sdk.schedules.times import times, to_datetime
 
 _NEXT = 5
-
-
-def schedules(reader: stores.Reader, namespace: str) -> list[ScheduleInfo]:
-    """The open schedules of a namespace, the newest first."""
-    converter = Converter()
-    open_ones = [RunStatus.RUNNING, RunStatus.PAUSED]
-    found = []
-    for summary in stores.summaries(reader, SYSTEM_NAMESPACE, "", open_ones, WORKFLOW_TYPE):
-        if MEMO in summary.memo:
-            memo: Listed = converter.from_payload(summary.memo[MEMO], Listed)
-            if memo.namespace == namespace:
-                found.append(ScheduleInfo.of(memo))
-    return found
 
 
 def schedule_json(info: ScheduleInfo, now: int) -> dict[str, Any]:

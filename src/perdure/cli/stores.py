@@ -14,7 +14,6 @@ import msgspec
 
 from perdure.app import open_reader
 from perdure.engine import encoding
-from perdure.engine.descriptions import run_count, summary_of
 from perdure.engine.figures import Figures, RunFigures
 from perdure.engine.ports import RunRow, StoredRun
 from perdure.engine.search.evaluate import place_of
@@ -27,17 +26,13 @@ from perdure.model.events import AnyRecord, Event
 from perdure.model.options import RunStatus
 from perdure.model.program import numbered
 from perdure.model.search import (
-    EVERYTHING,
-    SYSTEM_ATTRIBUTES,
     AttributeTypes,
-    Compare,
     Group,
-    Operator,
     Place,
     Query,
     narrowed,
 )
-from perdure.model.service import Namespace, RunCount, RunSummary
+from perdure.model.service import Namespace
 
 _PAGE = 500
 _RECENT = 5_000
@@ -168,30 +163,16 @@ def stored_runs(reader: Reader) -> int:
         return 0
 
 
-def summaries(
-    reader: Reader, namespace: str, filter: str, statuses: Sequence[RunStatus], workflow_type: str
-) -> Iterator[RunSummary]:
-    """All runs that match, in the filter's order or the newest first, read page by page.
-
-    Raises ``InvalidArgumentError``, at once, if the filter can't be used.
-    """
-    return map(summary_of, matching(reader, namespace, filter, statuses, workflow_type))
-
-
 def matching(
     reader: Reader, namespace: str, filter: str, statuses: Sequence[RunStatus], workflow_type: str
 ) -> Iterator[RunRow]:
-    """The rows of all runs that match, as ``summaries`` finds them."""
+    """The rows of all runs that match, in the filter's order or the newest first, read page by page.
+
+    Raises ``InvalidArgumentError``, at once, if the filter can't be used.
+    """
     types = reader.attribute_types().get(namespace, {})
     query = narrowed(parse(filter, types), statuses, workflow_type)
     return _all_runs(reader, namespace, query, types)
-
-
-def counts(reader: Reader, namespace: str, filter: str, statuses: Sequence[RunStatus], workflow_type: str) -> RunCount:
-    """How many runs match, by the groups of the filter. Raises ``InvalidArgumentError`` if it can't be used."""
-    types = reader.attribute_types().get(namespace, {})
-    query = narrowed(parse(filter, types, counting=True), statuses, workflow_type)
-    return run_count(query, reader.count(namespace, query))
 
 
 def _all_runs(reader: Reader, namespace: str, query: Query, types: AttributeTypes) -> Iterator[RunRow]:
@@ -202,59 +183,6 @@ def _all_runs(reader: Reader, namespace: str, query: Query, types: AttributeType
         if len(rows) < _PAGE:
             return
         after = place_of(rows[-1], types, query)
-
-
-def recent_runs(reader: Reader, namespace: str) -> list[RunRow]:
-    """The newest runs, for suggestions."""
-    return list(reader.runs(namespace, EVERYTHING, None, _RECENT))
-
-
-def find(reader: Reader, namespace: str, workflow_id: str, run_id: str) -> RunRow:
-    """The run that the arguments mean; ``run_id`` may be a beginning or an end, or empty for the last one started.
-
-    Raises:
-        NotFoundError: there is none; the message names what comes close.
-        InvalidArgumentError: several runs' ids begin or end so.
-    """
-    row = reader.find(namespace, workflow_id, run_id)
-    if row is not None:
-        return row
-    if not run_id or reader.find(namespace, workflow_id, "") is None:
-        hint = _hint(reader, namespace, workflow_id)
-        raise NotFoundError(f"There is no workflow {workflow_id!r} in namespace {namespace!r}.{hint}")
-    query = Query(Compare(SYSTEM_ATTRIBUTES["WorkflowId"], Operator.EQUAL, workflow_id))
-    runs = list(_all_runs(reader, namespace, query, {}))
-    matching = [row for row in runs if row.run_id.startswith(run_id) or row.run_id.endswith(run_id)]
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
-        raise InvalidArgumentError(
-            f"Several runs of {workflow_id!r} match {run_id!r}: {_run_ids(matching)}. Give more of the run id."
-        )
-    raise NotFoundError(f"Workflow {workflow_id!r} has no run {run_id!r}. Its runs: {_run_ids(runs)}.")
-
-
-def _run_ids(rows: Sequence[RunRow]) -> str:
-    shown = ", ".join(row.run_id for row in rows[:10])
-    return f"{shown} and {len(rows) - 10} more" if len(rows) > 10 else shown
-
-
-def _hint(reader: Reader, namespace: str, workflow_id: str) -> str:
-    """What somebody may have meant who asked for a workflow that is not there."""
-    recent = recent_runs(reader, namespace)
-    for row in recent:
-        if row.run_id == workflow_id:
-            return f" It is the id of a run: use {row.workflow_id} --run-id {row.run_id}."
-    others = [known.name for known in reader.namespaces() if known.name != namespace]
-    elsewhere = [name for name in others if reader.find(name, workflow_id, "") is not None]
-    if elsewhere:
-        return f" There is one in another namespace: add --namespace {elsewhere[0]}."
-    ids = list(dict.fromkeys(row.workflow_id for row in recent))
-    near = get_close_matches(workflow_id, ids, _SUGGESTIONS)
-    near += [name for name in ids if workflow_id in name and name not in near][: _SUGGESTIONS - len(near)]
-    if near:
-        return f" Did you mean {_alternatives(near)}?"
-    return " See what there is with perdure list." if ids else " It has no runs at all."
 
 
 def read(reader: Reader, row: RunRow) -> History:

@@ -1,16 +1,16 @@
 """What users call: ``client.schedules``, and a handle on one schedule."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from perdure.model.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RunClosedError
 from perdure.model.ids import RunAddress
 from perdure.model.options import IdConflict, RunStatus
 from perdure.model.requests import SignalWorkflow, StartWorkflow, TerminateWorkflow
-from perdure.model.service import Namespace, RunDescription, Service
+from perdure.model.service import Namespace, RunDescription, RunPage, Service
 from perdure.sdk.choices import choose
 from perdure.sdk.converter import Converter
 from perdure.sdk.schedules import asking
@@ -139,32 +139,54 @@ class Schedules:
         """A handle on a schedule. Nothing is sent."""
         return ScheduleHandle(self._service, self._namespace, self._identity, id)
 
-    async def list(self) -> AsyncIterator[ScheduleInfo]:
+    def list(self) -> AsyncIterator[ScheduleInfo]:
         """The open schedules of the namespace, the newest first. One that has ended or was deleted is not open."""
-        cursor = ""
-        while True:
-            page = await self._service.list(
-                SYSTEM_NAMESPACE,
-                statuses=[RunStatus.RUNNING, RunStatus.PAUSED],
-                workflow_type=WORKFLOW_TYPE,
-                filter="",
-                cursor=cursor,
-                limit=LIST_PAGE,
-            )
-            for summary in page.runs:
-                if MEMO in summary.memo:
-                    memo: Listed = _plain.from_payload(summary.memo[MEMO], Listed)
-                    if memo.namespace == self._namespace:
-                        yield ScheduleInfo.of(memo)
-            cursor = page.next_cursor
-            if not cursor:
-                return
+        return open_schedules(self._service, self._namespace)
 
     async def _keep_records(self) -> None:
         known = {namespace.name for namespace in await self._service.namespaces()}
         if SYSTEM_NAMESPACE not in known:
             own = Namespace(SYSTEM_NAMESPACE, RETENTION_NS, "the engine's own runs: schedules")
             await self._service.set_namespace(own)
+
+
+class Lists(Protocol):
+    """The one part of a ``Service`` that a list of schedules takes."""
+
+    async def list(
+        self,
+        namespace: str,
+        *,
+        filter: str,
+        statuses: Sequence[RunStatus],
+        workflow_type: str,
+        cursor: str,
+        limit: int,
+    ) -> RunPage:
+        """As ``Service.list``."""
+        ...
+
+
+async def open_schedules(service: Lists, namespace: str) -> AsyncIterator[ScheduleInfo]:
+    """The open schedules of a namespace, the newest first."""
+    cursor = ""
+    while True:
+        page = await service.list(
+            SYSTEM_NAMESPACE,
+            statuses=[RunStatus.RUNNING, RunStatus.PAUSED],
+            workflow_type=WORKFLOW_TYPE,
+            filter="",
+            cursor=cursor,
+            limit=LIST_PAGE,
+        )
+        for summary in page.runs:
+            if MEMO in summary.memo:
+                memo: Listed = _plain.from_payload(summary.memo[MEMO], Listed)
+                if memo.namespace == namespace:
+                    yield ScheduleInfo.of(memo)
+        cursor = page.next_cursor
+        if not cursor:
+            return
 
 
 class ScheduleHandle:

@@ -1,0 +1,132 @@
+"""What the commands that only look ask: a store file or a server, by the same questions and with the same answers.
+
+``Source`` is the part of ``Service`` that changes nothing. A server's service is one; ``FileSource`` answers from a file.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
+
+from perdure.cli.places import DEFAULT_SERVER, is_server
+from perdure.model.errors import InvalidArgumentError
+from perdure.model.events import Event
+from perdure.model.explanation import Explanation
+from perdure.model.ids import RunAddress
+from perdure.model.options import RunStatus
+from perdure.model.service import HistoryPage, Namespace, RunCount, RunDescription, RunPage, Service
+
+T = TypeVar("T")
+
+PAGE = 500
+
+
+class Source(Protocol):
+    """See ``model.service.Service``, whose methods these are."""
+
+    async def list(
+        self,
+        namespace: str,
+        *,
+        filter: str,
+        statuses: Sequence[RunStatus],
+        workflow_type: str,
+        cursor: str,
+        limit: int,
+    ) -> RunPage:
+        """A page of runs."""
+        ...
+
+    async def count(
+        self, namespace: str, *, filter: str, statuses: Sequence[RunStatus], workflow_type: str
+    ) -> RunCount:
+        """How many runs there are."""
+        ...
+
+    async def describe(self, address: RunAddress) -> RunDescription:
+        """Where a run stands."""
+        ...
+
+    async def explain(self, address: RunAddress) -> Explanation:
+        """What it waits for."""
+        ...
+
+    async def history(self, address: RunAddress, *, after: int, limit: int, wait: bool) -> HistoryPage:
+        """Its events."""
+        ...
+
+    async def namespaces(self) -> Sequence[Namespace]:
+        """All of them."""
+        ...
+
+
+def look(place: str | None, server: str, token: str, question: Callable[[Source], Awaitable[T]]) -> T:
+    """Ask the file or server that the command line names. Raises ``PerdureError``."""
+
+    async def asked() -> T:
+        async with _opened(place, server, token) as source:
+            return await question(source)
+
+    return asyncio.run(asked())
+
+
+def ask(place: str | None, server: str, token: str, question: Callable[[Service], Awaitable[T]]) -> T:
+    """Ask the server that the command line names, for what a file can't do. Raises ``PerdureError``."""
+    url = server_of(place, server)
+
+    async def asked() -> T:
+        async with connected(url, token) as service:
+            return await question(service)
+
+    return asyncio.run(asked())
+
+
+def server_of(place: str | None, server: str) -> str:
+    """The URL of the server that the command line names. Raises ``InvalidArgumentError`` if that is a file."""
+    if place is not None and not is_server(place):
+        raise InvalidArgumentError(
+            f"{place} is a store file, and those are only looked at; this is done by an engine. Start one with "
+            f"perdure server --store {_url_of(place)}, and say it again without the file."
+        )
+    url = place or server or DEFAULT_SERVER
+    if not is_server(url):
+        raise InvalidArgumentError(
+            f"--server {url!r} is no address of a server; write http://127.0.0.1:7420, with http:// or https://."
+        )
+    return url
+
+
+def _url_of(file: str) -> str:
+    return file if file.startswith("sqlite:") else f"sqlite:///{file}"
+
+
+@asynccontextmanager
+async def _opened(place: str | None, server: str, token: str) -> AsyncIterator[Source]:
+    if place is None or is_server(place):
+        async with connected(server_of(place, server), token) as service:
+            yield service
+        return
+    from perdure.cli import stores
+    from perdure.cli.file_source import FileSource
+
+    with stores.opened(place) as reader:
+        yield FileSource(reader)
+
+
+@asynccontextmanager
+async def connected(url: str, token: str) -> AsyncIterator[Service]:
+    """The service of a server."""
+    raise InvalidArgumentError(f"No server answers at {url}.")
+    yield
+
+
+async def events(source: Source, address: RunAddress, *, after: int = 0, limit: int = 0) -> list[Event]:
+    """The events of one run with numbers above ``after``, at most ``limit`` of them (0: all)."""
+    found: list[Event] = []
+    while True:
+        wanted = min(PAGE, limit - len(found)) if limit else PAGE
+        last = found[-1].id if found else after
+        page = await source.history(address, after=last, limit=wanted, wait=False)
+        found += page.events
+        if page.is_closed or not page.events or len(found) == limit:
+            return found
