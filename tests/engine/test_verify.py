@@ -73,8 +73,24 @@ class ScriptedWorker:
         self.tasks: list[ActivityTask] = []
         self.free_slots = 100
 
-    def serves_workflow(self, task_queue: str, workflow_type: str) -> bool:
+    worker_id = ""
+
+    def serves_workflow(self, namespace: str, task_queue: str, workflow_type: str) -> bool:
         return workflow_type in self.scripts
+
+    def builds(self, namespace: str, task_queue: str, workflow_type: str) -> list[str]:
+        return [self.build_id]
+
+    def host(
+        self, namespace: str, task_queue: str, workflow_type: str, build_id: str, key: int
+    ) -> "ScriptedWorker | None":
+        return self if workflow_type in self.scripts else None
+
+    def has_turn_slot(self, key: int) -> bool:
+        return True
+
+    def adopt(self, task: ActivityTask, worker_id: str) -> bool:
+        return False
 
     def create_program(self, address: RunAddress, started: Any) -> Program:
         return Program(self.scripts[started.workflow_type])
@@ -86,11 +102,11 @@ class ScriptedWorker:
     def runs_activity(self, address: RunAddress, scheduled_event_id: int, attempt: int) -> bool:
         return False
 
-    def serves_activity(self, task_queue: str, activity_type: str) -> bool:
+    def serves_activity(self, namespace: str, task_queue: str, activity_type: str) -> bool:
         return activity_type != "unserved"
 
-    def reserve(self, task_queue: str, activity_type: str) -> bool:
-        return activity_type != "unserved"
+    def reserve(self, namespace: str, task_queue: str, activity_type: str) -> "ScriptedWorker | None":
+        return self if activity_type != "unserved" else None
 
     def release(self, task_queue: str, activity_type: str) -> None:
         pass

@@ -22,6 +22,7 @@ from perdure.model.service import (
     UpdateStage,
 )
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
+from perdure.model.workers import WorkerDescription
 
 
 class FakeService:
@@ -145,6 +146,9 @@ class FakeService:
         self.calls.append(("pause_task_queue", (namespace, name, reason)))
 
     async def task_queues(self, namespace: str) -> Sequence[TaskQueue]:
+        return []
+
+    async def workers(self, namespace: str) -> Sequence[WorkerDescription]:
         return []
 
     async def describe_task_queue(self, namespace: str, name: str) -> TaskQueueDescription:

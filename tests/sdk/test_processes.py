@@ -31,7 +31,7 @@ async def test_it_runs_elsewhere_and_types_are_kept() -> None:
 async def test_several_at_once_up_to_the_slots() -> None:
     async with Driver(app, max_processes=2) as driver:
         ids = [driver.start("sleep", 0.3), driver.start("sleep", 0.3)]
-        assert not driver.worker.reserve("default", "pid")
+        assert not driver.worker.reserve("default", "default", "pid")
         pids = {driver.converter.from_payloads((await driver.end(event_id)).result)[0] for event_id in ids}
         assert len(pids) == 2
 
@@ -157,7 +157,7 @@ async def main():
     requests = asyncio.Queue()
     worker = LocalWorker([app])
     worker.open(lambda address, request: requests.put_nowait(request))
-    assert worker.reserve("default", "work")
+    assert worker.reserve("default", "default", "work")
     address = RunAddress("default", "w", "r")
     worker.start_activity(ActivityTask(address, "t", ActivityTaskScheduled(1, 0, "1", "work", "default"), 1, 0))
     print((await requests.get()).failure.message)

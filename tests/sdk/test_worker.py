@@ -238,19 +238,21 @@ async def test_context_variables_of_the_engine_are_not_seen() -> None:
 async def test_slots_are_per_kind_and_free_when_the_end_is_reported() -> None:
     async with Driver(app, max_async=2, max_threads=1) as driver:
         worker = driver.worker
-        assert worker.reserve("default", "charge")
-        assert worker.reserve("default", "charge")
-        assert not worker.reserve("default", "sleep")
-        assert worker.reserve("default", "charge_in_thread")
-        assert not worker.reserve("default", "beats")
+        assert worker.reserve("default", "default", "charge")
+        assert worker.reserve("default", "default", "charge")
+        assert not worker.reserve("default", "default", "sleep")
+        assert worker.reserve("default", "default", "charge_in_thread")
+        assert not worker.reserve("default", "default", "beats")
         worker.release("default", "charge")
-        assert worker.reserve("default", "sleep")
+        assert worker.reserve("default", "default", "sleep")
         worker.release("default", "charge")
         worker.release("default", "sleep")
         worker.release("default", "charge_in_thread")
 
         reserved: list[bool] = []
-        worker.open(lambda address, request: reserved.append(worker.reserve("default", "key_in_thread")))
+        worker.open(
+            lambda address, request: reserved.append(worker.reserve("default", "default", "key_in_thread") is worker)
+        )
         driver.start("key_in_thread")
         while not reserved:
             await asyncio.sleep(0.01)
@@ -261,20 +263,20 @@ async def test_queues_are_those_that_the_apps_name_unless_given() -> None:
     worker = LocalWorker([app])
     worker.open(lambda address, request: None)
     assert worker.task_queues == {"default", "elsewhere"}
-    assert worker.reserve("elsewhere", "elsewhere")
-    assert not worker.reserve("nowhere", "charge")
-    assert not worker.reserve("default", "unknown")
-    assert worker.serves_workflow("default", "fulfil")
-    assert not worker.serves_workflow("nowhere", "fulfil")
-    assert not worker.serves_workflow("default", "charge")
+    assert worker.reserve("default", "elsewhere", "elsewhere")
+    assert not worker.reserve("default", "nowhere", "charge")
+    assert not worker.reserve("default", "default", "unknown")
+    assert worker.serves_workflow("default", "default", "fulfil")
+    assert not worker.serves_workflow("default", "nowhere", "fulfil")
+    assert not worker.serves_workflow("default", "default", "charge")
 
     charge.options(task_queue="named later")
-    assert worker.reserve("named later", "charge")
+    assert worker.reserve("default", "named later", "charge")
 
     worker = LocalWorker([app], task_queues=["warehouse"])
     worker.open(lambda address, request: None)
-    assert worker.reserve("warehouse", "charge")
-    assert not worker.reserve("default", "charge")
+    assert worker.reserve("default", "warehouse", "charge")
+    assert not worker.reserve("default", "default", "charge")
     assert worker.activity_types >= {"charge", "elsewhere"}
     assert worker.workflow_types == {"fulfil"}
 
@@ -398,13 +400,13 @@ async def test_an_activity_that_ignores_cancellation_keeps_its_slot_and_is_named
         driver.cancel(event_id)
         await asyncio.sleep(0.2)
         assert [task.scheduled.id for task in driver.worker.lingering] == [event_id]
-        assert not driver.worker.reserve("default", "ignores")
+        assert not driver.worker.reserve("default", "default", "ignores")
         warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
         assert len(warnings) == 1
         assert "ignores (workflow workflow-1, attempt 1)" in warnings[0].getMessage()
         let_go.set()
         assert isinstance(await driver.end(event_id), CompleteActivity)
-        assert driver.worker.reserve("default", "ignores")
+        assert driver.worker.reserve("default", "default", "ignores")
         assert driver.worker.lingering == []
 
 
@@ -490,7 +492,7 @@ async def test_an_activity_that_completes_later_frees_its_slot() -> None:
         event_id = driver.start("later")
         beat = await driver.heartbeat(event_id, 2)
         assert driver.converter.from_payloads(beat.details) == ["half"]
-        assert driver.worker.reserve("default", "charge")
+        assert driver.worker.reserve("default", "default", "charge")
         assert driver.worker.running_count == 0
         assert all(isinstance(request, HeartbeatActivity) for request in driver.requests)
 
@@ -502,7 +504,7 @@ async def test_draining_waits_for_what_runs_and_takes_nothing_new() -> None:
     async with Driver(app) as driver:
         event_id = driver.start("sleep", 0.05)
         assert await driver.worker.drain(timeout=0.001) is False
-        assert not driver.worker.reserve("default", "charge")
+        assert not driver.worker.reserve("default", "default", "charge")
         assert await driver.worker.drain(timeout=10) is True
         assert isinstance(await driver.end(event_id), CompleteActivity)
 

@@ -57,7 +57,7 @@ class Driver:
         queue: str = "default",
     ) -> int:
         """Reserve a slot and start an attempt; its scheduled event id."""
-        assert self.worker.reserve(queue, name)
+        assert self.worker.reserve("default", queue, name)
         if event_id is None:
             self._next_id += 1
             event_id = self._next_id

@@ -118,8 +118,8 @@ class Admission:
             breaker.trial = permit
         return permit
 
-    def choose(self, line: Line, worker: Worker, now: int) -> Entry | None:
-        """Who of a line starts next; a slot is reserved for it. None if nobody can, and then the clock is set."""
+    def choose(self, line: Line, worker: Worker, now: int) -> tuple[Worker, Entry] | None:
+        """Who of a line starts next, and where a slot is reserved for it. None if nobody can, and then the clock is set."""
         queue = line.queue
         rules = self.rules.get(queue)
         held_until = None
@@ -138,8 +138,8 @@ class Admission:
             until = None if breaker is None else breaker.held_until(now)
             if until is not None:
                 self._wake_at(until)
-            elif worker.reserve(queue[1], activity_type):
-                return entry
+            elif (host := worker.reserve(queue[0], queue[1], activity_type)) is not None:
+                return host, entry
             closed.add(activity_type)
         if rules is not None:
             self._wake_at(line.next_due)
@@ -388,14 +388,15 @@ class Admission:
         if rules is not None and limit_key and (held := rules.key_held(limit_key, now)) is not None:
             return _explain(rules, held, limit_key)
         worker = self._worker
-        if worker is None or not worker.serves_activity(name, activity_type):
+        if worker is None or not worker.serves_activity(queue[0], name, activity_type):
             detail = (
                 f"no worker here serves activity {activity_type!r} on task queue {name!r}; open the app that defines it"
             )
             return Hold(HoldReason.NO_WORKER, 0, detail)
-        if not worker.reserve(name, activity_type):
+        host = worker.reserve(*queue, activity_type)
+        if host is None:
             return Hold(HoldReason.NO_FREE_SLOT, 0, "all slots for it here are taken")
-        worker.release(name, activity_type)
+        host.release(name, activity_type)
         return Hold(HoldReason.BEHIND_OTHERS, 0, f"others are first on task queue {name!r}")
 
 

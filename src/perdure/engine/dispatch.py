@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.admission import HELD, Admission
 from perdure.engine.backlog import Backlog, Line
+from perdure.engine.pipeline import Start
 from perdure.engine.queue_rules import Permit
 from perdure.engine.resident import Resident
 from perdure.kernel import activity
@@ -29,7 +30,7 @@ class Dispatch:
         self.backlog = Backlog()
         self.admission = Admission(engine.clock, engine.worker, self.backlog, self.drain)
 
-    def start_ready(self, resident: Resident, commit: Commit, worker: Worker) -> list[ActivityTask] | None:
+    def start_ready(self, resident: Resident, commit: Commit, worker: Worker) -> list[Start] | None:
         """Record the starts of attempts that may start and that slots are free for; the others wait their turn in the
         backlog."""
         starts = []
@@ -46,15 +47,16 @@ class Dispatch:
             ):
                 self._let_wait(resident, pending, commit.now)
                 continue
-            if not worker.reserve(queue, activity_type):
+            host = worker.reserve(namespace, queue, activity_type)
+            if host is None:
                 self._let_wait(resident, pending, commit.now)
                 continue
             permit = self.admission.admit(commit.run, pending, commit.now) if rules or tripped else None
             if permit is HELD:
-                worker.release(queue, activity_type)
+                host.release(queue, activity_type)
                 self._let_wait(resident, pending, commit.now)
-            elif (started := self._start_reserved(resident, commit, pending, worker, permit)) is not None:
-                starts.append(started)
+            elif (task := self._start_reserved(resident, commit, pending, host, permit)) is not None:
+                starts.append((host, task))
         return starts or None
 
     def _let_wait(self, resident: Resident, pending: Activity, since: int) -> None:
@@ -69,24 +71,16 @@ class Dispatch:
         )
 
     def _start_reserved(
-        self, resident: Resident, commit: Commit, pending: Activity, worker: Worker, permit: Permit | None
+        self, resident: Resident, commit: Commit, pending: Activity, host: Worker, permit: Permit | None
     ) -> ActivityTask | None:
         """Record the start of an attempt in the slot reserved for it, or give the slot back."""
         scheduled = pending.scheduled
         if not activity.is_ready(commit.run, pending, commit.now):
-            worker.release(scheduled.task_queue, scheduled.activity_type)
+            host.release(scheduled.task_queue, scheduled.activity_type)
             self.admission.give_back(permit)
             return None
-        activity.begin(commit, pending, worker.identity)
-        return ActivityTask(
-            resident.address,
-            commit.run.started.workflow_type,
-            scheduled,
-            pending.attempt,
-            commit.now,
-            pending.heartbeat_details,
-            pending.last_failure,
-        )
+        activity.begin(commit, pending, host.identity, host.worker_id)
+        return task_of(resident, pending)
 
     def drain(self) -> None:
         """A slot, or whatever else was waited for, may be free: start those whose turn it is, the queues in turn."""
@@ -100,19 +94,20 @@ class Dispatch:
 
     def _start_next(self, worker: Worker, line: Line, now: int) -> bool:
         """Start the first of a line. False if nobody can start now."""
-        entry = self.admission.choose(line, worker, now)
-        if entry is not None:
+        chosen = self.admission.choose(line, worker, now)
+        if chosen is not None:
+            host, entry = chosen
             lane = entry[3]
             name = line.take(entry)
             permit = self.admission.permit(line.queue, lane.activity_type, lane.limit_key, now)
             kind = (*line.queue, lane.activity_type)
-            self._engine.loader.load(name[0], partial(self._start_waiting, worker, kind, name, permit))
+            self._engine.loader.load(name[0], partial(self._start_waiting, host, kind, name, permit))
         self.backlog.tidy(line)
-        return entry is not None
+        return chosen is not None
 
     def _start_waiting(
         self,
-        worker: Worker,
+        host: Worker,
         kind: tuple[str, str, str],
         name: tuple[int, int],
         permit: Permit | None,
@@ -122,7 +117,7 @@ class Dispatch:
         namespace, *of_worker = kind
         pending = resident.run.activities.get(name[1]) if isinstance(resident, Resident) else None
         if pending is None or not isinstance(resident, Resident) or resident.run.namespace != namespace:
-            worker.release(*of_worker)
+            host.release(*of_worker)
             self.admission.give_back(permit)
             if isinstance(resident, StoreError):
                 self._engine.after_store_retry(partial(self._engine.take_up, name[0]))
@@ -132,8 +127,21 @@ class Dispatch:
                 self.drain()
             return
         commit = Commit(resident.run, self._engine.clock.now_ns(), self._engine.limits)
-        started = self._start_reserved(resident, commit, pending, worker, permit)
-        if started is not None:
+        task = self._start_reserved(resident, commit, pending, host, permit)
+        if task is not None:
             if permit is not None:
-                self.admission.begun(permit, resident.run.run_id, name[1], started.attempt)
-            self._engine.pipeline.add(resident, commit, [started], None)
+                self.admission.begun(permit, resident.run.run_id, name[1], task.attempt)
+            self._engine.pipeline.add(resident, commit, [(host, task)], None)
+
+
+def task_of(resident: Resident, pending: Activity) -> ActivityTask:
+    """The attempt that runs, as its worker gets it."""
+    return ActivityTask(
+        resident.address,
+        resident.run.started.workflow_type,
+        pending.scheduled,
+        pending.attempt,
+        pending.started_time,
+        pending.heartbeat_details,
+        pending.last_failure,
+    )

@@ -16,7 +16,7 @@ after a crash: callers are told, and whatever the engine itself had asked for (a
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from perdure.engine import turns
@@ -25,7 +25,7 @@ from perdure.engine.dispatch import Dispatch
 from perdure.engine.ids import new_run_id
 from perdure.engine.loading import Loader
 from perdure.engine.outbox import Outbox
-from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline
+from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline, Start
 from perdure.engine.ports import Clock, Store
 from perdure.engine.resident import Resident, Residents
 from perdure.engine.search.attributes import Attributes
@@ -41,7 +41,7 @@ from perdure.model.errors import InvariantError, PerdureError, StoreError
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
-from perdure.model.program import ActivityTask, Worker
+from perdure.model.program import Worker
 from perdure.model.requests import (
     CompleteActivity,
     FireTimer,
@@ -246,15 +246,17 @@ class Engine:
     def _go_on_and_commit(self, resident: Resident, commit: Commit, done: Done | None) -> None:
         """Let what can follow at once join the commit, and put it into the next batch (step 4)."""
         worker = self.worker
-        starts: list[ActivityTask] | None = None
+        starts: list[Start] | None = None
         if worker is not None and not self.closing:
             commit.attribute_types = self.attributes.known.get(commit.run.namespace)
+            if resident.is_turn_out and ((turn := commit.run.workflow_task) is None or not turn.started_time):
+                turns.ended(resident, commit)
             while (
                 (turn := commit.run.workflow_task) is not None
-                and turns.is_due(resident, commit, turn, worker)
-                and (resident.program is not None or self._make_program(resident, worker))
+                and turns.is_due(commit, turn)
+                and self._has_program(resident, worker)
             ):
-                turns.take(resident, commit, turn, worker)
+                turns.take(resident, commit, turn)
             if commit.ready:
                 starts = self.dispatch.start_ready(resident, commit, worker)
         if commit.records:
@@ -272,13 +274,31 @@ class Engine:
             if done is not None:
                 self.pipeline.when_durable(resident, done)
 
-    def _make_program(self, resident: Resident, worker: Worker) -> bool:
-        """See that the run's program is here. If its history has to be read first the turn waits, and ``wake``
-        follows."""
-        if not turns.prepare(resident, self.loader, self.pipeline, partial(self.wake, resident)):
+    def _has_program(self, resident: Resident, worker: Worker) -> bool:
+        """See that the run's program is there and can take a turn. If a worker is missing, or its history has to be read
+        first, the turn waits, and ``wake`` follows."""
+        run, host = resident.run, resident.host
+        build_id = run.pinned_build_id
+        if host is not None:
+            if not build_id or build_id == host.build_id:
+                return host.has_turn_slot(resident.key)
+            resident.drop_program()
+        host = worker.host(run.namespace, run.started.task_queue, run.started.workflow_type, build_id, resident.key)
+        if host is None or not turns.prepare(resident, self.loader, self.pipeline, partial(self.wake, resident)):
             return False
-        resident.program = worker.create_program(resident.address, resident.run.started)
+        resident.host = host
+        resident.program = host.create_program(resident.address, run.started)
         return True
+
+    def wake_key(self, key: int) -> None:
+        """``wake`` for a run that may not be in memory: somebody may take its turn now."""
+
+        def loaded(resident: Resident | PerdureError | None) -> None:
+            if isinstance(resident, Resident):
+                self.wake(resident)
+
+        if not self.closing:
+            self.loader.load(key, loaded)
 
     # --- 5. the effects
 
@@ -288,9 +308,8 @@ class Engine:
             resident, commit = effect.resident, effect.commit
             resident.in_flight -= 1
             if effect.starts is not None:
-                assert self.worker is not None
-                for task in effect.starts:
-                    self.worker.start_activity(task)
+                for host, task in effect.starts:
+                    host.start_activity(task)
             if commit.tasks or commit.timers:
                 self._set_alarms(resident.key, commit)
                 if self.admission.permits and (commit.cancelled or self.admission.outside):
@@ -338,9 +357,9 @@ class Engine:
         stored."""
         for effect in effects:
             self._lose(effect.resident)
-            if effect.starts is not None and self.worker is not None:
-                for task in effect.starts:
-                    self.worker.release(task.scheduled.task_queue, task.scheduled.activity_type)
+            if effect.starts is not None:
+                for host, task in effect.starts:
+                    host.release(task.scheduled.task_queue, task.scheduled.activity_type)
                     self.admission.undone(task)
         for key in {effect.resident.key for effect in effects}:
             self.after_store_retry(partial(self.take_up, key))
@@ -437,28 +456,37 @@ class Engine:
 
     async def query(self, resident: Resident, name: str, input: Payloads) -> Payloads | Failure:
         """Ask a run's program. One that is not in memory is built from the history; a closed run's is let go again."""
-        run, worker = resident.run, self.worker
-        if worker is None or not worker.serves_workflow(run.started.task_queue, run.started.workflow_type):
+        run, worker, started = resident.run, self.worker, resident.run.started
+        if worker is None or not worker.serves_workflow(run.namespace, started.task_queue, started.workflow_type):
             return Failure(
-                f"No worker here serves workflow type {run.started.workflow_type!r} on task queue "
-                f"{run.started.task_queue!r}, so nobody can answer. Open the app that defines it."
+                f"No worker here serves workflow type {started.workflow_type!r} on task queue {started.task_queue!r}, so "
+                "nobody can answer. Open the app that defines it, or start a worker with it."
             )
-        if run.pinned_build_id and run.pinned_build_id != worker.build_id:
-            return Failure(
-                f"The run is pinned to build {run.pinned_build_id!r}, and the worker here has {worker.build_id!r}. "
-                "Ask where that build runs, or unpin it."
-            )
-        if resident.program is not None:
-            return resident.program.query(name, input)
+        build_id = run.pinned_build_id
+        if resident.program is None or resident.host is None or (build_id and build_id != resident.host.build_id):
+            return await self._query_anew(resident, worker, name, input)
+        return await _answer(resident.program.query(name, input))
+
+    async def _query_anew(self, resident: Resident, worker: Worker, name: str, input: Payloads) -> Payloads | Failure:
+        run, started = resident.run, resident.run.started
         ready = asyncio.Event()
         while not turns.prepare(resident, self.loader, self.pipeline, ready.set):
             await ready.wait()
             ready.clear()
-        program = worker.create_program(resident.address, run.started)
+        host = worker.host(run.namespace, started.task_queue, started.workflow_type, run.pinned_build_id, resident.key)
+        if host is None:
+            builds = worker.builds(run.namespace, started.task_queue, started.workflow_type)
+            if run.pinned_build_id and run.pinned_build_id not in builds:
+                return Failure(
+                    f"The run is pinned to build {run.pinned_build_id!r}, and the worker here has "
+                    f"{' and '.join(map(repr, sorted(builds)))}. Ask where that build runs, or unpin it."
+                )
+            return Failure("All workers that serve the workflow are busy. Ask again, or start more of them.")
+        program = host.create_program(resident.address, started)
         failed = program.catch_up(resident.unseen)
-        answer = failed.failure if failed is not None else program.query(name, input)
+        answer = failed.failure if failed is not None else await _answer(program.query(name, input))
         if failed is None and run.close is None and resident.program is None and not resident.is_lost:
-            resident.program = program
+            resident.program, resident.host = program, host
             resident.seen = resident.unseen[-1].id
             resident.unseen = []
         else:
@@ -481,6 +509,10 @@ class Engine:
 
         self.store.delete(keys, done)
         await deleted
+
+
+async def _answer(answer: Payloads | Failure | Awaitable[Payloads | Failure]) -> Payloads | Failure:
+    return answer if isinstance(answer, (tuple, Failure)) else await answer
 
 
 def _answer_start(done: Started, result: StartResult) -> Done:

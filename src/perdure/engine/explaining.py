@@ -40,7 +40,7 @@ async def _view_of(engine: Engine, resident: Resident) -> ProgramView:
     turn = run.workflow_task
     if (
         worker is None
-        or not worker.serves_workflow(run.started.task_queue, run.started.workflow_type)
+        or not worker.serves_workflow(run.namespace, run.started.task_queue, run.started.workflow_type)
         # A program that has something to do, or fails to do it, is not where it will stand.
         or turn is not None
     ):
@@ -64,14 +64,12 @@ def _seen_from_here(engine: Engine, run: Run, wait: Wait, view: ProgramView) -> 
 
 def _turn(engine: Engine, run: Run, wait: Wait) -> Wait:
     started = run.started
-    if engine.worker is None or not engine.worker.serves_workflow(started.task_queue, started.workflow_type):
-        return _with_state(
-            wait, f"no worker here serves workflow type {started.workflow_type} on task queue {started.task_queue}"
-        )
-    if run.pinned_build_id and run.pinned_build_id != engine.worker.build_id:
-        return _with_state(
-            wait, f"it is pinned to build {run.pinned_build_id}; the worker here has build {engine.worker.build_id}"
-        )
+    queue, kind, worker = started.task_queue, started.workflow_type, engine.worker
+    if worker is None or not worker.serves_workflow(run.namespace, queue, kind):
+        return _with_state(wait, f"no worker here serves workflow type {kind} on task queue {queue}")
+    if run.pinned_build_id and run.pinned_build_id not in worker.builds(run.namespace, queue, kind):
+        builds = " and ".join(sorted(worker.builds(run.namespace, queue, kind)))
+        return _with_state(wait, f"it is pinned to build {run.pinned_build_id}; the worker here has build {builds}")
     return wait
 
 
@@ -81,7 +79,7 @@ def _activity(engine: Engine, run: Run, wait: Wait) -> Wait:
         return wait
     scheduled = pending.scheduled
     queue, kind = scheduled.task_queue, scheduled.activity_type
-    if engine.worker is None or not engine.worker.serves_activity(queue, kind):
+    if engine.worker is None or not engine.worker.serves_activity(run.namespace, queue, kind):
         return _with_state(wait, f"no worker here runs activity type {kind} on task queue {queue}")
     if run.is_paused:
         return wait

@@ -18,7 +18,7 @@ from perdure.engine.search.attributes import Attributes
 from perdure.kernel.commit import Commit, Rejection
 from perdure.model.errors import InvariantError, PerdureError, StoreError
 from perdure.model.events import Event
-from perdure.model.program import ActivityTask, numbered
+from perdure.model.program import ActivityTask, Worker, numbered
 
 log = logging.getLogger("perdure.engine")
 
@@ -27,13 +27,16 @@ Outcome = Rejection | PerdureError | None
 
 Done = Callable[[Outcome], None]
 
+Start = tuple[Worker, ActivityTask]
+"""An attempt that starts, and who has the slot for it."""
+
 
 class Effect(msgspec.Struct, eq=False, gc=False):
     """What to do once a commit is written: what the commit itself says, start ``starts``, and call ``done``."""
 
     resident: Resident
     commit: Commit
-    starts: list[ActivityTask] | None
+    starts: list[Start] | None
     done: Done | None
 
 
@@ -68,7 +71,7 @@ class Pipeline:
         """Whether everything is written."""
         return not (self._batch or self._is_writing)
 
-    def add(self, resident: Resident, commit: Commit, starts: list[ActivityTask] | None, done: Done | None) -> None:
+    def add(self, resident: Resident, commit: Commit, starts: list[Start] | None, done: Done | None) -> None:
         """Put a decision into the next batch."""
         commit.seal()
         key = resident.key
@@ -144,7 +147,7 @@ class Pipeline:
 
     def starts_under_way(self) -> list[ActivityTask]:
         """The attempts whose starts are decided but not written."""
-        return [task for effect in (*self._writing, *self._effects) for task in effect.starts or ()]
+        return [task for effect in (*self._writing, *self._effects) for _, task in effect.starts or ()]
 
     async def settled(self) -> None:
         """Wait until everything decided so far is written, or has failed."""

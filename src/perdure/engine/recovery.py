@@ -12,6 +12,7 @@ import logging
 
 import msgspec
 
+from perdure.engine.dispatch import task_of
 from perdure.engine.engine import Engine
 from perdure.engine.outbox import decode_message
 from perdure.engine.ports import TaskRow, TimerRow
@@ -82,6 +83,13 @@ def _take_up_resident(engine: Engine, resident: Resident, row: TaskRow) -> None:
         if due:
             engine.alarms.set(row.key, row.ref, due)
     elif activity is not None and activity.started_time:
+        worker = engine.worker
+        attempt = task_of(resident, activity)
+        if activity.worker_id and worker is not None and worker.adopt(attempt, activity.worker_id):
+            due = deadline(run, row.ref)
+            if due:
+                engine.alarms.set(row.key, row.ref, due)
+            return
         request = LoseActivity(row.ref, activity.attempt, "the process that ran this attempt ended before it did")
         engine.report(RunAddress(run.namespace, run.started.workflow_id, run.run_id), request)
 

@@ -13,28 +13,31 @@ import msgspec
 from perdure.kernel.run import Run
 from perdure.model.events import Event
 from perdure.model.ids import RunAddress
-from perdure.model.program import Program
+from perdure.model.program import Program, Worker
 
 
 class Resident(msgspec.Struct, eq=False):
     """One run in memory.
 
     ``commits`` counts its decisions, written or under way; ``in_flight`` those whose transaction is not done.
-    ``program`` is there once it has taken a turn here; ``unseen`` are the events it has not been given yet, and
-    ``seen`` is the number of the last one it was given. Without a program, ``unseen`` holds the whole history if
-    ``has_history``, else nothing.
+    ``program`` is there once it has taken a turn, and ``host`` is the worker that it is at; ``unseen`` are the events
+    it has not been given yet, and ``seen`` is the number of the last one it was given. Without a program, ``unseen``
+    holds the whole history if ``has_history``, else nothing.
     """
 
     key: int
     run: Run
     address: RunAddress
     program: Program | None = None
+    host: Worker | None = None
     unseen: list[Event] = []
     seen: int = 0
     has_history: bool = True
     history_bytes: int = 0
     commits: int = 0
     in_flight: int = 0
+    is_turn_out: bool = False
+    """A worker elsewhere has its turn in hand."""
     is_lost: bool = False
     """Its last commits could not be written, so the state here is not the store's. Never used again."""
 
@@ -42,7 +45,7 @@ class Resident(msgspec.Struct, eq=False):
         """Let go of the program; the next turn rebuilds it from the history."""
         if self.program is not None:
             self.program.close()
-            self.program = None
+            self.program = self.host = None
         self.unseen = []
         self.seen = 0
         self.has_history = False
@@ -111,7 +114,7 @@ class Residents:
             return
         idle = []
         for resident in self._by_key.values():
-            if not resident.in_flight:
+            if not resident.in_flight and not resident.is_turn_out:
                 idle.append(resident)
                 if len(idle) == excess:
                     break

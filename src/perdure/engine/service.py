@@ -17,6 +17,7 @@ from perdure.engine.search.evaluate import place_of
 from perdure.engine.search.parse import parse
 from perdure.engine.settings import Settings
 from perdure.engine.task_queues import TaskQueues
+from perdure.engine.workers import Workers
 from perdure.kernel.commit import Answer, Rejection
 from perdure.kernel.run import Run
 from perdure.kernel.update import answer as answer_of
@@ -39,6 +40,7 @@ from perdure.model.program import Worker
 from perdure.model.requests import ForkWorkflow, Request, StartWorkflow, TerminateWorkflow, UpdateWorkflow
 from perdure.model.search import AttributeTypes, narrowed
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
+from perdure.model.workers import WorkerDescription
 
 
 class EngineService:
@@ -429,6 +431,11 @@ class EngineService:
     async def describe_task_queue(self, namespace: str, name: str) -> TaskQueueDescription:
         """As ``Service.describe_task_queue``."""
         return self._task_queues.describe(namespace, name)
+
+    async def workers(self, namespace: str) -> Sequence[WorkerDescription]:
+        """As ``Service.workers``."""
+        worker = self.engine.worker
+        return worker.describe(namespace) if isinstance(worker, Workers) else []
 
     # --- what they share
 

@@ -21,3 +21,6 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     """The wait before what could not be written is tried again."""
     retention_sweep_ns: int = 60 * SECOND_NS
     """How often closed runs past their namespace's retention are deleted."""
+    worker_lease_ns: int = 30 * SECOND_NS
+    """How long a worker that lost its connection, or whose server was away, may take to come back before the activities
+    it had are given to others."""

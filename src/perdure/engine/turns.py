@@ -1,4 +1,5 @@
-"""A turn taken in this process: the program runs at once, and what it asks for joins the commit that made it run."""
+"""Turns: a program in this process runs at once, and what it asks for joins the commit that made it run; one elsewhere is
+sent what it needs, at once as well, since a program's code has no effects that would have to wait for the commit."""
 
 import logging
 from collections.abc import Callable
@@ -14,32 +15,25 @@ from perdure.kernel.workflow_task import begin, preview, record_failure, suggest
 from perdure.model.errors import PerdureError
 from perdure.model.events import AnyRecord
 from perdure.model.options import PAUSED
-from perdure.model.program import TurnCompleted, TurnFailed, Worker, numbered
+from perdure.model.program import TurnCompleted, TurnFailed, numbered
 from perdure.model.requests import TerminateWorkflow
 
 log = logging.getLogger("perdure.engine")
 
 
-def is_due(resident: Resident, commit: Commit, turn: WorkflowTask, worker: Worker) -> bool:
-    """Whether the run's program should take its turn now, and can take it here, where it may already be."""
-    run = commit.run
-    return (
-        not turn.started_time
-        and turn.next_attempt_time <= commit.now
-        and run.status is not PAUSED
-        and (not run.pinned_build_id or run.pinned_build_id == worker.build_id)
-        and (resident.program is not None or worker.serves_workflow(run.started.task_queue, run.started.workflow_type))
-    )
+def is_due(commit: Commit, turn: WorkflowTask) -> bool:
+    """Whether the run's program should take its turn now."""
+    return not turn.started_time and turn.next_attempt_time <= commit.now and commit.run.status is not PAUSED
 
 
-def take(resident: Resident, commit: Commit, turn: WorkflowTask, worker: Worker) -> None:
+def take(resident: Resident, commit: Commit, turn: WorkflowTask) -> None:
     """The program takes its turn, and the turn is decided. ``resident.program`` must be there.
 
-    A turn that fails costs the program: the next one is built anew from the history.
+    If it is taken elsewhere, it is decided when its end comes in.
     """
-    run, program = resident.run, resident.program
-    assert program is not None
-    identity = worker.identity
+    run, program, host = resident.run, resident.program, resident.host
+    assert program is not None and host is not None
+    identity = host.identity
     begin(commit, turn, identity)
     note_events(resident, commit)
     events = resident.unseen
@@ -49,12 +43,23 @@ def take(resident: Resident, commit: Commit, turn: WorkflowTask, worker: Worker)
     resident.seen = turn.started_event_id
     updates = [u.admitted for u in run.updates.values() if u.admitted is not None] if run.updates else []
     result = program.turn(events, updates)
+    if result is None:
+        resident.is_turn_out = True
+        return
     if result.__class__ is TurnCompleted:
-        finish(commit, turn, result.commands, identity, worker.build_id)
+        finish(commit, turn, result.commands, identity, host.build_id)
     else:
         assert isinstance(result, TurnFailed)
         log.warning("Workflow %s, run %s: its turn failed: %s", run.workflow_id, run.run_id, result.failure.message)
-        record_failure(commit, turn, result.cause, result.failure, identity, worker.build_id)
+        record_failure(commit, turn, result.cause, result.failure, identity, host.build_id)
+    ended(resident, commit)
+
+
+def ended(resident: Resident, commit: Commit) -> None:
+    """A turn is over, in whatever way. One that failed costs the program: the next one is built anew from the
+    history."""
+    run = resident.run
+    resident.is_turn_out = False
     task = run.workflow_task
     if task is not None and task.attempt > 1:
         resident.drop_program()

@@ -125,10 +125,10 @@ def start(commit: Commit, request: StartActivity) -> Rejection | None:
     return None
 
 
-def begin(commit: Commit, activity: Activity, identity: str) -> None:
-    """An attempt that ``is_ready`` starts."""
+def begin(commit: Commit, activity: Activity, identity: str, worker_id: str = "") -> None:
+    """An attempt that ``is_ready`` starts, at a worker that can be found again by ``worker_id``, if it has one."""
     ref = activity.scheduled.id
-    commit.record(e.ActivityAttemptStarted(0, commit.now, ref, activity.attempt, identity))
+    commit.record(e.ActivityAttemptStarted(0, commit.now, ref, activity.attempt, identity, worker_id))
     commit.change_task(ref)
 
 

@@ -234,6 +234,7 @@ def _attempt_started(run: Run, record: e.ActivityAttemptStarted) -> None:
     activity = run.activities[record.scheduled_event_id]
     activity.started_time = record.time
     activity.identity = record.identity
+    activity.worker_id = record.worker_id
     activity.next_attempt_time = 0
     activity.heartbeat_time = 0
 

@@ -64,6 +64,8 @@ class Activity(msgspec.Struct, gc=False):
     """When the attempt before failed."""
     is_outside: bool = False
     """The attempt that runs is no worker's any more: a process that dies does not take it along."""
+    worker_id: str = ""
+    """Which worker has the attempt that runs, if that worker may outlive the engine's process."""
 
 
 class Timer(msgspec.Struct, gc=False):

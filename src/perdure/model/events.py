@@ -544,11 +544,15 @@ class WorkflowExecutionUpdateCompleted(Record, frozen=True, array_like=True, gc=
 
 
 class ActivityAttemptStarted(Record, frozen=True, array_like=True, gc=False, tag=101):
-    """An attempt was handed to a worker. After this the attempt counts, whatever happens to the worker."""
+    """An attempt was handed to a worker. After this the attempt counts, whatever happens to the worker.
+
+    ``worker_id`` is set if the worker may outlive the engine's process.
+    """
 
     scheduled_event_id: int
     attempt: int
     identity: str = ""
+    worker_id: str = ""
 
 
 class ActivityAttemptFailed(Record, frozen=True, array_like=True, gc=False, tag=102):

@@ -4,11 +4,11 @@ A *program* is one run's user code between turns: Python coroutines on a determi
 workflow language. The engine hands it what happened since its last turn and takes back commands. It neither knows nor
 cares how the program keeps its state.
 
-A *worker* owns programs and runs activities. In this process it is called directly, through ``Worker``; a worker in
-another process will stand behind the same protocol.
+A *worker* owns programs and runs activities. In this process it is called directly, through ``Worker``; one in another
+process stands behind the same protocol, and differs only in that turns and queries are not answered at once.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
 import msgspec
@@ -48,8 +48,8 @@ class TurnFailed(msgspec.Struct, frozen=True, gc=False):
 class Program(Protocol):
     """One run's user code. After a failed turn it is closed and never used again: the next turn gets a new one."""
 
-    def turn(self, events: Sequence[Event], updates: Sequence[UpdateAdmitted]) -> TurnCompleted | TurnFailed:
-        """Take one turn.
+    def turn(self, events: Sequence[Event], updates: Sequence[UpdateAdmitted]) -> TurnCompleted | TurnFailed | None:
+        """Take one turn; None if it is taken elsewhere, and its end comes as a request.
 
         ``events`` are all events since the last call, its own commands' events among them, and the last one is the
         ``WorkflowTaskStarted`` of this turn. A new program gets the whole history, older turns included, and
@@ -61,7 +61,7 @@ class Program(Protocol):
         """Bring a new program to where its history ends without a turn, so that it can be queried. Never raises."""
         ...
 
-    def query(self, name: str, input: Payloads) -> Payloads | Failure:
+    def query(self, name: str, input: Payloads) -> Payloads | Failure | Awaitable[Payloads | Failure]:
         """Answer from the present state without changing it. Never raises."""
         ...
 
@@ -93,11 +93,17 @@ lasts."""
 
 
 class Worker(Protocol):
-    """What the engine asks of a worker in its own process. All calls come on the engine's thread and return at once."""
+    """What the engine asks of a worker, or of many behind one. All calls come on the engine's thread and return at
+    once."""
 
     @property
     def identity(self) -> str:
         """Who this is, in histories."""
+        ...
+
+    @property
+    def worker_id(self) -> str:
+        """What finds it again after it, or the engine, was away; empty for one that ends with the engine's process."""
         ...
 
     @property
@@ -110,13 +116,27 @@ class Worker(Protocol):
         """The queues it serves."""
         ...
 
-    def serves_workflow(self, task_queue: str, workflow_type: str) -> bool:
+    def serves_workflow(self, namespace: str, task_queue: str, workflow_type: str) -> bool:
         """Whether programs of this type on this queue run here."""
         ...
 
+    def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Collection[str]:
+        """The builds in which programs of this type on this queue run here."""
+        ...
+
+    def host(self, namespace: str, task_queue: str, workflow_type: str, build_id: str, key: int) -> "Worker | None":
+        """Who can take a turn of such a program now, in the given build if one is given; None if nobody can.
+
+        Where that may change, the engine is asked to try the run with this key again.
+        """
+        ...
+
+    def has_turn_slot(self, key: int) -> bool:
+        """Whether it can take a turn of one of its programs now. Otherwise the engine is asked to try this run again."""
+        ...
+
     def create_program(self, address: RunAddress, started: WorkflowExecutionStarted) -> Program:
-        """A new program for a run that ``serves_workflow`` said yes to; ``address`` names the run exactly. Never
-        raises."""
+        """A new program for a run that this is the ``host`` of; ``address`` names the run exactly. Never raises."""
         ...
 
     @property
@@ -128,12 +148,18 @@ class Worker(Protocol):
         """Whether an attempt's code runs now, even if nobody wants it any more."""
         ...
 
-    def serves_activity(self, task_queue: str, activity_type: str) -> bool:
+    def serves_activity(self, namespace: str, task_queue: str, activity_type: str) -> bool:
         """Whether activities of this type on this queue run here, when a slot is free."""
         ...
 
-    def reserve(self, task_queue: str, activity_type: str) -> bool:
-        """Take a slot for one activity, if it is served here and a slot is free."""
+    def reserve(self, namespace: str, task_queue: str, activity_type: str) -> "Worker | None":
+        """Take a slot for one activity, if it is served here and a slot is free. Who has the slot: ``release`` it there,
+        or ``start_activity`` there."""
+        ...
+
+    def adopt(self, task: ActivityTask, worker_id: str) -> bool:
+        """The worker of this id had this attempt when the last owner of the store ended: whether it may still have
+        it. If it turns out that it does not, the engine is told that the attempt is lost."""
         ...
 
     def release(self, task_queue: str, activity_type: str) -> None:

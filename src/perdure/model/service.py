@@ -19,6 +19,7 @@ from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.requests import Request, StartWorkflow, UpdateWorkflow
 from perdure.model.search import Attribute, AttributeTypes, Group
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
+from perdure.model.workers import WorkerDescription
 
 
 class StartResult(msgspec.Struct, frozen=True, gc=False):
@@ -295,4 +296,8 @@ class Service(Protocol):
 
     async def describe_task_queue(self, namespace: str, name: str) -> TaskQueueDescription:
         """How a task queue stands. Raises ``NotFoundError`` if nobody knows of such a queue."""
+        ...
+
+    async def workers(self, namespace: str) -> Sequence[WorkerDescription]:
+        """The workers that are connected and serve a namespace."""
         ...

@@ -10,7 +10,7 @@ import inspect
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -121,6 +121,8 @@ class LocalWorker:
 
     # --- what it is
 
+    worker_id = ""
+
     @property
     def task_queues(self) -> frozenset[str]:
         """The queues it serves."""
@@ -155,18 +157,32 @@ class LocalWorker:
 
     # --- workflows
 
-    def serves_workflow(self, task_queue: str, workflow_type: str) -> bool:
+    def serves_workflow(self, namespace: str, task_queue: str, workflow_type: str) -> bool:
         """Whether programs of this type on this queue run here."""
         return workflow_type in self._workflows and self._serves_queue(task_queue)
 
+    def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Sequence[str]:
+        """The one build of the code here, if it serves such workflows."""
+        return [self.build_id] if self.serves_workflow(namespace, task_queue, workflow_type) else []
+
+    def host(self, namespace: str, task_queue: str, workflow_type: str, build_id: str, key: int) -> Self | None:
+        """This worker, if it serves such workflows in such a build."""
+        if workflow_type not in self._workflows or not self._serves_queue(task_queue):
+            return None
+        return self if not build_id or build_id == self.build_id else None
+
+    def has_turn_slot(self, key: int) -> bool:
+        """Turns are taken at once, one after the other."""
+        return True
+
     def create_program(self, address: RunAddress, started: WorkflowExecutionStarted) -> Program:
-        """A new program for a run that ``serves_workflow`` said yes to."""
+        """A new program for a run that this is the ``host`` of."""
         app, definition = self._workflows[started.workflow_type]
         return PythonProgram(definition, address, started, app.converter, self._program_settings)
 
     # --- activities
 
-    def serves_activity(self, task_queue: str, activity_type: str) -> bool:
+    def serves_activity(self, namespace: str, task_queue: str, activity_type: str) -> bool:
         """Whether activities of this type on this queue run here, when a slot is free."""
         return activity_type in self._activities and not self._is_draining and self._serves_queue(task_queue)
 
@@ -178,18 +194,22 @@ class LocalWorker:
             return True
         return any(other.key == key and other.task.attempt == attempt for other in self._overtaken)
 
-    def reserve(self, task_queue: str, activity_type: str) -> bool:
+    def reserve(self, namespace: str, task_queue: str, activity_type: str) -> Self | None:
         """Take a slot for one activity, if it is served here and a slot is free."""
         served = self._served.get(activity_type)
         if served is None or self._is_draining:
-            return False
+            return None
         if task_queue not in self._known_queues and not self._serves_queue(task_queue):
-            return False
+            return None
         executor = served.executor
         if executor.free <= 0:
-            return False
+            return None
         executor.free -= 1
-        return True
+        return self
+
+    def adopt(self, task: ActivityTask, worker_id: str) -> bool:
+        """What ran in a process that has ended runs no more."""
+        return False
 
     def release(self, task_queue: str, activity_type: str) -> None:
         """Give back a slot that was reserved and will not be used."""

@@ -25,6 +25,7 @@ from perdure.model.options import RunStatus
 from perdure.model.payloads import Payloads
 from perdure.model.search import AttributeTypes
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
+from perdure.model.workers import WorkerDescription
 from perdure.sdk.app import App
 from perdure.sdk.callables import Activity
 from perdure.testing.faults import Faults
@@ -296,6 +297,10 @@ class Lives:
     async def task_queues(self, namespace: str) -> Sequence[TaskQueue]:
         """As ``Service.task_queues``."""
         return (await self._ask(lambda service: service.task_queues(namespace)))[0]
+
+    async def workers(self, namespace: str) -> Sequence[WorkerDescription]:
+        """As ``Service.workers``."""
+        return (await self._ask(lambda service: service.workers(namespace)))[0]
 
     async def describe_task_queue(self, namespace: str, name: str) -> TaskQueueDescription:
         """As ``Service.describe_task_queue``."""

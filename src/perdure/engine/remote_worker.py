@@ -1,0 +1,337 @@
+"""A worker in another process, as the engine sees it: a ``Worker`` whose tasks and answers go over a ``Link``.
+
+What it runs is counted here, from the decision to start an attempt until its end is reported: its slots are its
+back-pressure, and nothing is ever sent that it has no slot for. It is an error of the worker, and refused, to report
+what it was not given.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Collection, Sequence
+from itertools import count
+from typing import TYPE_CHECKING
+
+from perdure.model.events import Event, UpdateAdmitted, WorkflowExecutionStarted, WorkflowTaskScheduled
+from perdure.model.failures import Failure
+from perdure.model.ids import RunAddress
+from perdure.model.payloads import Payloads
+from perdure.model.program import ActivityTask, Program
+from perdure.model.requests import HeartbeatActivity
+from perdure.model.workers import (
+    ANY_TYPE,
+    Acknowledge,
+    ActivityReport,
+    AnswerQuery,
+    Attempt,
+    CancelAttempt,
+    Capacity,
+    Evict,
+    FromWorker,
+    Hello,
+    Link,
+    QueryReport,
+    StartActivity,
+    TakeTurn,
+    TurnReport,
+    WorkerDescription,
+)
+
+if TYPE_CHECKING:
+    from perdure.engine.workers import Workers
+
+QUERY_SECONDS = 10.0
+"""A worker that has not answered a query after this is taken to be stuck."""
+
+_query_ids = count(1)
+
+
+class Group:
+    """Activities that share slots."""
+
+    __slots__ = ("slots", "used")
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.used = 0
+
+
+class RemoteWorker:
+    """One worker while it is connected. Implements ``Worker`` for tasks that ``Workers`` gives it."""
+
+    def __init__(self, workers: "Workers", hello: Hello, link: Link, connected_time: int) -> None:
+        self.hello = hello
+        self.worker_id = hello.worker_id
+        self.identity = hello.identity
+        self.build_id = hello.build_id
+        self.namespace = hello.namespace
+        self.task_queues: Collection[str] = frozenset(hello.task_queues)
+        self.is_connected = True
+        self.connected_time = connected_time
+        self.turn_slots = hello.turn_slots
+        self.turns: dict[str, RemoteProgram] = {}
+        """Turns that it has in hand, by run id."""
+        self.waiting_turns: deque[int] = deque()
+        """Runs whose program is here and that wait for a turn slot, by key."""
+        self.programs = 0
+        self.tasks: dict[tuple[str, int], ActivityTask] = {}
+        """Attempts that it has."""
+        self.claims = {(attempt.run_id, attempt.scheduled_event_id): attempt.attempt for attempt in hello.running}
+        """Attempts that it says it has from an earlier connection and that nobody has asked about yet."""
+        self.skipped: set[tuple[str, str, str]] = set()
+        """Kinds of activity that ``Workers`` no longer asks it for, since it had no slot."""
+        self._workers = workers
+        self._link = link
+        self._groups = [Group(group.slots) for group in hello.groups]
+        self._group_of = {
+            activity_type: self._groups[number]
+            for number, group in enumerate(hello.groups)
+            for activity_type in group.activity_types
+        }
+        self._queries: dict[int, asyncio.Future[Payloads | Failure]] = {}
+
+    # --- Worker
+
+    def serves_workflow(self, namespace: str, task_queue: str, workflow_type: str) -> bool:
+        """Whether programs of this type on this queue run there."""
+        return (
+            namespace == self.namespace
+            and task_queue in self.task_queues
+            and workflow_type in self.hello.workflow_types
+        )
+
+    def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Collection[str]:
+        """Its one build."""
+        return [self.build_id] if self.serves_workflow(namespace, task_queue, workflow_type) else []
+
+    def host(
+        self, namespace: str, task_queue: str, workflow_type: str, build_id: str, key: int
+    ) -> "RemoteWorker | None":
+        """This worker, if it serves such workflows in such a build."""
+        return self if build_id in ("", self.build_id) and len(self.turns) < self.turn_slots else None
+
+    def has_turn_slot(self, key: int) -> bool:
+        """Whether it can take one more turn; if not, the run is next when it can."""
+        if len(self.turns) < self.turn_slots:
+            return True
+        self.waiting_turns.append(key)
+        return False
+
+    def create_program(self, address: RunAddress, started: WorkflowExecutionStarted) -> Program:
+        """A program there."""
+        self.programs += 1
+        return RemoteProgram(self, address)
+
+    @property
+    def running(self) -> Sequence[ActivityTask]:
+        """The attempts it has."""
+        return list(self.tasks.values())
+
+    def runs_activity(self, address: RunAddress, scheduled_event_id: int, attempt: int) -> bool:
+        """Whether it has this attempt."""
+        task = self.tasks.get((address.run_id, scheduled_event_id))
+        return task is not None and task.attempt == attempt
+
+    def serves_activity(self, namespace: str, task_queue: str, activity_type: str) -> bool:
+        """Whether it takes such activities."""
+        return (
+            namespace == self.namespace
+            and task_queue in self.task_queues
+            and (activity_type in self._group_of or ANY_TYPE in self._group_of)
+        )
+
+    def reserve(self, namespace: str, task_queue: str, activity_type: str) -> "RemoteWorker | None":
+        """Take a slot, if one is free."""
+        group = self._group(activity_type)
+        if group.used >= group.slots or not self.is_connected:
+            return None
+        group.used += 1
+        return self
+
+    def release(self, task_queue: str, activity_type: str) -> None:
+        """Give a slot back."""
+        self._group(activity_type).used -= 1
+        self._workers.slot_free(self)
+
+    def start_activity(self, task: ActivityTask) -> None:
+        """Send it."""
+        self.tasks[task.address.run_id, task.scheduled.id] = task
+        if self.is_connected:
+            self._link.send(StartActivity(task))
+        else:
+            # It went away while the start was being written; it may come back, but it never heard of this one.
+            self._workers.lose(self, task, "the worker was gone before it got this attempt")
+
+    def cancel_activity(self, address: RunAddress, scheduled_event_id: int) -> None:
+        """Tell it."""
+        if (address.run_id, scheduled_event_id) in self.tasks:
+            self._link.send(CancelAttempt(address, scheduled_event_id))
+
+    def adopt(self, task: ActivityTask, worker_id: str) -> bool:
+        """It still has an attempt from before, if it says so."""
+        name = (task.address.run_id, task.scheduled.id)
+        group = self._group_of.get(task.scheduled.activity_type) or self._group_of.get(ANY_TYPE)
+        if group is None or self.claims.pop(name, 0) != task.attempt:
+            return False
+        self.tasks[name] = task
+        group.used += 1
+        return True
+
+    def _group(self, activity_type: str) -> Group:
+        return self._group_of.get(activity_type) or self._group_of[ANY_TYPE]
+
+    @property
+    def activity_types(self) -> Sequence[str]:
+        """The activities it takes."""
+        return list(self._group_of)
+
+    # --- what it says
+
+    def hear(self, message: FromWorker) -> None:
+        """A message from it."""
+        if isinstance(message, ActivityReport):
+            self._activity_reported(message)
+        elif isinstance(message, TurnReport):
+            self._turn_reported(message)
+        elif isinstance(message, QueryReport):
+            answer = self._queries.pop(message.query_id, None)
+            if answer is not None and not answer.done():
+                answer.set_result(message.result if message.failure is None else message.failure)
+        else:
+            self._capacity_changed(message)
+
+    def _activity_reported(self, report: ActivityReport) -> None:
+        address, request = report.address, report.request
+        name = (address.run_id, request.scheduled_event_id)
+        task = self.tasks.get(name)
+        attempt = Attempt(address.run_id, request.scheduled_event_id, request.attempt)
+        if task is None or task.attempt != request.attempt or task.address != address:
+            self._workers.unknown_report(self, report, attempt)
+            return
+        if not isinstance(request, HeartbeatActivity) or request.leaves:
+            del self.tasks[name]
+            self._group(task.scheduled.activity_type).used -= 1
+        self._workers.report(self, address, request, attempt)
+
+    def acknowledge(self, attempt: Attempt, refused: str = "") -> None:
+        """A report of it is recorded, or refused."""
+        self._link.send(Acknowledge(attempt.run_id, attempt.scheduled_event_id, attempt.attempt, refused))
+
+    def _turn_reported(self, report: TurnReport) -> None:
+        program = self.turns.get(report.address.run_id)
+        if program is None or program.address != report.address or program.turn_in_hand != _name_of(report):
+            return  # the turn was taken from it meanwhile: it timed out, or its run was closed
+        del self.turns[report.address.run_id]
+        program.turn_in_hand = None
+        self._workers.turn_reported(self, report)
+
+    def _capacity_changed(self, capacity: Capacity) -> None:
+        self.turn_slots = max(0, capacity.turn_slots)
+        for group, slots in zip(self._groups, capacity.slots, strict=False):
+            group.slots = max(0, slots)
+        self._workers.slot_free(self)
+
+    # --- what programs send
+
+    def take_turn(self, program: "RemoteProgram", turn: TakeTurn) -> None:
+        """Send a turn."""
+        self.turns[program.address.run_id] = program
+        self._link.send(turn)
+
+    def ask(
+        self, program: "RemoteProgram", name: str, input: Payloads, events: Sequence[Event]
+    ) -> "asyncio.Future[Payloads | Failure]":
+        """Send a query; its answer."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Payloads | Failure] = loop.create_future()
+        if not self.is_connected:
+            answer.set_result(Failure("The worker that has the run's program is gone. Ask again."))
+            return answer
+        query_id = next(_query_ids)
+        self._queries[query_id] = answer
+        self._link.send(AnswerQuery(query_id, program.address, name, input, tuple(events)))
+
+        def too_late() -> None:
+            if self._queries.pop(query_id, None) is not None and not answer.done():
+                answer.set_result(
+                    Failure(f"Worker {self.identity} did not answer the query within {QUERY_SECONDS:.0f} seconds.")
+                )
+
+        loop.call_later(QUERY_SECONDS, too_late)
+        return answer
+
+    def forget(self, program: "RemoteProgram") -> None:
+        """A program is not needed any more."""
+        self.programs -= 1
+        if self.turns.get(program.address.run_id) is program:
+            del self.turns[program.address.run_id]
+            self._workers.slot_free(self)
+        if self.is_connected:
+            self._link.send(Evict(program.address.run_id))
+
+    def disconnected(self) -> None:
+        """It will say no more."""
+        self.is_connected = False
+        for answer in self._queries.values():
+            if not answer.done():
+                answer.set_result(Failure(f"Worker {self.identity} was lost before it answered. Ask again."))
+        self._queries.clear()
+
+    def describe(self) -> WorkerDescription:
+        """As it stands."""
+        hello = self.hello
+        return WorkerDescription(
+            self.worker_id,
+            self.identity,
+            self.build_id,
+            sorted(self.task_queues),
+            sorted(hello.workflow_types),
+            sorted(self._group_of),
+            self.is_connected,
+            self.connected_time,
+            len(self.tasks),
+            sum(group.slots for group in self._groups),
+            len(self.turns),
+            self.turn_slots,
+            self.programs,
+            hello.labels,
+        )
+
+
+class RemoteProgram:
+    """A run's program in another process. Implements ``Program``."""
+
+    def __init__(self, worker: RemoteWorker, address: RunAddress) -> None:
+        self.address = address
+        self.turn_in_hand: tuple[int, int] | None = None
+        self._worker = worker
+        self._is_new = True
+        self._history: Sequence[Event] = ()
+
+    def turn(self, events: Sequence[Event], updates: Sequence[UpdateAdmitted]) -> None:
+        """Have it taken there; the end comes as a request."""
+        started = events[-1]
+        scheduled = events[-2]
+        attempt = scheduled.attempt if isinstance(scheduled, WorkflowTaskScheduled) else 1
+        self.turn_in_hand = (started.id, attempt)
+        self._worker.take_turn(
+            self, TakeTurn(self.address, started.id, attempt, self._is_new, tuple(events), tuple(updates))
+        )
+        self._is_new = False
+
+    def catch_up(self, events: Sequence[Event]) -> None:
+        """What the next query must bring along."""
+        self._history = events
+        self._is_new = False
+
+    def query(self, name: str, input: Payloads) -> "asyncio.Future[Payloads | Failure]":
+        """Ask there."""
+        events, self._history = self._history, ()
+        return self._worker.ask(self, name, input, events)
+
+    def close(self) -> None:
+        """Have it forgotten there."""
+        self._worker.forget(self)
+
+
+def _name_of(report: TurnReport) -> tuple[int, int]:
+    return report.started_event_id, report.attempt

@@ -1,0 +1,381 @@
+"""All workers of an engine: the one in its own process, and those that connect.
+
+Whoever is connected stands in a line for each kind of task it takes, and tasks go round. One that has no slot leaves
+the line and comes back with a free slot, so finding somebody costs the same with one worker or a thousand.
+
+A worker that is gone may come back: what it has is kept for it for ``Settings.worker_lease_ns``, also when it was the
+server that was gone. Only then are its attempts lost, and go on elsewhere by their retry policies.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from perdure.engine.pipeline import Outcome
+from perdure.engine.remote_worker import RemoteWorker
+from perdure.engine.resident import Resident
+from perdure.kernel.commit import Rejection
+from perdure.model.errors import InvalidArgumentError, PerdureError, StoreError
+from perdure.model.events import WorkflowExecutionStarted
+from perdure.model.ids import RunAddress
+from perdure.model.program import ActivityTask, Program, Worker
+from perdure.model.requests import CompleteWorkflowTask, FailWorkflowTask, HeartbeatActivity, LoseActivity, Request
+from perdure.model.workers import ANY_TYPE, ActivityReport, Attempt, Hello, Link, TurnReport, WorkerDescription
+
+if TYPE_CHECKING:
+    from perdure.engine.engine import Engine
+
+log = logging.getLogger("perdure.engine")
+
+Kind = tuple[str, str, str]
+"""Namespace, task queue, and type of an activity or a workflow."""
+
+Tasks = dict[tuple[str, int], ActivityTask]
+"""Attempts, by run id and scheduled event id."""
+
+
+_NOBODY: deque[RemoteWorker] = deque()
+
+
+class Workers:
+    """Implements ``Worker`` for all of them. ``own`` is the one in this process; ``open`` before the engine begins."""
+
+    def __init__(self, own: Worker) -> None:
+        self._own = own
+        self._connected: dict[str, RemoteWorker] = {}
+        self._missing: dict[str, Tasks] = {}
+        """Workers that are not connected, by their ids, and the attempts that they may still have."""
+        self._activities: dict[Kind, deque[RemoteWorker]] = {}
+        self._hosts: dict[Kind, deque[RemoteWorker]] = {}
+        self._turns: dict[Kind, dict[int, None]] = {}
+        """Runs whose turn nobody could take, by their keys, the first to wait first."""
+        self._is_waking = False
+
+    def open(self, engine: "Engine") -> None:
+        """Begin."""
+        self._engine = engine
+
+    # --- Worker
+
+    worker_id = ""
+
+    @property
+    def identity(self) -> str:
+        """Of the one in this process."""
+        return self._own.identity
+
+    @property
+    def build_id(self) -> str:
+        """Of the one in this process."""
+        return self._own.build_id
+
+    @property
+    def task_queues(self) -> Collection[str]:
+        """The queues that anybody serves."""
+        return {*self._own.task_queues, *(queue for worker in self._connected.values() for queue in worker.task_queues)}
+
+    def serves_workflow(self, namespace: str, task_queue: str, workflow_type: str) -> bool:
+        """Whether anybody has such programs."""
+        return bool(self._hosts.get((namespace, task_queue, workflow_type))) or self._own.serves_workflow(
+            namespace, task_queue, workflow_type
+        )
+
+    def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Collection[str]:
+        """All builds of such programs."""
+        hosts = self._hosts.get((namespace, task_queue, workflow_type), ())
+        return {*(host.build_id for host in hosts), *self._own.builds(namespace, task_queue, workflow_type)}
+
+    def host(self, namespace: str, task_queue: str, workflow_type: str, build_id: str, key: int) -> Worker | None:
+        """Who can take a turn of such a program; the next in the line."""
+        own = self._own.host(namespace, task_queue, workflow_type, build_id, key)
+        if own is not None:
+            return own
+        kind = (namespace, task_queue, workflow_type)
+        hosts = self._hosts.get(kind, _NOBODY)
+        for _ in range(len(hosts)):
+            worker = hosts[0]
+            hosts.rotate(-1)
+            if worker.host(namespace, task_queue, workflow_type, build_id, key) is not None:
+                return worker
+        self._turns.setdefault(kind, {})[key] = None
+        return None
+
+    def has_turn_slot(self, key: int) -> bool:
+        """Asked of hosts."""
+        raise NotImplementedError
+
+    def create_program(self, address: RunAddress, started: WorkflowExecutionStarted) -> Program:
+        """Asked of hosts."""
+        raise NotImplementedError
+
+    @property
+    def running(self) -> Sequence[ActivityTask]:
+        """What anybody has, or may still have."""
+        tasks = list(self._own.running)
+        for worker in self._connected.values():
+            tasks += worker.tasks.values()
+        for missing in self._missing.values():
+            tasks += missing.values()
+        return tasks
+
+    def runs_activity(self, address: RunAddress, scheduled_event_id: int, attempt: int) -> bool:
+        """Whether anybody has this attempt, or may still have it."""
+        name = (address.run_id, scheduled_event_id)
+        return self._own.runs_activity(address, scheduled_event_id, attempt) or any(
+            (task := tasks.get(name)) is not None and task.attempt == attempt for tasks in self._all_tasks()
+        )
+
+    def _all_tasks(self) -> Iterator[Tasks]:
+        for worker in self._connected.values():
+            yield worker.tasks
+        yield from self._missing.values()
+
+    def serves_activity(self, namespace: str, task_queue: str, activity_type: str) -> bool:
+        """Whether anybody takes such activities."""
+        return self._own.serves_activity(namespace, task_queue, activity_type) or any(
+            worker.serves_activity(namespace, task_queue, activity_type) for worker in self._connected.values()
+        )
+
+    def reserve(self, namespace: str, task_queue: str, activity_type: str) -> Worker | None:
+        """A slot at the next in the line that has one."""
+        for kind in ((namespace, task_queue, activity_type), (namespace, task_queue, ANY_TYPE)):
+            line = self._activities.get(kind)
+            while line:
+                worker = line[0]
+                if worker.reserve(namespace, task_queue, activity_type) is not None:
+                    line.rotate(-1)
+                    return worker
+                line.popleft()
+                worker.skipped.add(kind)
+        return self._own.reserve(namespace, task_queue, activity_type)
+
+    def release(self, task_queue: str, activity_type: str) -> None:
+        """Asked of whoever has the slot."""
+        raise NotImplementedError
+
+    def start_activity(self, task: ActivityTask) -> None:
+        """Asked of whoever has the slot."""
+        raise NotImplementedError
+
+    def cancel_activity(self, address: RunAddress, scheduled_event_id: int) -> None:
+        """Whoever has it is told."""
+        for worker in self._connected.values():
+            worker.cancel_activity(address, scheduled_event_id)
+        self._own.cancel_activity(address, scheduled_event_id)
+
+    def adopt(self, task: ActivityTask, worker_id: str) -> bool:
+        """Its worker may be back already; otherwise it has some time for that."""
+        worker = self._connected.get(worker_id)
+        if worker is not None:
+            return worker.adopt(task, worker_id)
+        self._expect(worker_id)[task.address.run_id, task.scheduled.id] = task
+        return True
+
+    # --- who comes and goes
+
+    def connect(self, hello: Hello, link: Link) -> RemoteWorker:
+        """A worker is there. Raises ``InvalidArgumentError`` for what it says of itself."""
+        _check(hello)
+        earlier = self._connected.get(hello.worker_id)
+        if earlier is not None:
+            # The connection that was is dead, and only the worker knows so far.
+            self.disconnect(earlier)
+        worker = RemoteWorker(self, hello, link, self._engine.clock.now_ns())
+        self._connected[hello.worker_id] = worker
+        for task in self._missing.pop(hello.worker_id, {}).values():
+            if not worker.adopt(task, hello.worker_id):
+                self._report_lost(task, "its worker came back without it")
+        for queue in hello.task_queues:
+            for activity_type in worker.activity_types:
+                self._activities.setdefault((hello.namespace, queue, activity_type), deque()).append(worker)
+            for workflow_type in hello.workflow_types:
+                self._hosts.setdefault((hello.namespace, queue, workflow_type), deque()).append(worker)
+        log.info("Worker %s is connected (build %s)", worker.identity, worker.build_id)
+        self._engine.clock.call_at(self._engine.clock.now_ns(), partial(self.slot_free, worker))
+        return worker
+
+    def disconnect(self, worker: RemoteWorker) -> None:
+        """The connection of a worker is gone. Its programs are lost; what it runs it may still hand in."""
+        if not worker.is_connected:
+            return
+        worker.disconnected()
+        del self._connected[worker.worker_id]
+        for lines in (self._activities, self._hosts):
+            for kind in [kind for kind, line in lines.items() if worker in line]:
+                lines[kind].remove(worker)
+                if not lines[kind]:
+                    del lines[kind]
+        if worker.tasks:
+            self._expect(worker.worker_id).update(worker.tasks)
+        for resident in list(self._engine.residents):
+            if resident.host is worker:
+                had_turn = resident.is_turn_out
+                resident.drop_program()
+                if had_turn and not self._engine.closing:
+                    self._engine.try_turn_now(resident)
+        for key in worker.waiting_turns:
+            self._engine.wake_key(key)
+        log.info("Worker %s is disconnected, with %d activities", worker.identity, len(worker.tasks))
+
+    def _expect(self, worker_id: str) -> Tasks:
+        missing = self._missing.get(worker_id)
+        if missing is None:
+            missing = self._missing[worker_id] = {}
+            engine = self._engine
+            due = engine.clock.now_ns() + engine.settings.worker_lease_ns
+            engine.clock.call_at(due, partial(self._give_up, worker_id, missing))
+        return missing
+
+    def _give_up(self, worker_id: str, missing: Tasks) -> None:
+        if self._missing.get(worker_id) is missing and not self._engine.closing:
+            del self._missing[worker_id]
+            for task in missing.values():
+                self._report_lost(task, "its worker was gone for too long")
+
+    def lose(self, worker: RemoteWorker, task: ActivityTask, reason: str) -> None:
+        """A worker does not have an attempt that it was given."""
+        worker.tasks.pop((task.address.run_id, task.scheduled.id), None)
+        self._report_lost(task, reason)
+
+    def _report_lost(self, task: ActivityTask, reason: str) -> None:
+        self._engine.report(task.address, LoseActivity(task.scheduled.id, task.attempt, reason))
+
+    # --- what they say
+
+    def report(self, worker: RemoteWorker, address: RunAddress, request: Request, attempt: Attempt) -> None:
+        """What became of an attempt: acknowledged once it is recorded, and asked for again until it is."""
+        engine = self._engine
+        if engine.admission.permits:
+            engine.admission.reported(address, request)
+
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, StoreError):
+                engine.after_store_retry(partial(engine.submit, address, request, done))
+            elif not isinstance(request, HeartbeatActivity):
+                worker.acknowledge(attempt, _refusal(outcome))
+            elif outcome is not None:
+                # Nobody wants the attempt any more, and this is how it hears of that.
+                worker.cancel_activity(address, attempt.scheduled_event_id)
+                worker.acknowledge(attempt, _refusal(outcome))
+
+        engine.submit(address, request, done)
+        if not isinstance(request, HeartbeatActivity):
+            self.slot_free(worker)
+
+    def unknown_report(self, worker: RemoteWorker, report: ActivityReport, attempt: Attempt) -> None:
+        """A report about an attempt that the worker does not have here. The history may know that it is the worker's."""
+        address, request = report.address, report.request
+
+        def loaded(resident: Resident | PerdureError | None) -> None:
+            if isinstance(resident, StoreError):
+                self._engine.after_store_retry(partial(self._engine.loader.find, address, loaded))
+                return
+            pending = None
+            if isinstance(resident, Resident):
+                pending = resident.run.activities.get(request.scheduled_event_id)
+            if (
+                pending is None
+                or address.namespace != worker.namespace
+                or pending.worker_id != worker.worker_id
+                or pending.attempt != request.attempt
+            ):
+                worker.acknowledge(attempt, "it has ended, or it is not this worker's")
+                return
+            self.report(worker, address, request, attempt)
+
+        self._engine.loader.find(address, loaded)
+
+    def turn_reported(self, worker: RemoteWorker, report: TurnReport) -> None:
+        """A turn has ended."""
+        request: Request
+        if report.cause:
+            log.warning(
+                "Workflow %s, run %s: its turn failed: %s",
+                report.address.workflow_id,
+                report.address.run_id,
+                report.failure.message if report.failure is not None else report.cause,
+            )
+            request = FailWorkflowTask(
+                report.started_event_id, report.attempt, report.cause, report.failure, worker.identity, worker.build_id
+            )
+        else:
+            request = CompleteWorkflowTask(
+                report.started_event_id, report.attempt, report.commands, worker.identity, worker.build_id
+            )
+
+        def done(outcome: Outcome) -> None:
+            # When it could not be written, the run is taken up from what is stored, and its turn taken again.
+            if isinstance(outcome, Rejection):
+                log.debug("A turn of run %s was too late: %s", report.address.run_id, outcome.message)
+
+        self._engine.submit(report.address, request, done)
+        self._turn_slot_free(worker)
+
+    # --- who waits
+
+    def slot_free(self, worker: RemoteWorker) -> None:
+        """A worker can take more than before."""
+        if not worker.is_connected:
+            return
+        for kind in worker.skipped:
+            self._activities.setdefault(kind, deque()).append(worker)
+        worker.skipped.clear()
+        if self._engine.backlog.waiting and not self._engine.closing:
+            self._engine.dispatch.drain()
+        self._turn_slot_free(worker)
+
+    def _turn_slot_free(self, worker: RemoteWorker) -> None:
+        if self._is_waking:
+            return
+        self._is_waking = True
+        try:
+            while worker.waiting_turns and len(worker.turns) < worker.turn_slots and worker.is_connected:
+                self._engine.wake_key(worker.waiting_turns.popleft())
+            if self._turns:
+                self._wake_turns(worker)
+        finally:
+            self._is_waking = False
+
+    def _wake_turns(self, worker: RemoteWorker) -> None:
+        for queue in worker.task_queues:
+            for workflow_type in worker.hello.workflow_types:
+                kind = (worker.namespace, queue, workflow_type)
+                keys = self._turns.pop(kind, None)
+                if keys is None:
+                    continue
+                for key in list(keys):
+                    if len(worker.turns) >= worker.turn_slots:
+                        break
+                    del keys[key]
+                    self._engine.wake_key(key)
+                if keys:
+                    # Those that were tried and still wait are behind those that were not tried.
+                    self._turns[kind] = {**keys, **self._turns.get(kind, {})}
+
+    # --- for people
+
+    def describe(self, namespace: str) -> Sequence[WorkerDescription]:
+        """Those of a namespace."""
+        workers = sorted(self._connected.values(), key=lambda worker: (worker.identity, worker.worker_id))
+        return [worker.describe() for worker in workers if worker.namespace == namespace]
+
+
+def _refusal(outcome: Outcome) -> str:
+    if outcome is None:
+        return ""
+    return outcome.message if isinstance(outcome, Rejection) else str(outcome)
+
+
+def _check(hello: Hello) -> None:
+    for name in ("worker_id", "identity", "namespace"):
+        if not getattr(hello, name) or len(getattr(hello, name)) > 1000:
+            raise InvalidArgumentError(f"A worker must have a {name} of 1 to 1000 characters")
+    if not hello.task_queues or not all(hello.task_queues):
+        raise InvalidArgumentError("A worker must name the task queues it serves")
+    if hello.turn_slots < 0 or any(group.slots < 0 for group in hello.groups):
+        raise InvalidArgumentError("A worker can't have fewer than no slots")
+    types = [activity_type for group in hello.groups for activity_type in group.activity_types]
+    if len(types) != len(set(types)):
+        raise InvalidArgumentError("A worker names an activity type twice")

@@ -1,0 +1,184 @@
+"""What an engine and a worker in another process say to each other, whatever carries it.
+
+A worker says ``Hello``, is handed tasks as far as its slots go, and reports what became of them. Reports about
+activities are acknowledged once they are recorded; until then the worker keeps them, and hands them in again after it
+has lost the connection, so neither side's death loses what an activity did. Programs belong to a connection: when it
+ends, the worker drops them, and whoever takes the run's next turn gets the whole history.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, Union
+
+import msgspec
+
+from perdure.model.commands import AnyCommand
+from perdure.model.events import Event, UpdateAdmitted
+from perdure.model.failures import Failure
+from perdure.model.ids import RunAddress
+from perdure.model.payloads import Payloads
+from perdure.model.program import ActivityTask
+from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity
+
+ANY_TYPE = ""
+"""As an activity type: whichever there is."""
+
+
+class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Names one attempt of an activity."""
+
+    run_id: str
+    scheduled_event_id: int
+    attempt: int
+
+
+class ActivityGroup(msgspec.Struct, frozen=True, gc=False):
+    """Activities that share slots: of these types, at most ``slots`` run at once. ``ANY_TYPE`` takes all others."""
+
+    activity_types: Sequence[str]
+    slots: int
+
+
+# --- from the worker
+
+
+class Hello(msgspec.Struct, frozen=True, gc=False):
+    """The first thing a worker says.
+
+    ``worker_id`` is its own choice, random, and the same on each of its connections; ``running`` are the attempts it
+    still has from the last one. It takes turns of ``workflow_types``, at most ``turn_slots`` at once.
+    """
+
+    worker_id: str
+    identity: str
+    build_id: str
+    namespace: str
+    task_queues: Sequence[str]
+    workflow_types: Sequence[str] = ()
+    turn_slots: int = 0
+    groups: Sequence[ActivityGroup] = ()
+    running: Sequence[Attempt] = ()
+    labels: Mapping[str, str] = {}
+
+
+class Capacity(msgspec.Struct, frozen=True, gc=False):
+    """From now on it has so many slots: for turns, and for each group of its ``Hello`` in order."""
+
+    turn_slots: int
+    slots: Sequence[int]
+
+
+ActivityRequest = Union[CompleteActivity, FailActivity, CancelActivity, HeartbeatActivity]
+
+
+class ActivityReport(msgspec.Struct, frozen=True, gc=False):
+    """What became of an attempt, or how far it is."""
+
+    address: RunAddress
+    request: ActivityRequest
+
+
+class TurnReport(msgspec.Struct, frozen=True, gc=False):
+    """A turn is taken: its commands, or why it could not be (``cause`` as in ``TurnFailed``)."""
+
+    address: RunAddress
+    started_event_id: int
+    attempt: int
+    commands: tuple[AnyCommand, ...] = ()
+    cause: str = ""
+    failure: Failure | None = None
+
+
+class QueryReport(msgspec.Struct, frozen=True, gc=False):
+    """The answer to a query."""
+
+    query_id: int
+    result: Payloads = ()
+    failure: Failure | None = None
+
+
+FromWorker = Union[Capacity, ActivityReport, TurnReport, QueryReport]
+
+
+# --- to the worker
+
+
+class StartActivity(msgspec.Struct, frozen=True, gc=False):
+    """Run this attempt."""
+
+    task: ActivityTask
+
+
+class CancelAttempt(msgspec.Struct, frozen=True, gc=False):
+    """Nobody wants the attempt any more: tell it, at its next heartbeat at the latest."""
+
+    address: RunAddress
+    scheduled_event_id: int
+
+
+class Acknowledge(msgspec.Struct, frozen=True, gc=False):
+    """The report about this attempt is recorded, or ``refused``: too late, or not the worker's to make."""
+
+    run_id: str
+    scheduled_event_id: int
+    attempt: int
+    refused: str = ""
+
+
+class TakeTurn(msgspec.Struct, frozen=True, gc=False):
+    """Take a turn: ``events`` are those since the run's last one here, all of them if it ``is_new``. The answer names
+    ``started_event_id`` and ``attempt``."""
+
+    address: RunAddress
+    started_event_id: int
+    attempt: int
+    is_new: bool
+    events: tuple[Event, ...]
+    updates: tuple[UpdateAdmitted, ...] = ()
+
+
+class AnswerQuery(msgspec.Struct, frozen=True, gc=False):
+    """Answer a query from the run's present state. ``events``, if any, are the whole history, for a program that is
+    not there."""
+
+    query_id: int
+    address: RunAddress
+    name: str
+    input: Payloads
+    events: tuple[Event, ...] = ()
+
+
+class Evict(msgspec.Struct, frozen=True, gc=False):
+    """Forget the run's program."""
+
+    run_id: str
+
+
+ToWorker = Union[StartActivity, CancelAttempt, Acknowledge, TakeTurn, AnswerQuery, Evict]
+
+
+class Link(Protocol):
+    """The way to a worker that is connected."""
+
+    def send(self, message: ToWorker) -> None:
+        """Send, in order, without waiting."""
+        ...
+
+
+class WorkerDescription(msgspec.Struct, frozen=True, gc=False):
+    """A worker that is connected, or was a moment ago. ``connected_time`` is ns since 1970; slots are those in use and
+    all."""
+
+    worker_id: str
+    identity: str
+    build_id: str
+    task_queues: Sequence[str]
+    workflow_types: Sequence[str]
+    activity_types: Sequence[str]
+    is_connected: bool
+    connected_time: int
+    activities: int
+    activity_slots: int
+    turns: int
+    turn_slots: int
+    programs: int
+    labels: Mapping[str, str] = {}
