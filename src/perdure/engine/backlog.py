@@ -20,6 +20,7 @@ from heapq import heappop, heappush, heapreplace
 
 import msgspec
 
+from perdure.engine.flows import Flows
 from perdure.model.task_queues import DEFAULT_AGEING_NS, DEFAULT_PRIORITY, Priority
 
 QueueName = tuple[str, str]
@@ -267,6 +268,8 @@ class Backlog:
     def __init__(self) -> None:
         self.waiting: dict[QueueName, Line] = {}
         self._names: dict[Name, Item] = {}
+        self.flows = Flows()
+        """How fast activities come and start, also those that need not wait here."""
 
     def __len__(self) -> int:
         return len(self._names)
@@ -298,6 +301,7 @@ class Backlog:
         if name not in self._names:
             item = self._names[name] = (name, since)
             line.add(item, activity_type, priority, limit_key)
+            self.flows.of(queue, since).add(since)
         return line
 
     def discard(self, name: Name) -> None:

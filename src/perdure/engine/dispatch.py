@@ -28,6 +28,7 @@ class Dispatch:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self.backlog = Backlog()
+        self.flows = self.backlog.flows
         self.admission = Admission(engine.clock, engine.worker, self.backlog, self.drain)
 
     def start_ready(self, resident: Resident, commit: Commit, worker: Worker) -> list[Start] | None:
@@ -42,9 +43,8 @@ class Dispatch:
                 continue
             scheduled = pending.scheduled
             queue, activity_type = scheduled.task_queue, scheduled.activity_type
-            if waiting and self.backlog.is_behind(
-                (namespace, queue), activity_type, is_ruled=(namespace, queue) in rules
-            ):
+            name = (namespace, queue)
+            if waiting and self.backlog.is_behind(name, activity_type, is_ruled=name in rules):
                 self._let_wait(resident, pending, commit.now)
                 continue
             host = worker.reserve(namespace, queue, activity_type)
@@ -57,6 +57,9 @@ class Dispatch:
                 self._let_wait(resident, pending, commit.now)
             elif (task := self._start_reserved(resident, commit, pending, host, permit)) is not None:
                 starts.append((host, task))
+                flow = self.flows.get(name) or self.flows.of(name, commit.now)
+                flow.add(commit.now)
+                flow.started += 1
         return starts or None
 
     def _let_wait(self, resident: Resident, pending: Activity, since: int) -> None:
@@ -131,6 +134,7 @@ class Dispatch:
         if task is not None:
             if permit is not None:
                 self.admission.begun(permit, resident.run.run_id, name[1], task.attempt)
+            self.flows.of((namespace, pending.scheduled.task_queue), commit.now).start(commit.now)
             self._engine.pipeline.add(resident, commit, [(host, task)], None)
 
 

@@ -26,6 +26,10 @@ class Loader:
         self._residents = residents
         self._waiting: dict[int, list[Then]] = {}
         self.parked: dict[str, str] = {}
+        self.loads = 0
+        """How many runs were folded from their histories, because they were not in memory."""
+        self.replays = 0
+        """How many histories were read once more, for a new program."""
 
     @property
     def is_loading(self) -> bool:
@@ -57,6 +61,7 @@ class Loader:
             self._waiting[key].append(then)
             return
         waiters = self._waiting[key] = [then]
+        self.loads += 1
 
         def loaded(result: Resident | PerdureError | None) -> None:
             del self._waiting[key]
@@ -73,6 +78,7 @@ class Loader:
 
     def history(self, key: int, then: Callable[[list[AnyRecord] | PerdureError | None], None]) -> None:
         """Read the records of a run that is in memory once more, for a new program."""
+        self.replays += 1
 
         def read(stored: StoredRun | StoreError | None) -> None:
             if isinstance(stored, StoredRun):

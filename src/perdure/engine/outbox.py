@@ -42,6 +42,11 @@ class Outbox:
         self._sending = 0
 
     @property
+    def under_way(self) -> int:
+        """How many messages are on their way."""
+        return self._sending
+
+    @property
     def is_sending(self) -> bool:
         """Whether any message is on its way."""
         return self._sending > 0

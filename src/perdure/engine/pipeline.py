@@ -8,6 +8,7 @@ everything decided since on top of it too: there is no telling which later decis
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -40,6 +41,23 @@ class Effect(msgspec.Struct, eq=False, gc=False):
     done: Done | None
 
 
+class Observer(Protocol):
+    """Who watches the transactions, to count and to time them. Asked once a batch, on the engine's thread; must not
+    raise."""
+
+    def sent(self) -> None:
+        """The store has a batch to write."""
+        ...
+
+    def written(self, effects: Sequence[Effect]) -> None:
+        """That batch is durable, and its effects are due."""
+        ...
+
+    def failed(self) -> None:
+        """That batch could not be written, and is undone."""
+        ...
+
+
 class Pipeline:
     """``act`` is called for each effect of a batch that is written, in order; ``undone`` with all effects that never
     will be."""
@@ -65,6 +83,7 @@ class Pipeline:
         self._is_writing = False
         self._flush_scheduled = False
         self._settled: asyncio.Future[None] | None = None
+        self.observer: Observer | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -112,6 +131,11 @@ class Pipeline:
         self._effects.append(Effect(resident, commit, starts, done))
         if not self._flush_scheduled and not self._is_writing:
             self._flush_soon()
+
+    @property
+    def commits_under_way(self) -> int:
+        """How many decisions are not written yet."""
+        return len(self._writing) + len(self._effects)
 
     def forget_message(self, key: int, ref: int) -> None:
         """A message need not be sent any more. If this is not written the message is sent again, which changes
@@ -169,6 +193,8 @@ class Pipeline:
         self._attributes.flushed()
         batch, self._batch = self._batch, []
         self._writing, self._effects = self._effects, []
+        if self.observer is not None:
+            self.observer.sent()
         self._store.write(batch, self._written)
 
     def _written(self, error: StoreError | None) -> None:
@@ -176,12 +202,16 @@ class Pipeline:
         effects, self._writing = self._writing, []
         if error is None:
             self._attributes.written()
+            if self.observer is not None:
+                self.observer.written(effects)
             self._flush()
             self._acting = effects
             self._act(effects)
             self._acting = []
         else:
             log.error("A batch could not be written, and is undone: %s", error)
+            if self.observer is not None:
+                self.observer.failed()
             self._attributes.undone()
             undone = effects + self._effects
             self._effects = []

@@ -59,6 +59,10 @@ class Residents:
         self._by_key: OrderedDict[int, Resident] = OrderedDict()
         self._by_run_id: dict[str, Resident] = {}
         self._current: dict[tuple[str, str], Resident] = {}
+        self.hits = 0
+        """How often a run that was asked for was here."""
+        self.evictions = 0
+        """How many runs were forgotten to make room."""
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -78,6 +82,7 @@ class Residents:
         """The run with this key, marked as used."""
         resident = self._by_key.get(key)
         if resident is not None:
+            self.hits += 1
             self._by_key.move_to_end(key)
         return resident
 
@@ -92,6 +97,7 @@ class Residents:
         else:
             resident = self._current.get((namespace, workflow_id))
         if resident is not None:
+            self.hits += 1
             self._by_key.move_to_end(resident.key)
         return resident
 
@@ -120,3 +126,4 @@ class Residents:
                     break
         for resident in idle:
             self.remove(resident)
+        self.evictions += len(idle)

@@ -108,6 +108,8 @@ class TaskQueues:
                 if count:
                     holds[engine.admission.why(queue, lane.activity_type, lane.limit_key, now).reason] += count
         oldest = 0 if line is None else line.oldest()
+        flow = engine.dispatch.flows.get(queue)
+        added, started = flow.rates(now) if flow is not None else (0.0, 0.0)
         return TaskQueueDescription(
             self._of(queue),
             worker is not None and name in worker.task_queues,
@@ -117,6 +119,8 @@ class TaskQueues:
             by_key,
             dict(holds),
             [breaker.describe(now) for key, breaker in sorted(engine.admission.breakers.items()) if key[:2] == queue],
+            added,
+            started,
         )
 
     def _running(self, queue: QueueName) -> tuple[int, dict[str, int]]:

@@ -356,5 +356,6 @@ def _cancelled(
 
 def _end(commit: Commit, activity: Activity, event: e.Event) -> None:
     commit.occur(event)
+    commit.ended.append((activity, event))
     commit.finish_task(activity.scheduled.id)
     workflow_task.schedule(commit)

@@ -99,7 +99,8 @@ class BreakerDescription(msgspec.Struct, frozen=True, gc=False):
 class TaskQueueDescription(msgspec.Struct, frozen=True, gc=False):
     """A task queue as it stands. ``oldest_wait_ns`` is how long the first of its backlog has waited (0 for none).
 
-    ``holds`` counts the attempts that wait by why; ``is_served`` says whether a worker here serves it.
+    ``holds`` counts the attempts that wait by why; ``is_served`` says whether a worker here serves it. How many attempts
+    became ready and how many started a second is of the last half minute at most.
     """
 
     settings: TaskQueue
@@ -110,3 +111,5 @@ class TaskQueueDescription(msgspec.Struct, frozen=True, gc=False):
     running_by_key: Mapping[str, int]
     holds: Mapping[HoldReason, int]
     breakers: Sequence[BreakerDescription]
+    added_per_second: float = 0.0
+    started_per_second: float = 0.0

@@ -44,7 +44,8 @@ class TaskQueueInfo:
     ``backlog`` is how many activities are ready and wait, ``oldest_wait`` how long the first of them has, ``holds`` how
     many wait for what: "concurrency_limit", "rate_limit", "queue_paused", "breaker_open", "no_worker", "no_free_slot",
     "behind_others". ``running`` attempts run now, ``running_by_key`` of each limit key. ``served``: whether a worker
-    here serves the queue.
+    here serves the queue. ``added_per_second`` and ``started_per_second`` say how fast activities became ready and started
+    in the last half minute: while more are added than started, the backlog grows.
     """
 
     settings: TaskQueueSettings
@@ -55,6 +56,8 @@ class TaskQueueInfo:
     running_by_key: Mapping[str, int]
     holds: Mapping[str, int]
     breakers: Sequence[BreakerInfo]
+    added_per_second: float
+    started_per_second: float
 
 
 class TaskQueues:
@@ -202,4 +205,6 @@ def _info(found: TaskQueueDescription) -> TaskQueueInfo:
             )
             for breaker in found.breakers
         ],
+        found.added_per_second,
+        found.started_per_second,
     )
