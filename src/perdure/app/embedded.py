@@ -13,11 +13,11 @@ from perdure.engine.ids import new_run_id
 from perdure.engine.ports import Clock, Store
 from perdure.engine.settings import Settings
 from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_NAMESPACE
-from perdure.model.service import Service
 from perdure.sdk.durations import Duration
 
 # What only a running engine needs is imported where one is made: the command line comes here to read a file, at once.
 if TYPE_CHECKING:
+    from perdure.engine.service import EngineService
     from perdure.sdk.app import App
     from perdure.sdk.callables import Activity
     from perdure.sdk.client import Client
@@ -76,7 +76,7 @@ class Embedded:
         self._service.abandon()
 
     @property
-    def service(self) -> Service:
+    def service(self) -> "EngineService":
         """The engine, as clients see it."""
         return self._service
 

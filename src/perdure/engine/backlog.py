@@ -29,8 +29,8 @@ QueueName = tuple[str, str]
 Name = tuple[int, int]
 """The run's key and the activity's scheduled event id."""
 
-Item = tuple[Name, int]
-"""Who waits, and since when (ns since 1970)."""
+Item = tuple[Name, int, "Line"]
+"""Who waits, since when (ns since 1970), and where."""
 
 AGEING_SHARE = 4
 """One start of so many is for who has waited too long."""
@@ -78,6 +78,8 @@ class Line:
         self.ageing_ns = DEFAULT_AGEING_NS
         self.is_placed = False
         """Whether any here have a place of their own, so that types must not overtake each other."""
+        self.count = 0
+        """How many wait here."""
         self._names = names
         self._levels: dict[int, Level] = {}
         self._lanes: dict[tuple[str, Priority | None, str], Lane] = {}
@@ -136,8 +138,9 @@ class Line:
         """Take the first of the lane that ``first`` chose."""
         had, _, number, lane = entry
         level = self._levels[lane.priority_key]
-        name, _ = lane.items.popleft()
+        name = lane.items.popleft()[0]
         del self._names[name]
+        self.count -= 1
         level.clock = max(level.clock, had)
         had += lane.share
         level.had[lane.fairness_key] = had
@@ -299,14 +302,17 @@ class Backlog:
         if line is None:
             line = self.waiting[queue] = Line(queue, self._names)
         if name not in self._names:
-            item = self._names[name] = (name, since)
+            item = self._names[name] = (name, since, line)
+            line.count += 1
             line.add(item, activity_type, priority, limit_key)
             self.flows.of(queue, since).add(since)
         return line
 
     def discard(self, name: Name) -> None:
         """An activity has ended while it waited, if it did."""
-        self._names.pop(name, None)
+        item = self._names.pop(name, None)
+        if item is not None:
+            item[2].count -= 1
 
     def tidy(self, line: Line) -> None:
         """Forget a line in which nobody waits."""

@@ -88,6 +88,8 @@ class Engine:
         self.horizon_ns = 0
         """Durable timers due up to here are in ``alarms``; those after it sleep in the store."""
         self.closing = False
+        self.replays = 0
+        """How many programs were built anew from histories with turns in them."""
         self._next_key = 0
 
     def begin(self, next_key: int) -> None:
@@ -286,6 +288,8 @@ class Engine:
         host = worker.host(run.namespace, run.started.task_queue, run.started.workflow_type, build_id, resident.key)
         if host is None or not turns.prepare(resident, self.loader, self.pipeline, partial(self.wake, resident)):
             return False
+        if run.build_id:
+            self.replays += 1
         resident.host = host
         resident.program = host.create_program(resident.address, run.started)
         return True

@@ -28,8 +28,6 @@ class Loader:
         self.parked: dict[str, str] = {}
         self.loads = 0
         """How many runs were folded from their histories, because they were not in memory."""
-        self.replays = 0
-        """How many histories were read once more, for a new program."""
 
     @property
     def is_loading(self) -> bool:
@@ -78,7 +76,6 @@ class Loader:
 
     def history(self, key: int, then: Callable[[list[AnyRecord] | PerdureError | None], None]) -> None:
         """Read the records of a run that is in memory once more, for a new program."""
-        self.replays += 1
 
         def read(stored: StoredRun | StoreError | None) -> None:
             if isinstance(stored, StoredRun):

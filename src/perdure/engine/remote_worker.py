@@ -276,6 +276,11 @@ class RemoteWorker:
                 answer.set_result(Failure(f"Worker {self.identity} was lost before it answered. Ask again."))
         self._queries.clear()
 
+    @property
+    def activity_slots(self) -> int:
+        """How many activities it runs at once at most."""
+        return sum(group.slots for group in self._groups)
+
     def describe(self) -> WorkerDescription:
         """As it stands."""
         hello = self.hello
@@ -289,7 +294,7 @@ class RemoteWorker:
             self.is_connected,
             self.connected_time,
             len(self.tasks),
-            sum(group.slots for group in self._groups),
+            self.activity_slots,
             len(self.turns),
             self.turn_slots,
             self.programs,

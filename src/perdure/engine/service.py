@@ -1,10 +1,11 @@
 """The engine as clients see it: ``model.service.Service`` in this process."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from perdure.engine import explaining, recovery
+from perdure.engine.backlog import QueueName
 from perdure.engine.descriptions import describe, run_count, summary_of
 from perdure.engine.engine import Engine, not_found
 from perdure.engine.ids import new_run_id
@@ -59,6 +60,7 @@ class EngineService:
         self._pages = Pages(store)
         self._task_queues = TaskQueues(self.engine, store)
         self._background: list[asyncio.Task[None]] = []
+        self._recovery: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Take the store and go on with what is in it. Raises ``StoreError``."""
@@ -67,10 +69,13 @@ class EngineService:
         engine.attributes.load(await self._store.attribute_types())
         engine.begin(opened.next_key)
         await self._task_queues.open()
-        self._background = [
-            asyncio.create_task(recovery.keep_timers_coming(engine)),
+        self._recovery = [
             asyncio.create_task(recovery.take_up_tasks(engine, opened.next_key)),
             asyncio.create_task(recovery.take_up_messages(engine, opened.next_key)),
+        ]
+        self._background = [
+            asyncio.create_task(recovery.keep_timers_coming(engine)),
+            *self._recovery,
             asyncio.create_task(recovery.keep_retention(engine)),
         ]
 
@@ -87,6 +92,20 @@ class EngineService:
         for resident in list(engine.residents):
             engine.residents.remove(resident)
         await self._store.close()
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether what waited in the store when it was opened is still being taken up."""
+        return any(not task.done() for task in self._recovery)
+
+    @property
+    def known_task_queues(self) -> Collection[QueueName]:
+        """The namespace and name of each queue with settings, with a backlog, or with attempts that live."""
+        return self._task_queues.known()
+
+    def task_queue_settings(self, queue: QueueName) -> TaskQueue:
+        """What is set about a queue."""
+        return self._task_queues.of(queue)
 
     def abandon(self) -> None:
         """Stop as if the process had died: nothing is written, and those who wait are not told."""

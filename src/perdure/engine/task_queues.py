@@ -10,6 +10,7 @@ import msgspec
 from perdure.engine.backlog import QueueName
 from perdure.engine.engine import Engine
 from perdure.engine.ports import Store
+from perdure.engine.workers import Workers, pollers_of
 from perdure.model.errors import InvalidArgumentError, NotFoundError, PerdureError
 from perdure.model.program import ActivityTask
 from perdure.model.task_queues import HoldReason, TaskQueue, TaskQueueDescription
@@ -56,17 +57,18 @@ class TaskQueues:
     async def pause(self, namespace: str, name: str, reason: str | None) -> None:
         """As ``Service.pause_task_queue``."""
         self._refuse_unknown((namespace, name))
-        present = self._of((namespace, name))
+        present = self.of((namespace, name))
         await self.put(msgspec.structs.replace(present, is_paused=reason is not None, pause_reason=reason or ""))
 
     def all(self, namespace: str) -> Sequence[TaskQueue]:
         """As ``Service.task_queues``."""
-        return [self._of(queue) for queue in sorted(self._known()) if queue[0] == namespace]
+        return [self.of(queue) for queue in sorted(self.known()) if queue[0] == namespace]
 
-    def _of(self, queue: QueueName) -> TaskQueue:
+    def of(self, queue: QueueName) -> TaskQueue:
+        """What is set about a queue."""
         return self._settings.get(queue) or TaskQueue(*queue)
 
-    def _known(self) -> set[QueueName]:
+    def known(self) -> set[QueueName]:
         """Queues with settings, with a backlog, or with attempts that live."""
         tasks = self._living()
         return {
@@ -77,9 +79,9 @@ class TaskQueues:
 
     def _refuse_unknown(self, queue: QueueName) -> None:
         worker = self._engine.worker
-        if queue in self._known() or (worker is not None and queue[1] in worker.task_queues):
+        if queue in self.known() or (worker is not None and queue[1] in worker.task_queues):
             return
-        names = {name for namespace, name in self._known() if namespace == queue[0]}
+        names = {name for namespace, name in self.known() if namespace == queue[0]}
         names |= set() if worker is None else set(worker.task_queues)
         known = ", ".join(map(repr, sorted(names))) or "none"
         raise NotFoundError(
@@ -100,6 +102,7 @@ class TaskQueues:
         self._refuse_unknown(queue)
         engine, worker = self._engine, self._engine.worker
         now = engine.clock.now_ns()
+        pollers = worker.pollers(namespace, name) if isinstance(worker, Workers) else pollers_of(worker, name)
         running, by_key = self._running(queue)
         holds: Counter[HoldReason] = Counter()
         line = engine.backlog.waiting.get(queue)
@@ -111,8 +114,8 @@ class TaskQueues:
         flow = engine.dispatch.flows.get(queue)
         added, started = flow.rates(now) if flow is not None else (0.0, 0.0)
         return TaskQueueDescription(
-            self._of(queue),
-            worker is not None and name in worker.task_queues,
+            self.of(queue),
+            bool(pollers),
             holds.total(),
             now - oldest if oldest else 0,
             running,
@@ -121,6 +124,7 @@ class TaskQueues:
             [breaker.describe(now) for key, breaker in sorted(engine.admission.breakers.items()) if key[:2] == queue],
             added,
             started,
+            pollers,
         )
 
     def _running(self, queue: QueueName) -> tuple[int, dict[str, int]]:
@@ -145,7 +149,7 @@ class TaskQueues:
         while self._unsaved:
             queue = self._unsaved.pop()
             open_breakers = self._engine.admission.open_breakers(queue)
-            settings = self._settings[queue] = msgspec.structs.replace(self._of(queue), open_breakers=open_breakers)
+            settings = self._settings[queue] = msgspec.structs.replace(self.of(queue), open_breakers=open_breakers)
             try:
                 await self._store.set_task_queue(settings)
             except PerdureError as error:

@@ -8,7 +8,7 @@ server that was gone. Only then are its attempts lost, and go on elsewhere by th
 """
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.ids import RunAddress
 from perdure.model.program import ActivityTask, Program, Worker
 from perdure.model.requests import CompleteWorkflowTask, FailWorkflowTask, HeartbeatActivity, LoseActivity, Request
+from perdure.model.task_queues import Poller
 from perdure.model.workers import ANY_TYPE, ActivityReport, Attempt, Hello, Link, TurnReport, WorkerDescription
 
 if TYPE_CHECKING:
@@ -360,6 +361,48 @@ class Workers:
         """Those of a namespace."""
         workers = sorted(self._connected.values(), key=lambda worker: (worker.identity, worker.worker_id))
         return [worker.describe() for worker in workers if worker.namespace == namespace]
+
+    @property
+    def connected(self) -> Collection[RemoteWorker]:
+        """Those that are connected."""
+        return self._connected.values()
+
+    @property
+    def waiting_turns(self) -> dict[Kind, int]:
+        """How many turns wait for somebody to take them. By namespace, task queue and workflow type."""
+        waiting = Counter({kind: len(keys) for kind, keys in self._turns.items()})
+        keys = {key for worker in self._connected.values() for key in worker.waiting_turns}
+        for resident in self._engine.residents if keys else ():
+            if resident.key in keys:
+                started = resident.run.started
+                waiting[resident.run.namespace, started.task_queue, started.workflow_type] += 1
+        return waiting
+
+    def pollers(self, namespace: str, task_queue: str) -> list[Poller]:
+        """Who serves a queue."""
+        return [
+            *pollers_of(self._own, task_queue),
+            *(
+                Poller(
+                    worker.identity,
+                    worker.build_id,
+                    worker.worker_id,
+                    worker.connected_time,
+                    len(worker.tasks),
+                    worker.activity_slots,
+                )
+                for worker in self._connected.values()
+                if worker.namespace == namespace and task_queue in worker.task_queues
+            ),
+        ]
+
+
+def pollers_of(worker: Worker | None, task_queue: str) -> list[Poller]:
+    """The worker in this process, if it serves a queue."""
+    if worker is None or task_queue not in worker.task_queues:
+        return []
+    running = sum(task.scheduled.task_queue == task_queue for task in worker.running)
+    return [Poller(worker.identity, worker.build_id, running=running)]
 
 
 def _refusal(outcome: Outcome) -> str:

@@ -318,7 +318,9 @@ def _attempt_failed(commit: Commit, activity: Activity, failure: Failure, identi
 
 def _retry(commit: Commit, activity: Activity, failure: Failure, delay_ns: int) -> None:
     ref = activity.scheduled.id
-    commit.record(e.ActivityAttemptFailed(0, commit.now, ref, activity.attempt, failure, commit.now + delay_ns))
+    failed = e.ActivityAttemptFailed(0, commit.now, ref, activity.attempt, failure, commit.now + delay_ns)
+    commit.record(failed)
+    commit.ended.append((activity, failed))
     commit.change_task(ref)
     if delay_ns == 0:
         commit.ready.append(ref)

@@ -143,8 +143,9 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     more. ``ready`` are activities whose next attempt may start; ``cancelled`` those whose worker must be told to
     stop. ``is_visible`` says that what lists show of the run has changed, ``is_found_by_other_values`` that its search
     attributes have, ``has_flushed`` that buffered events got their numbers. ``attribute_types`` are those of the
-    namespace's search attributes. ``ended`` are the activities that are over, each with its last event: nothing in the run
-    tells any more what they were. ``noted`` belongs to the engine: how many of the records it has noted for the run's program.
+    namespace's search attributes. ``ended`` are the attempts of activities that are over, each with the record that says
+    so: nothing in the run tells any more what they were. ``turn_failure`` is why a turn failed. ``noted`` belongs to
+    the engine: how many of the records it has noted for the run's program.
     """
 
     run: Run
@@ -158,7 +159,8 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     ready: list[int] = []
     cancelled: list[int] = []
     answers: list[Answer] = []
-    ended: list[tuple[Activity, Event]] = []
+    ended: list[tuple[Activity, AnyRecord]] = []
+    turn_failure: str = ""
     successor: Successor | None = None
     is_visible: bool = False
     is_found_by_other_values: bool = False

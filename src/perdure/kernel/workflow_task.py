@@ -133,6 +133,7 @@ def record_failure(
 ) -> None:
     """Record that a turn failed, and when it is tried again."""
     run = commit.run
+    commit.turn_failure = cause
     if task.scheduled_event_id:
         commit.record(
             e.WorkflowTaskFailed(
@@ -157,6 +158,7 @@ def timed_out(commit: Commit) -> bool:
     task = commit.run.workflow_task
     if task is None or not task.started_time or turn_due(commit.run, task) > commit.now:
         return False
+    commit.turn_failure = "TIMEOUT"
     if task.scheduled_event_id:
         commit.record(
             e.WorkflowTaskTimedOut(commit.next_id, commit.now, task.scheduled_event_id, task.started_event_id)
@@ -184,6 +186,7 @@ def retry_now(commit: Commit) -> None:
     if task is None:
         return
     if task.started_time:
+        commit.turn_failure = "TIMEOUT"
         if task.scheduled_event_id:
             commit.record(
                 e.WorkflowTaskTimedOut(commit.next_id, commit.now, task.scheduled_event_id, task.started_event_id)

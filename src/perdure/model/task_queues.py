@@ -96,10 +96,26 @@ class BreakerDescription(msgspec.Struct, frozen=True, gc=False):
     open_until: int
 
 
+class Poller(msgspec.Struct, frozen=True, gc=False):
+    """A worker that serves a task queue.
+
+    ``worker_id``, ``connected_time`` (ns since 1970) and ``activity_slots`` are empty for the worker in the engine's own
+    process. ``running`` is how many activities it has now; of one that is connected, from all its queues.
+    """
+
+    identity: str
+    build_id: str
+    worker_id: str = ""
+    connected_time: int = 0
+    running: int = 0
+    activity_slots: int = 0
+
+
 class TaskQueueDescription(msgspec.Struct, frozen=True, gc=False):
     """A task queue as it stands. ``oldest_wait_ns`` is how long the first of its backlog has waited (0 for none).
 
-    ``holds`` counts the attempts that wait by why; ``is_served`` says whether a worker here serves it. How many attempts
+    ``holds`` counts the attempts that wait by why; ``is_served`` says whether any worker serves it, and
+    ``pollers`` which. How many attempts
     became ready and how many started a second is of the last half minute at most.
     """
 
@@ -113,3 +129,4 @@ class TaskQueueDescription(msgspec.Struct, frozen=True, gc=False):
     breakers: Sequence[BreakerDescription]
     added_per_second: float = 0.0
     started_per_second: float = 0.0
+    pollers: Sequence[Poller] = ()

@@ -38,14 +38,29 @@ class BreakerInfo:
 
 
 @dataclass(frozen=True)
+class PollerInfo:
+    """A worker that serves a task queue, and how many activities it ``running`` has now.
+
+    Of the engine's own process, ``worker_id`` is empty, and ``connected`` and ``activity_slots`` are None.
+    """
+
+    identity: str
+    build_id: str
+    worker_id: str
+    connected: datetime | None
+    running: int
+    activity_slots: int | None
+
+
+@dataclass(frozen=True)
 class TaskQueueInfo:
     """A task queue as it stands.
 
     ``backlog`` is how many activities are ready and wait, ``oldest_wait`` how long the first of them has, ``holds`` how
     many wait for what: "concurrency_limit", "rate_limit", "queue_paused", "breaker_open", "no_worker", "no_free_slot",
     "behind_others". ``running`` attempts run now, ``running_by_key`` of each limit key. ``served``: whether a worker
-    here serves the queue. ``added_per_second`` and ``started_per_second`` say how fast activities became ready and started
-    in the last half minute: while more are added than started, the backlog grows.
+    serves the queue; ``pollers`` are these workers. ``added_per_second`` and ``started_per_second`` say how fast
+    activities became ready and started in the last half minute: while more are added than started, the backlog grows.
     """
 
     settings: TaskQueueSettings
@@ -58,6 +73,7 @@ class TaskQueueInfo:
     breakers: Sequence[BreakerInfo]
     added_per_second: float
     started_per_second: float
+    pollers: Sequence[PollerInfo]
 
 
 class TaskQueues:
@@ -207,4 +223,15 @@ def _info(found: TaskQueueDescription) -> TaskQueueInfo:
         ],
         found.added_per_second,
         found.started_per_second,
+        [
+            PollerInfo(
+                poller.identity,
+                poller.build_id,
+                poller.worker_id,
+                datetime.fromtimestamp(poller.connected_time / 1e9, UTC) if poller.connected_time else None,
+                poller.running,
+                poller.activity_slots or None,
+            )
+            for poller in found.pollers
+        ],
     )
