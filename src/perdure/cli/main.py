@@ -6,23 +6,30 @@ mistakes show where they happened.
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from perdure.cli import (
     backup,
     config,
+    controls,
     count,
     demo,
     explain,
     export,
+    forks,
     history,
     list,
+    messages,
+    namespace,
+    queue,
     replay,
     schedule,
     show,
+    start,
     stats,
     verify,
     versions,
@@ -65,9 +72,13 @@ app = typer.Typer(
 
 perdure demo
 
+perdure execute hello '"world"' --id greeting
+
+perdure list --status open
+
 perdure list perdure.db --status open
 
-perdure explain perdure.db order-17
+perdure explain order-17
 
 Help for one command: perdure list --help. Completion for your shell: perdure --install-completion.""",
 )
@@ -92,7 +103,7 @@ def perdure(
 ) -> None:
     """A durable workflow engine: plain Python that survives every crash.
 
-    The commands look into a store file, also while it is in use. None of them changes it.
+    The commands ask a server, that of --server, or look into a store file that is named first, also while it is in use.
     """
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks must not be what ends a list.
@@ -100,20 +111,39 @@ def perdure(
             stream.reconfigure(errors="backslashreplace")
 
 
-app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
-app.command("list", cls=PlaceCommand, epilog=list.EXAMPLES)(list.list_runs)
-app.command("count", cls=PlaceCommand, epilog=count.EXAMPLES)(count.count)
-app.command("show", cls=PlaceCommand, epilog=show.EXAMPLES)(show.show)
-app.command("explain", cls=PlaceCommand, epilog=explain.EXAMPLES)(explain.explain)
-app.command("history", cls=PlaceCommand, epilog=history.EXAMPLES)(history.history)
-app.command("export", cls=PlaceCommand, epilog=export.EXAMPLES)(export.export)
-app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
-app.command("versions", epilog=versions.EXAMPLES)(versions.versions)
-app.command("stats", epilog=stats.EXAMPLES)(stats.stats)
+def _add(name: str, command: Callable[..., None], examples: str, cls: type[TyperCommand] | None = None) -> None:
+    app.command(name, cls=cls, epilog=examples)(command)
+
+
+def _add_placed(name: str, command: Callable[..., None], examples: str) -> None:
+    _add(name, command, examples, PlaceCommand)
+
+
+_add_placed("start", start.start, start.START_EXAMPLES)
+_add_placed("execute", start.execute, start.EXECUTE_EXAMPLES)
+_add_placed("signal", messages.signal, messages.SIGNAL_EXAMPLES)
+_add_placed("query", messages.query, messages.QUERY_EXAMPLES)
+_add_placed("update", messages.update, messages.UPDATE_EXAMPLES)
+for control in (controls.cancel, controls.terminate, controls.pause, controls.resume, controls.delete):
+    _add_placed(control.__name__, control, controls.examples(control.__name__))
+_add_placed("reset", forks.reset, forks.RESET_EXAMPLES)
+_add_placed("fork", forks.fork, forks.FORK_EXAMPLES)
+_add_placed("list", list.list_runs, list.EXAMPLES)
+_add_placed("count", count.count, count.EXAMPLES)
+_add_placed("show", show.show, show.EXAMPLES)
+_add_placed("explain", explain.explain, explain.EXAMPLES)
+_add_placed("history", history.history, history.EXAMPLES)
 app.add_typer(schedule.schedule)
-app.command("config", epilog=config.EXAMPLES)(config.config)
-app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
-app.command("backup", epilog=backup.EXAMPLES)(backup.backup)
+app.add_typer(queue.queue)
+app.add_typer(namespace.namespace)
+_add_placed("export", export.export, export.EXAMPLES)
+_add("replay", replay.replay, replay.EXAMPLES)
+_add("versions", versions.versions, versions.EXAMPLES)
+_add("stats", stats.stats, stats.EXAMPLES)
+_add("verify", verify.verify, verify.EXAMPLES)
+_add("backup", backup.backup, backup.EXAMPLES)
+_add("config", config.config, config.EXAMPLES)
+_add("demo", demo.demo, demo.EXAMPLES)
 
 
 def main() -> None:

@@ -185,6 +185,25 @@ def progress(description: str, unit: Callable[[int], str]) -> Iterator[Callable[
         yield show
 
 
+@contextmanager
+def busy(text: str) -> Iterator[Callable[[str], None] | None]:
+    """A line on standard error that says what is waited for, and for how long, if that is a terminal.
+
+    Returns:
+        A function to call with what the line shall say from now on; None where nobody looks.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda shown: bar.update(task, description=shown)
+
+
 def _console() -> "Console | None":
     if not sys.stdout.isatty() and not os.environ.get("FORCE_COLOR"):
         return None

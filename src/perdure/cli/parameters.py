@@ -167,3 +167,19 @@ WorkflowId = Annotated[
         metavar="WORKFLOW_ID", help="The workflow's id.", autocompletion=complete_workflow_id, show_default=False
     ),
 ]
+
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="ARG",
+        help="What it is given, in order: JSON, @FILE with JSON in it, or - for JSON from standard input. One that begins "
+        "with a minus stands behind --.",
+        show_default=False,
+    ),
+]
+
+Reason = Annotated[
+    str, typer.Option("--reason", "-m", metavar="TEXT", help="Why, for the history.", show_default=False)
+]
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether it is meant.")]

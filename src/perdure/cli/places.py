@@ -38,6 +38,11 @@ def looks_like_place(argument: str) -> bool:
 class PlaceCommand(TyperCommand):
     """A command whose first argument is a place that may be left out, whatever follows it."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # It stands before arguments that must be there, where Python has no way to write a default.
+        self.params[0].required = False
+
     def make_parser(self, ctx: Any) -> Any:
         """The parser that puts the arguments where they belong."""
         parser = super().make_parser(ctx)

@@ -4,6 +4,8 @@
 """
 
 import asyncio
+import getpass
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
@@ -79,6 +81,15 @@ def ask(place: str | None, server: str, token: str, question: Callable[[Service]
             return await question(service)
 
     return asyncio.run(asked())
+
+
+def identity() -> str:
+    """Who asks, for histories: ``ada@workstation``."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may know no name for its user
+        user = "cli"
+    return f"{user}@{socket.gethostname()}"
 
 
 def server_of(place: str | None, server: str) -> str:

@@ -1,0 +1,16 @@
+"""Groups of commands, such as ``perdure schedule``: all alike."""
+
+import typer
+
+
+def group(name: str, about: str, examples: str) -> typer.Typer:
+    """A group whose help says what it is about and shows examples."""
+    made = typer.Typer(
+        name=name, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=examples
+    )
+
+    def describe() -> None: ...
+
+    describe.__doc__ = about
+    made.callback(epilog=examples)(describe)
+    return made

@@ -1,0 +1,162 @@
+"""The commands that do something to runs, on a server with a worker for them."""
+
+import json
+
+import pytest
+from tests.cli import flows
+from tests.cli.conftest import Perdure
+
+import perdure as engine
+
+
+@pytest.fixture
+def asked(perdure: Perdure, tmp_path, monkeypatch):
+    from contextlib import asynccontextmanager
+
+    @asynccontextmanager
+    async def connected(url, token):
+        async with engine.open(flows.app, store=f"sqlite:///{tmp_path}/work.db") as client:
+            yield client._service
+
+    monkeypatch.setattr("perdure.cli.sources.connected", connected)
+    return perdure
+
+
+def test_a_run_is_started_once_and_its_result_is_printed(asked):
+    started = asked("start", "echo", '{"a": 1.10}', "--id", "e1", "--json")
+    assert started.exit_code == 0
+    run = json.loads(started.out)
+    assert run["namespace"] == "default" and run["workflow_id"] == "e1" and run["is_new"] is True
+    executed = asked("execute", "echo", '{"a": 1.10}', "--id", "e2")
+    assert (executed.exit_code, json.loads(executed.out)) == (0, {"a": 1.1})
+    waiting = asked("start", "Loan", "--id", "l1")
+    again = asked("start", "Loan", "--id", "l1")
+    assert again.out == waiting.out and "had been started already" in again.err
+    assert asked("start", "Loan", "--id", "l1", "--id-conflict", "fail").exit_code == 2
+
+
+def test_a_run_that_fails_ends_with_1_and_says_why(asked):
+    outcome = asked("execute", "refused", '"closed on Sundays"', "--id", "r1")
+    assert (outcome.exit_code, outcome.out) == (1, "")
+    assert "r1 ended as Failed" in outcome.err and "closed on Sundays" in outcome.err
+    late = asked("execute", "forever", "--id", "f1", "--timeout", "0.2s")
+    assert (late.exit_code, late.out) == (1, "") and "f1 goes on" in late.err
+
+
+def test_messages_reach_a_run(asked):
+    asked("start", "Loan", "7", "--id", "loan")
+    assert asked("update", "loan", "add_document", '"a.pdf"').out == "1\n"
+    rejected = asked("update", "loan", "add_document", '""')
+    assert (rejected.exit_code, rejected.out) == (1, "") and "a document has a name" in rejected.err
+    assert json.loads(asked("query", "loan", "status").out) == {"documents": ["a.pdf"], "decision": None}
+    assert asked("query", "loan", "nothing").exit_code == 2
+    sent = asked("signal", "loan", "decide", '"yes"', "--request-id", "1")
+    assert (sent.exit_code, sent.out) == (0, "") and "Sent signal 'decide' to 'loan'" in sent.err
+    assert json.loads(asked("show", "loan", "--json").out)["result"][0]["value"] == "yes 7"
+    assert asked("signal", "loan", "decide", '"no"').exit_code == 2
+
+
+def test_runs_are_controlled(asked):
+    for name in ("a", "b", "c"):
+        asked("start", "forever", "--id", name)
+    assert asked("pause", "a", "--reason", "lunch").exit_code == 0
+    assert json.loads(asked("show", "a", "--json").out)["status"] == "paused"
+    assert asked("resume", "a").exit_code == 0
+    assert json.loads(asked("show", "a", "--json").out)["status"] == "running"
+    assert asked("cancel", "a").exit_code == 0
+    assert asked("terminate", "b", "--reason", "enough").exit_code == 0
+    assert "enough" in asked("show", "b").out
+    kept = asked("delete", "c")
+    assert kept.exit_code == 2 and "--yes" in kept.err
+    assert asked("delete", "c", "--yes").exit_code == 0
+    gone = asked("show", "c")
+    assert gone.exit_code == 2 and "There is no workflow 'c'" in gone.err
+    assert "There is no workflow 'aa'" in asked("cancel", "aa").err
+
+
+def test_a_run_begins_again_from_the_middle(asked):
+    asked("execute", "doubled", "2", "--id", "d")
+    first = json.loads(asked("show", "d", "--json").out)["run_id"]
+    reset = asked("reset", "d", "--event", "3", "--json")
+    assert reset.exit_code == 0 and json.loads(reset.out)["run_id"] != first
+    forked = asked("fork", "d", "e", "21", "--event", "3", "--run-id", first)
+    assert forked.out.startswith("e  ")
+    assert json.loads(asked("show", "e", "--json").out)["input"][0]["value"] == 21
+    assert asked("fork", "d", "f", "--event", "1", "--run-id", first).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("start", "echo", "world"), "Argument 1 is no JSON: 'world'"),
+        (("start", "echo", "world"), "'\"world\"'"),
+        (("start", "echo", "1", "{"), "Argument 2 is no JSON"),
+        (("start", "echo", "@none.json"), "There is no file none.json"),
+        (("start", "echo", "-", "-"), "Standard input can be read once only"),
+        (("start", "echo", "--memo", "x"), "--memo 'x' must be NAME=JSON"),
+        (("start", "echo", "--search", "x=y"), "The value of --search x is no JSON"),
+        (("start", "echo", "--delay", "soon"), "--delay is 'soon', but must be a duration"),
+        (("start", "work.db", "echo"), "work.db is a store file, and those are only looked at"),
+        (("list", "--server", "localhost:7420"), "write http://127.0.0.1:7420"),
+        (("schedule", "backfill", "x", "--from", "now", "--to", "later"), "--from is 'now'"),
+    ],
+)
+def test_bad_input_is_named(asked, arguments, said):
+    outcome = asked(*arguments)
+    assert (outcome.exit_code, outcome.out) == (2, "")
+    assert said in outcome.err and "Traceback" not in outcome.err
+
+
+def test_input_comes_from_files_and_standard_input(asked, tmp_path):
+    (tmp_path / "in.json").write_text(' {"x": [1, 2]}\n')
+    assert json.loads(asked("execute", "echo", f"@{tmp_path}/in.json").out) == {"x": [1, 2]}
+
+
+def test_namespaces_and_their_attributes(asked):
+    assert "Created" in asked("namespace", "set", "staging", "--retention", "30d", "--description", "trials").err
+    assert "Changed" in asked("namespace", "set", "staging", "--retention", "10d").err
+    listed = asked("namespace", "list")
+    assert "staging" in listed.out and "10d" in listed.out and "trials" in listed.out
+    assert json.loads(asked("namespace", "attributes", "staging", "Amount=float", "--json").out) == {"Amount": "float"}
+    assert asked("namespace", "attributes", "staging", "Amount=int").exit_code == 2
+    asked("start", "forever", "--id", "there", "--namespace", "staging")
+    assert "add --namespace staging" in asked("show", "there").err
+
+
+def test_task_queues_are_limited_and_paused(asked):
+    assert asked("queue", "set", "warehouse", "--concurrency", "2", "--rate", "5", "--per", "1m").exit_code == 0
+    assert asked("queue", "set", "warehouse", "--concurrency", "3").exit_code == 0
+    assert asked("queue", "pause", "warehouse", "--reason", "stocktaking").exit_code == 0
+    found = json.loads(asked("queue", "show", "warehouse", "--json").out)
+    assert (found["concurrency"], found["rate"], found["per_ns"]) == (3, 5, 60 * 10**9)
+    assert found["is_paused"] and found["pause_reason"] == "stocktaking"
+    assert "3 at once, 5 per 1m" in asked("queue", "list").out
+    asked("queue", "resume", "warehouse")
+    assert json.loads(asked("queue", "list", "--json").lines[0])["is_paused"] is False
+    assert asked("queue", "show", "nowhere").exit_code == 2
+
+
+def test_schedules_are_made_changed_and_removed(asked):
+    made = asked("schedule", "create", "nightly", "echo", '"a"', "--cron", "0 2 * * *", "--timezone", "Europe/Berlin")
+    assert made.exit_code == 0
+    assert asked("schedule", "create", "nightly", "echo", "--every", "1h").exit_code == 2
+    assert asked("schedule", "update", "nightly", "--every", "2h", "--overlap", "buffer_one").exit_code == 0
+    assert asked("schedule", "pause", "nightly", "--note", "holidays").exit_code == 0
+    found = json.loads(asked("schedule", "show", "nightly", "--json").out)
+    assert found["when"].startswith("every 2:00:00") and found["overlap"] == "buffer_one"
+    assert found["is_paused"] and found["note"] == "holidays"
+    assert asked("schedule", "resume", "nightly").exit_code == 0
+    assert asked("schedule", "trigger", "nightly").exit_code == 0
+    assert "every 2:00:00" in asked("schedule", "show", "nightly").out
+    assert "nightly" in asked("schedule", "list").out
+    assert asked("schedule", "delete", "nightly").exit_code == 0
+    gone = asked("schedule", "show", "nightly")
+    assert gone.exit_code == 2 and "There is no <schedule 'nightly'" in gone.err
+
+
+def test_a_history_is_followed_until_the_run_is_closed(asked):
+    asked("execute", "doubled", "2", "--id", "d")
+    followed = asked("history", "d", "--follow", "--json")
+    whole = asked("history", "d", "--json")
+    assert followed.out == whole.out and len(whole.lines) == 11
+    assert json.loads(followed.lines[-1])["type"] == "WorkflowExecutionCompleted"
