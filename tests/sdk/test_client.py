@@ -46,9 +46,9 @@ from perdure.model.service import (
     UpdateOutcome,
     UpdateStage,
 )
+from perdure.model.task_tokens import TaskToken
 from perdure.sdk import workflow
 from perdure.sdk.app import App
-from perdure.sdk.attempt import TaskToken
 from perdure.sdk.client import Client
 from perdure.sdk.converter import Converter
 from perdure.sdk.handles import Run, UpdateHandle

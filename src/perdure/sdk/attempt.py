@@ -5,8 +5,6 @@ only in what they do with a heartbeat, which is a function they pass in.
 """
 
 import asyncio
-import base64
-import binascii
 import contextvars
 import threading
 from collections.abc import Callable
@@ -17,42 +15,15 @@ from typing import Any, NoReturn
 import msgspec
 
 from perdure.model.errors import InvalidArgumentError
-from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
 from perdure.model.program import ActivityTask
+from perdure.model.task_tokens import TaskToken
 from perdure.sdk.converter import Converter
 
 
 class CompleteLater(BaseException):
     """Leaves an activity function whose result comes from outside. Not an ``Exception``, so that no handler catches
     it."""
-
-
-class TaskToken(msgspec.Struct, frozen=True, array_like=True):
-    """Names one attempt, for whoever completes it from outside."""
-
-    namespace: str
-    workflow_id: str
-    run_id: str
-    scheduled_event_id: int
-    attempt: int
-
-    def encode(self) -> str:
-        """As text that survives URLs and forms."""
-        return base64.urlsafe_b64encode(msgspec.msgpack.encode(self)).rstrip(b"=").decode()
-
-    @classmethod
-    def decode(cls, text: str) -> "TaskToken":
-        """Raises ``InvalidArgumentError`` for what ``encode`` did not make."""
-        try:
-            return msgspec.msgpack.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=cls)
-        except (binascii.Error, ValueError, TypeError) as error:
-            raise InvalidArgumentError(f"{text!r} is not a task token of an activity: {error}") from None
-
-    @property
-    def address(self) -> RunAddress:
-        """The run that waits for the attempt."""
-        return RunAddress(self.namespace, self.workflow_id, self.run_id)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from perdure.model.requests import (
 )
 from perdure.model.search import CUSTOM_TYPES
 from perdure.model.service import Namespace, RunCount, Service
+from perdure.model.task_tokens import TaskToken
 from perdure.sdk.app import App
-from perdure.sdk.attempt import TaskToken
 from perdure.sdk.callables import time_limit
 from perdure.sdk.choices import STATUS, AttributeWord, choose
 from perdure.sdk.converter import Converter

@@ -11,17 +11,13 @@ import msgspec
 
 from perdure.model import events as e
 from perdure.model.errors import InvalidArgumentError, NonDeterminismError, NotAllowedInWorkflowError
+from perdure.model.history_json import FORMAT, VERSION, event_from_object, event_to_object
 from perdure.model.ids import RunAddress
 from perdure.model.options import DEFAULT_NAMESPACE
 from perdure.sdk.converter import Converter
 from perdure.sdk.definitions import WorkflowDefinition, workflow_definition_of
 from perdure.sdk.durations import Duration, to_seconds
-from perdure.sdk.history_json import event_from_object, event_to_object
 from perdure.sdk.program import ProgramSettings, PythonProgram
-
-FORMAT = "perdure-history"
-VERSION = 1
-"""Of files that say what they are about. Raised when they come to say something that older readers would misunderstand."""
 
 _GZIP = b"\x1f\x8b"
 

@@ -14,6 +14,10 @@ from perdure.model import events as e
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.payloads import Payload
 
+FORMAT = "perdure-history"
+VERSION = 1
+"""Of files that say what they are about. Raised when they come to say something that older readers would misunderstand."""
+
 _KINDS: dict[str, type[e.Record]] = {kind.__name__: kind for kind in get_args(e.Event)}
 
 

@@ -1,0 +1,1 @@
+"""How others reach an engine. Each protocol translates in and out, and decides nothing."""

@@ -1,0 +1,112 @@
+"""What the REST interface is put together from; ``app`` fills it in."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from perdure.model.access import Gate
+from perdure.model.program import ActivityTask
+from perdure.model.service import Service
+from perdure.protocols.rest.waiting import Closing
+
+
+class Documents(Protocol):
+    """Where small durable things are kept; a store."""
+
+    async def documents(self, kind: str) -> Sequence[tuple[str, bytes]]:
+        """What was set of a kind, by key."""
+        ...
+
+    async def set_document(self, kind: str, key: str, data: bytes | None) -> None:
+        """Create or replace one; None removes it."""
+        ...
+
+
+class Schedule(Protocol):
+    """One schedule, as ``client.schedules.get`` gives it."""
+
+    async def describe(self) -> Any:
+        """A ``ScheduleDescription``."""
+        ...
+
+    async def update(self, **options: Any) -> None: ...
+    async def pause(self, note: str = "") -> None: ...
+    async def resume(self, note: str = "") -> None: ...
+    async def trigger(self, *, overlap: str | None = None, request_id: str = "") -> None: ...
+    async def backfill(
+        self, start: datetime, end: datetime, *, overlap: str = "buffer_all", request_id: str = ""
+    ) -> None: ...
+    async def delete(self) -> None: ...
+
+
+class Schedules(Protocol):
+    """The schedules of a namespace, as ``client.schedules``, but that arguments are payloads already."""
+
+    async def create(self, id: str, workflow: Any, /, *args: Any, **options: Any) -> Any:
+        """Start a workflow again and again."""
+        ...
+
+    def get(self, id: str) -> Schedule:
+        """A handle on one."""
+        ...
+
+    def list(self) -> AsyncIterator[Any]:
+        """Those that have not ended."""
+        ...
+
+
+class PollActivity(Protocol):
+    """Takes an activity task off a queue, waiting for one."""
+
+    def __call__(
+        self, namespace: str, task_queue: str, *, identity: str, activity_types: Sequence[str], timeout_seconds: float
+    ) -> Awaitable[ActivityTask | None]: ...
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How much a caller may ask of the REST interface. Sizes are bytes, times seconds."""
+
+    body_bytes: int = 64 * 1024 * 1024
+    header_seconds: float = 10.0
+    """A connection whose request head is not complete by then is closed."""
+    body_seconds: float = 30.0
+    """The longest silence while a body is read."""
+    wait_seconds: float = 60.0
+    """The longest that one request waits for something to happen."""
+    keep_alive_seconds: float = 15.0
+    """Between two signs of life on a stream."""
+    remembered_keys: int = 10_000
+    remembered_bytes: int = 64 * 1024
+    """A longer answer is not remembered."""
+    remembered_seconds: float = 24 * 3600.0
+
+
+@dataclass
+class Parts:
+    """What handlers work with.
+
+    Attributes:
+        gate: knows the callers.
+        service: the engine itself, for what the server does on a caller's behalf once ``Session.require`` allowed it.
+        schedules: the schedules of a namespace, for an identity.
+        documents: where webhooks and signing secrets are kept.
+        poll_activity: where activity tasks come from.
+        about: facts about the server, for ``GET /api/v1/server``.
+        bounds: how much a caller may ask.
+        allowed_hosts: the names that it answers to; None for any. Without authentication it must be few: a page of
+            somebody else's site could give its own name this address.
+        closing: whether the server is about to end.
+    """
+
+    gate: Gate
+    service: Service
+    documents: Documents
+    schedules: Callable[[str, str], Schedules]
+    poll_activity: PollActivity | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=Bounds)
+    allowed_hosts: frozenset[str] | None = None
+    closing: Closing = field(default_factory=Closing)
