@@ -157,7 +157,7 @@ def test_parameters_that_cannot_be_given_are_refused() -> None:
 
 
 def test_apps_need_a_name_and_a_queue() -> None:
-    with pytest.raises(InvalidArgumentError, match="needs a name"):
+    with pytest.raises(InvalidArgumentError, match="name must not be empty"):
         App("")
     with pytest.raises(InvalidArgumentError, match="task_queue"):
         App("a", task_queue="")

@@ -234,7 +234,7 @@ async def test_classes_and_names(service: FakeService, client: Client) -> None:
         (lambda client: client.start(fulfil, Order("1"), start_delay=-1), InvalidArgumentError, "must not be negative"),
         (lambda client: client.start(fulfil, Order("1"), memo={"a": object()}), InvalidArgumentError, "'a': a value"),
         (lambda client: client.start(fulfil.fn, Order("1")), InvalidArgumentError, "decorate it with @app.workflow"),
-        (lambda client: client.start(""), InvalidArgumentError, "is empty"),
+        (lambda client: client.start(""), InvalidArgumentError, "must not be empty"),
         (
             lambda client: client.start(fulfil, Order("1"), start_signal=message(Loan.add, "x")),
             InvalidArgumentError,

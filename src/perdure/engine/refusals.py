@@ -13,6 +13,15 @@ from perdure.model.errors import (
     PerdureError,
     RunClosedError,
 )
+from perdure.model.limits import Limits
+from perdure.model.names import problem
+from perdure.model.requests import Request, SignalWorkflow, StartWorkflow, UpdateWorkflow
+
+_FIELDS: dict[type[Request], tuple[str, ...]] = {
+    StartWorkflow: ("workflow_id", "workflow_type", "task_queue"),
+    SignalWorkflow: ("signal_name",),
+    UpdateWorkflow: ("update_id", "update_name"),
+}
 
 
 def too_large(size: int, limit: int, name: str) -> LimitExceededError:
@@ -20,6 +29,22 @@ def too_large(size: int, limit: int, name: str) -> LimitExceededError:
     return LimitExceededError(
         f"{size:,} bytes are more than the limit {name} of {limit:,} allows. Pass a reference to the data, or raise the limit."
     )
+
+
+def refusal(request: Request, limits: Limits) -> PerdureError | None:
+    """Why a request is not taken in: a name in it that can't be one, or more bytes than the limits allow."""
+    for field in _FIELDS.get(request.__class__, ()):
+        if found := problem(field, getattr(request, field), limits.id_length):
+            return InvalidArgumentError(f"{found}.")
+    total = 0
+    for payload in getattr(request, "input", ()):
+        size = len(payload.data)
+        total += size
+        if 0 < limits.payload_bytes < size:
+            return too_large(size, limits.payload_bytes, "payload_bytes")
+    if 0 < limits.request_bytes < total:
+        return too_large(total, limits.request_bytes, "request_bytes")
+    return None
 
 
 def settle(future: "asyncio.Future[None]") -> Callable[[Outcome], None]:

@@ -11,7 +11,7 @@ from perdure.engine.engine import Engine, not_found
 from perdure.engine.ids import new_run_id
 from perdure.engine.paging import Pages, whole_records
 from perdure.engine.ports import Clock, Store
-from perdure.engine.refusals import error_of, settle, too_large
+from perdure.engine.refusals import error_of, refusal, settle
 from perdure.engine.resident import Resident
 from perdure.engine.search.cursors import cursor_of, place_at
 from perdure.engine.search.evaluate import place_of
@@ -131,7 +131,7 @@ class EngineService:
             else:
                 future.set_exception(error_of(outcome))  # type: ignore[arg-type]
 
-        if not self._refuse_oversized(future, request):
+        if not self._refuse(future, request):
             self.engine.start(namespace, request, done)
         return future
 
@@ -145,14 +145,14 @@ class EngineService:
             elif not future.done():
                 future.set_exception(error_of(outcome))  # type: ignore[arg-type]
 
-        if not self._refuse_oversized(future, request):
+        if not self._refuse(future, request):
             self.engine.start(namespace, request, started)
         return future
 
     async def request(self, address: RunAddress, request: Request) -> None:
         """As ``Service.request``."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self._refuse_oversized(future, request):
+        if not self._refuse(future, request):
             self.engine.submit(address, request, settle(future))
         await future
 
@@ -458,20 +458,12 @@ class EngineService:
 
     # --- what they share
 
-    def _refuse_oversized(self, future: "asyncio.Future[Any]", request: Request) -> bool:
-        """Settle the future with an error if a value, or all of a request's values together, are larger than the
-        limits allow."""
-        limits, total = self.engine.limits, 0
-        for payload in getattr(request, "input", ()):
-            size = len(payload.data)
-            total += size
-            if 0 < limits.payload_bytes < size:
-                future.set_exception(too_large(size, limits.payload_bytes, "payload_bytes"))
-                return True
-        if 0 < limits.request_bytes < total:
-            future.set_exception(too_large(total, limits.request_bytes, "request_bytes"))
-            return True
-        return False
+    def _refuse(self, future: "asyncio.Future[Any]", request: Request) -> bool:
+        """Settle the future with an error if the request is not taken in."""
+        error = refusal(request, self.engine.limits)
+        if error is not None:
+            future.set_exception(error)
+        return error is not None
 
     async def _resident(self, address: RunAddress) -> Resident:
         future: asyncio.Future[Resident] = asyncio.get_running_loop().create_future()

@@ -28,6 +28,11 @@ def start_fork(
     is none, or when the copy would wait for a child that belongs to the other run.
     """
     events = numbered(request.records)
+    if request.event_id > len(events):
+        return Rejection(
+            Reason.INVALID,
+            f"Run {request.base_run_id} has no event {request.event_id}: its history ends with event {len(events)}.",
+        )
     end = _end_of_copy(events, request.event_id)
     if end is None:
         return Rejection(

@@ -23,7 +23,8 @@ from perdure.sdk.definitions import (
     define_workflow,
 )
 from perdure.sdk.durations import Duration
-from perdure.sdk.retry import Retry
+from perdure.sdk.names import checked_name
+from perdure.sdk.retry import Retry, policy_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,10 +71,10 @@ class App:
         converter: Converter | None = None,
         failure_types: tuple[type[BaseException], ...] = (),
     ) -> None:
-        if not name:
-            raise InvalidArgumentError("an app needs a name: App('orders')")
-        if not task_queue:
-            raise InvalidArgumentError(f"app {name!r}: task_queue must not be empty")
+        checked_name("an app's name", name)
+        checked_name("task_queue", task_queue)
+        if build_id is not None:
+            checked_name("build_id", build_id)
         self.name = name
         self.task_queue = task_queue
         self.converter = converter if converter is not None else Converter()
@@ -247,12 +248,14 @@ class App:
         Raises:
             InvalidArgumentError: a value makes no sense, or the name is taken.
         """
+        if task_queue is not None:
+            checked_name("task_queue", task_queue)
         options = WorkflowOptions(
             task_queue=task_queue,
             execution_timeout_ns=time_limit("execution_timeout", execution_timeout),
             run_timeout_ns=time_limit("run_timeout", run_timeout),
             task_timeout_ns=time_limit("task_timeout", task_timeout),
-            retry_policy=None if retry is None else retry.policy,
+            retry_policy=policy_of(retry),
             failure_types=(*self.failure_types, *failure_types),
         )
 

@@ -22,8 +22,9 @@ from perdure.sdk.choices import (
 )
 from perdure.sdk.definitions import ActivityDefinition, ActivityOptions, ChildOptions, WorkflowDefinition
 from perdure.sdk.durations import Duration, to_ns_or_zero
+from perdure.sdk.names import checked_name
 from perdure.sdk.priorities import changed_priority, checked_key
-from perdure.sdk.retry import Retry
+from perdure.sdk.retry import Retry, policy_of
 
 if TYPE_CHECKING:
     from perdure.sdk.app import App
@@ -204,6 +205,8 @@ class Workflow(Generic[P, R]):
         ):
             if value is not UNSET:
                 changes[name] = value
+                if value is not None and name in ("id", "task_queue"):
+                    checked_name(name, value)
         for name, limit in (
             ("execution_timeout", execution_timeout),
             ("run_timeout", run_timeout),
@@ -212,7 +215,7 @@ class Workflow(Generic[P, R]):
             if limit is not UNSET:
                 changes[f"{name}_ns"] = time_limit(name, limit)
         if retry is not UNSET:
-            changes["retry_policy"] = None if retry is None else retry.policy
+            changes["retry_policy"] = policy_of(retry)
         if parent_close is not UNSET:
             changes["parent_close"] = choose("parent_close", PARENT_CLOSE, parent_close)
         if id_reuse is not UNSET:
@@ -254,9 +257,9 @@ def activity_options(
     if heartbeat is not UNSET:
         changes["heartbeat_ns"] = time_limit("heartbeat", heartbeat)
     if retry is not UNSET and retry is not None:
-        changes["retry_policy"] = retry.policy
+        changes["retry_policy"] = policy_of(retry)
     if task_queue is not UNSET:
-        changes["task_queue"] = task_queue
+        changes["task_queue"] = None if task_queue is None else checked_name("task_queue", task_queue)
     if cancellation is not UNSET:
         changes["cancellation"] = choose("cancellation", CANCELLATION, cancellation)
     if priority is not UNSET or fairness_key is not UNSET or fairness_weight is not UNSET:

@@ -19,7 +19,8 @@ from perdure.sdk.choices import (
 from perdure.sdk.definitions import ChildOptions, WorkflowDefinition, workflow_definition_of
 from perdure.sdk.durations import Duration, to_ns_or_zero
 from perdure.sdk.handlers import SignalHandler
-from perdure.sdk.retry import Retry
+from perdure.sdk.names import checked_name, checked_names, checked_text
+from perdure.sdk.retry import Retry, policy_of
 from perdure.sdk.run import Run, require_run
 
 R = TypeVar("R")
@@ -74,7 +75,7 @@ class ChildHandle(Generic[R]):
 
     async def cancel(self, reason: str = "") -> None:
         """Ask the child to stop. Raises ``ApplicationError`` when it has ended."""
-        await calls.cancel_run(self._run, self._pending.address, reason, child_only=True)
+        await calls.cancel_run(self._run, self._pending.address, checked_text("reason", reason), child_only=True)
 
     def __repr__(self) -> str:
         return f"<child workflow {self._definition.name!r} {self.workflow_id}>"
@@ -106,7 +107,7 @@ class ExternalHandle:
 
         Raises ``ApplicationError`` as ``signal`` does.
         """
-        await calls.cancel_run(self._run, self._address, reason, child_only=False)
+        await calls.cancel_run(self._run, self._address, checked_text("reason", reason), child_only=False)
 
     def __repr__(self) -> str:
         return f"<external workflow {self.workflow_id}>"
@@ -115,7 +116,7 @@ class ExternalHandle:
 async def _signal(
     run: Run, address: RunAddress, signal: str | SignalHandler[..., Any], args: tuple[Any, ...], *, child_only: bool
 ) -> None:
-    name = signal if isinstance(signal, str) else signal.name
+    name = checked_name("the name of a signal", signal) if isinstance(signal, str) else signal.name
     await calls.signal_run(run, address, name, run.converter.to_payloads(args), child_only=child_only)
 
 
@@ -128,8 +129,9 @@ def external(workflow_id: str, run_id: str = "", *, namespace: str = "") -> Exte
         namespace: where it is; without it, this run's.
     """
     run = require_run()
-    if not workflow_id:
-        raise InvalidArgumentError("external() needs a workflow id")
+    checked_name("workflow_id", workflow_id)
+    checked_text("run_id", run_id)
+    checked_text("namespace", namespace)
     return ExternalHandle(run, RunAddress(namespace or run.address.namespace, workflow_id, run_id))
 
 
@@ -198,16 +200,16 @@ async def run_child(run: Run, definition: WorkflowDefinition, options: ChildOpti
 
 
 _CHOICES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-    "id": ("id", str),
-    "task_queue": ("task_queue", str),
+    "id": ("id", lambda id: checked_name("id", id)),
+    "task_queue": ("task_queue", lambda queue: checked_name("task_queue", queue)),
     "parent_close": ("parent_close", lambda word: choose("parent_close", PARENT_CLOSE, word)),
     "execution_timeout": ("execution_timeout_ns", to_ns_or_zero),
     "run_timeout": ("run_timeout_ns", to_ns_or_zero),
-    "retry": ("retry_policy", lambda retry: retry.policy),
+    "retry": ("retry_policy", policy_of),
     "id_reuse": ("id_reuse", lambda word: choose("id_reuse", ID_REUSE, word)),
     "cancellation": ("cancellation", lambda word: choose("cancellation", CANCELLATION, word)),
-    "memo": ("memo", dict),
-    "search_attributes": ("search_attributes", dict),
+    "memo": ("memo", lambda memo: checked_names("memo", memo)),
+    "search_attributes": ("search_attributes", lambda values: checked_names("search_attributes", values)),
 }
 """Where each choice goes in ``ChildOptions``, and how it is read."""
 

@@ -33,6 +33,7 @@ from perdure.sdk.descriptions import RunInfo, counts_by_value
 from perdure.sdk.durations import Duration
 from perdure.sdk.failures import to_failure
 from perdure.sdk.handles import STAGES, Run, UpdateHandle, UpdateWait
+from perdure.sdk.names import checked_name, checked_names, checked_text
 from perdure.sdk.references import Message
 from perdure.sdk.results import result_of
 from perdure.sdk.schedules.client import Schedules
@@ -247,7 +248,9 @@ class Client:
         target = self._target(workflow)
         options = with_own_options(workflow, options)
         payloads = target.converter.to_payloads(update.args)
-        sent = UpdateWorkflow(update_id or secrets.token_hex(16), update.name, payloads, None, self._identity)
+        sent = UpdateWorkflow(
+            checked_text("update_id", update_id) or secrets.token_hex(16), update.name, payloads, None, self._identity
+        )
         run = await self._start(target, target.request(args, options, self._identity, sent), options)
         handle: UpdateHandle[Any] = UpdateHandle(run, sent, update.return_type)
         await handle.wait(stage)
@@ -280,14 +283,17 @@ class Client:
             id: the workflow id.
             run_id: the exact run; empty for the current one, whichever that is.
             result_type: the type of the result; JSON's own types without it.
+
+        Raises:
+            InvalidArgumentError: the id can't be one.
         """
         return Run(
             self._service,
             self._converter,
             self._identity,
             self._namespace,
-            id,
-            run_id,
+            checked_name("id", id),
+            checked_text("run_id", run_id),
             result_type,
             is_exact=bool(run_id),
         )
@@ -388,6 +394,7 @@ class Client:
             AlreadyExistsError: an attribute has another type.
             InvalidArgumentError: there is no such type, or the engine sets an attribute of that name.
         """
+        checked_names("types", types)
         chosen = {name: choose(name, CUSTOM_TYPES, word) for name, word in types.items()}
         await self._service.add_search_attributes(self._namespace, chosen)
 
@@ -412,7 +419,9 @@ class Client:
     async def fail_activity(self, task_token: str, error: BaseException | str) -> None:
         """Fail such an activity, with an exception or a message; it is tried again as its retry policy says."""
         token = TaskToken.decode(task_token)
-        failure = Failure(error) if isinstance(error, str) else to_failure(error, self._converter)
+        failure = (
+            Failure(checked_text("error", error)) if isinstance(error, str) else to_failure(error, self._converter)
+        )
         await self._service.request(
             token.address, FailActivity(token.scheduled_event_id, token.attempt, failure, self._identity)
         )
@@ -456,6 +465,8 @@ class Client:
             retention: how long closed runs are kept; a timedelta or seconds, None for ever.
             description: what it is for.
         """
+        checked_name("name", name)
+        checked_text("description", description)
         await self._service.set_namespace(Namespace(name, time_limit("retention", retention), description))
 
     # --- inside
@@ -475,8 +486,7 @@ class Client:
                     f"{workflow!r} is not a workflow itself, only its base class is; decorate it with @app.workflow too"
                 )
             return Target(definition.name, definition, getattr(workflow, "__perdure_app__", None), self._converter)
-        if not workflow:
-            raise InvalidArgumentError("the name of the workflow type is empty")
+        checked_name("the name of the workflow type", workflow)
         for app in self._apps:
             if workflow in app.workflows:
                 return Target(workflow, app.workflows[workflow], app, self._converter)

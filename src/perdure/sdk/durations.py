@@ -9,6 +9,9 @@ Duration = timedelta | float | int
 """A length of time: a ``timedelta``, or seconds."""
 
 _MICROSECOND = timedelta(microseconds=1)
+_LONGEST = timedelta(days=36_500)
+_LONGEST_SECONDS = _LONGEST.total_seconds()
+"""A century. What is to last longer lasts so long: times in nanoseconds would not fit into 64 bits."""
 
 
 def to_ns(duration: Duration) -> int:
@@ -17,10 +20,10 @@ def to_ns(duration: Duration) -> int:
     Raises ``InvalidArgumentError`` for what is not a duration.
     """
     if isinstance(duration, timedelta):
-        return duration // _MICROSECOND * 1000
+        return min(duration, _LONGEST) // _MICROSECOND * 1000
     if not isinstance(duration, (int, float)) or isinstance(duration, bool) or not isfinite(duration):
         raise InvalidArgumentError(f"{duration!r} is not a duration; give a timedelta or a number of seconds")
-    return round(duration * 1_000_000) * 1000
+    return round(min(duration, _LONGEST_SECONDS) * 1_000_000) * 1000
 
 
 def to_ns_or_zero(duration: Duration | None) -> int:

@@ -27,6 +27,7 @@ from perdure.sdk.durations import Duration, to_seconds
 from perdure.sdk.explanations import RunExplanation
 from perdure.sdk.failures import from_failure
 from perdure.sdk.handlers import QueryHandler, SignalHandler, UpdateHandler
+from perdure.sdk.names import checked_name, checked_text
 from perdure.sdk.references import resolve
 from perdure.sdk.replay import History
 from perdure.sdk.results import result_of
@@ -142,7 +143,7 @@ class Run(Generic[R_co]):
             NotFoundError: there is no such run.
             InvalidArgumentError: an argument cannot become a payload; nothing was sent.
         """
-        request_id = kwargs.pop("request_id", "")
+        request_id = checked_text("request_id", kwargs.pop("request_id", ""))
         name, arguments, _ = resolve(ref, args, kwargs, "signal")
         payloads = self._converter.to_payloads(arguments)
         await self._send(SignalWorkflow(name, payloads, None, request_id or _new_id(), self._identity))
@@ -218,7 +219,7 @@ class Run(Generic[R_co]):
     ) -> "UpdateHandle[Any]":
         name, arguments, return_type = resolve(ref, args, kwargs, "update")
         payloads: Payloads = self._converter.to_payloads(arguments)
-        request = UpdateWorkflow(id or _new_id(), name, payloads, None, self._identity)
+        request = UpdateWorkflow(checked_text("id", id) or _new_id(), name, payloads, None, self._identity)
         handle: UpdateHandle[Any] = UpdateHandle(self, request, return_type)
         await handle.wait(stage)
         return handle
@@ -227,19 +228,19 @@ class Run(Generic[R_co]):
 
     async def cancel(self, reason: str = "") -> None:
         """Ask the workflow to stop: ``asyncio.CancelledError`` is raised in it, and it may clean up first."""
-        await self._send(CancelWorkflow(reason, _new_id(), self._identity))
+        await self._send(CancelWorkflow(checked_text("reason", reason), _new_id(), self._identity))
 
     async def terminate(self, reason: str = "") -> None:
         """Close the run at once. Its code is not asked, and nothing is cleaned up."""
-        await self._send(TerminateWorkflow(reason, (), self._identity))
+        await self._send(TerminateWorkflow(checked_text("reason", reason), (), self._identity))
 
     async def pause(self, reason: str = "") -> None:
         """Let no turn and no activity start until ``resume``; what runs already may finish."""
-        await self._send(PauseWorkflow(reason, self._identity, _new_id()))
+        await self._send(PauseWorkflow(checked_text("reason", reason), self._identity, _new_id()))
 
     async def resume(self, reason: str = "") -> None:
         """Go on after ``pause``."""
-        await self._send(ResumeWorkflow(reason, self._identity, _new_id()))
+        await self._send(ResumeWorkflow(checked_text("reason", reason), self._identity, _new_id()))
 
     async def pin(self, build_id: str) -> None:
         """Let only workers of this build of the code take the workflow's turns; a pinned one is moved to it.
@@ -252,7 +253,7 @@ class Run(Generic[R_co]):
         """
         if not build_id:
             raise InvalidArgumentError("A build id is not empty. To let any worker take the run's turns, unpin it.")
-        await self._send(UpdateWorkflowOptions(build_id, self._identity, _new_id()))
+        await self._send(UpdateWorkflowOptions(checked_name("build_id", build_id), self._identity, _new_id()))
 
     async def unpin(self) -> None:
         """Let workers of any build take the workflow's turns again."""
@@ -267,6 +268,8 @@ class Run(Generic[R_co]):
         Returns:
             The new run, which has the same workflow id.
         """
+        _check_event_id(event_id)
+        checked_text("reason", reason)
         run_id = await self._service.reset(self._exact(), event_id=event_id, reason=reason, request_id=_new_id())
         return self._sibling(self.id, run_id)
 
@@ -282,6 +285,9 @@ class Run(Generic[R_co]):
         Returns:
             The new run. This one is not touched.
         """
+        _check_event_id(event_id)
+        checked_name("id", id)
+        checked_text("reason", reason)
         run_id = await self._service.fork(
             self._exact(),
             event_id=event_id,
@@ -423,6 +429,11 @@ class UpdateHandle(Generic[R_co]):
         if not outcome.result:
             return None  # type: ignore[return-value]  # the handler answers nothing
         return converter.from_payload(outcome.result[0], self._return_type)  # type: ignore[no-any-return]
+
+
+def _check_event_id(event_id: object) -> None:
+    if not isinstance(event_id, int) or isinstance(event_id, bool):
+        raise InvalidArgumentError(f"event_id={event_id!r} must be a whole number: an event of the run's history")
 
 
 def _new_id() -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 
-from perdure.model.errors import NotAllowedInWorkflowError
+from perdure.model.errors import InvalidArgumentError, NotAllowedInWorkflowError
 from perdure.model.options import SECOND_NS
 from perdure.sdk.turns import current_run
 
@@ -153,7 +153,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
         A delay of zero or less needs no timer; the callback is called in this turn.
         """
-        if delay <= 0:
+        if not delay > 0:
+            if delay != delay:
+                raise InvalidArgumentError("a delay of nan seconds is none; give a number of seconds")
             return self.call_soon(callback, *args, context=context)
         # A delay too short for a microsecond still takes one: a loop that waits for a moment must see the time move.
         delay_ns = round(min(delay, _FOR_EVER_SECONDS) * 1_000_000) * _MICROSECOND_NS or _MICROSECOND_NS

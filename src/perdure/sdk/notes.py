@@ -1,16 +1,18 @@
 """What a run's code writes down in its history: patches, side effects, search attributes, memo, progress."""
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any, TypeVar
 
 import msgspec
 
 from perdure.model import commands as c
 from perdure.model import events as e
-from perdure.model.errors import NonDeterminismError
+from perdure.model.errors import InvalidArgumentError, NonDeterminismError
 from perdure.model.payloads import Payload
 from perdure.sdk.guards import unguarded
 from perdure.sdk.matching import PATCH_MARKER, SIDE_EFFECT_MARKER, marker_id
+from perdure.sdk.names import checked_name, checked_names
 from perdure.sdk.run import IN_QUERY, IN_VALIDATOR, PROGRESS_KEY, Run, require_run
 
 T = TypeVar("T")
@@ -62,12 +64,12 @@ def patched(patch_id: str) -> bool:
     Args:
         patch_id: names the change; used for no other.
     """
-    return _patch(patch_id, {"id": (_plain(patch_id),)})
+    return _patch(checked_name("patch_id", patch_id), {"id": (_plain(patch_id),)})
 
 
 def deprecate_patch(patch_id: str) -> None:
     """Says that the old path of ``patched(patch_id)`` is gone. Runs that recorded the patch still replay."""
-    _patch(patch_id, {"id": (_plain(patch_id),), "deprecated": (_plain(True),)})
+    _patch(checked_name("patch_id", patch_id), {"id": (_plain(patch_id),), "deprecated": (_plain(True),)})
 
 
 def _patch(patch_id: str, details: dict[str, tuple[Payload, ...]]) -> bool:
@@ -144,6 +146,7 @@ def upsert_search_attributes(attributes: Mapping[str, Any]) -> None:
         attributes: values by name; None removes one.
     """
     run = require_run()
+    checked_names("attributes", attributes)
     payloads = run.converter.to_search_attributes(attributes)
     if payloads:
         run.add(c.UpsertWorkflowSearchAttributes(payloads))
@@ -153,6 +156,7 @@ def upsert_search_attributes(attributes: Mapping[str, Any]) -> None:
 def upsert_memo(memo: Mapping[str, Any]) -> None:
     """Set notes that lists and pages show beside the run; any values. None removes one."""
     run = require_run()
+    checked_names("memo", memo)
     payloads = run.converter.to_payload_map(memo)
     if payloads:
         run.add(c.ModifyWorkflowProperties(payloads))
@@ -171,6 +175,11 @@ def progress(done: float, total: float | None = None, label: str = "") -> None:
         label: what is being done.
     """
     run = require_run()
+    for name, amount in (("done", done), ("total", total)):
+        if amount is None and name == "total":
+            continue
+        if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not isfinite(amount):
+            raise InvalidArgumentError(f"progress({name}={amount!r}) must be a number")
     payload = run.converter.to_payload({"done": done, "total": total, "label": label})
     command = c.ModifyWorkflowProperties({PROGRESS_KEY: payload})
     notes = Notes.of(run)

@@ -6,6 +6,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.sdk.handlers import HandlerDefinition, QueryHandler, SignalHandler, UpdateHandler
+from perdure.sdk.names import checked_name
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -63,7 +64,7 @@ def resolve(ref: Any, args: Sequence[Any], kwargs: dict[str, Any], kind: str) ->
                 f"{kind} {ref!r} is given as text, so the names of its arguments are not known: pass "
                 f"{', '.join(kwargs)} by position"
             )
-        return ref, tuple(args), None
+        return checked_name(f"the name of a {kind}", ref), tuple(args), None
     if not isinstance(ref, (SignalHandler, QueryHandler, UpdateHandler)):
         raise InvalidArgumentError(f"{ref!r} is no {kind}: pass a handler such as Loan.{kind}, or its name as text")
     if kind not in ("message", ref.kind):

@@ -57,6 +57,13 @@ class Retry:
         return RetryPolicy(initial_ns, float(self.backoff), maximum_ns, self.max_attempts, names)
 
 
+def policy_of(retry: Retry | None) -> RetryPolicy | None:
+    """The same for the engine; None for none. Raises ``InvalidArgumentError`` for what is none."""
+    if retry is not None and not isinstance(retry, Retry):
+        raise InvalidArgumentError(f"retry={retry!r} must be a perdure.Retry, or None")
+    return None if retry is None else retry.policy
+
+
 def _name(error: object) -> str:
     if isinstance(error, str):
         return error

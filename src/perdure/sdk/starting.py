@@ -17,6 +17,7 @@ from perdure.sdk.choices import ID_CONFLICT, ID_REUSE, IdConflictWord, IdReuseWo
 from perdure.sdk.converter import Converter
 from perdure.sdk.definitions import ChildOptions, WorkflowDefinition, WorkflowOptions
 from perdure.sdk.durations import Duration, to_ns
+from perdure.sdk.names import checked_name, checked_names, checked_text
 from perdure.sdk.references import Message
 from perdure.sdk.retry import Retry
 
@@ -25,6 +26,8 @@ B = TypeVar("B", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 _JUST_ID = frozenset({"id"})
+_NAMES = frozenset({"task_queue", "namespace", "request_id"})
+_BY_NAME = frozenset({"memo", "search_attributes"})
 
 
 class StartOptions(TypedDict, total=False):
@@ -126,13 +129,20 @@ class Target:
         if self._signature is not None:
             args = self._signature.bind(args, {})
         payloads = converter.to_payloads(args)
-        workflow_id = options.get("id") or os.urandom(16).hex()
+        workflow_id = options.get("id")
+        workflow_id = os.urandom(16).hex() if workflow_id is None else checked_name("id", workflow_id)
         if self._is_plain and update is None and options.keys() <= _JUST_ID:
             # By far the most starts are of this kind.
             request_id = os.urandom(16).hex()
             return StartWorkflow(workflow_id, self.name, self._task_queue, payloads, request_id, identity=identity)
         if unknown := options.keys() - StartOptions.__annotations__.keys():
             raise TypeError(f"start() has no option {', '.join(sorted(unknown))}; see perdure.StartOptions")
+        for name in _NAMES & options.keys():
+            if options[name] is not None:
+                checked_name(name, options[name])
+        for name in _BY_NAME & options.keys():
+            if options[name]:
+                checked_names(name, options[name])
         return StartWorkflow(
             workflow_id=workflow_id,
             workflow_type=self.name,
@@ -151,7 +161,7 @@ class Target:
             identity=identity,
             signal=_signal(options.get("start_signal"), converter, identity),
             update=update,
-            pinned_build_id=options.get("pin_build", ""),
+            pinned_build_id=checked_text("pin_build", options.get("pin_build", "")),
         )
 
 
@@ -194,7 +204,11 @@ def _limit(options: dict[str, Any], name: str, otherwise: int) -> int:
 
 def _policy(options: dict[str, Any], otherwise: RetryPolicy | None) -> RetryPolicy | None:
     retry = options.get("retry", otherwise)
-    return retry.policy if isinstance(retry, Retry) else retry
+    if isinstance(retry, Retry):
+        return retry.policy
+    if retry is not None and not isinstance(retry, RetryPolicy):
+        raise InvalidArgumentError(f"retry={retry!r} must be a perdure.Retry, or None for never")
+    return retry
 
 
 def _delay(delay: Duration | None) -> int:
