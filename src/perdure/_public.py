@@ -35,6 +35,7 @@ from perdure.model.errors import (
 )
 from perdure.model.explanation import Wait, WaitKind
 from perdure.model.limits import Limits
+from perdure.model.namespaces import Namespace, NamespaceDescription, Quota
 from perdure.model.options import RunStatus
 from perdure.sdk import activity, workflow
 from perdure.sdk.app import App
@@ -83,12 +84,15 @@ __all__ = [
     "LimitExceededError",
     "Limits",
     "Message",
+    "Namespace",
+    "NamespaceDescription",
     "NonDeterminismError",
     "NotAllowedInWorkflowError",
     "NotFoundError",
     "PerdureError",
     "PermissionDeniedError",
     "QueryFailedError",
+    "Quota",
     "Retry",
     "Run",
     "RunClosedError",

@@ -23,8 +23,9 @@ from tests.conformance.rooms import (
 
 from perdure.engine.ports import MessageRow, Store, StoredRun, TimerRow, Write
 from perdure.model.errors import StoreConflictError, StoreError, StoreLockedError
+from perdure.model.namespaces import Namespace, Quota
 from perdure.model.options import RunStatus
-from perdure.model.service import Namespace
+from perdure.model.search import AttributeType
 from perdure.model.task_queues import TaskQueue
 
 FOREVER = 1 << 62
@@ -597,6 +598,39 @@ async def test_namespaces_are_created_and_replaced(store: Store):
     await store.set_namespace(Namespace("default", 7))
     await store.set_namespace(Namespace("zoo", 2))
     assert await store.namespaces() == [Namespace("billing"), Namespace("default", 7), Namespace("zoo", 2)]
+
+
+async def test_a_namespace_keeps_its_quota_and_whether_it_goes(room: Room):
+    quota = Quota(open_runs=5, starts_per_second=0.25, requests_per_second=3, payload_bytes=1 << 40, share=2.5)
+    first = room.store()
+    await first.open()
+    await first.set_namespace(Namespace("billing", 1, "", quota, is_deleted=True))
+    await first.close()
+    second = room.store()
+    await second.open()
+    assert (await second.namespaces())[0] == Namespace("billing", 1, "", quota, is_deleted=True)
+    await second.close()
+
+
+async def test_a_namespace_goes_with_what_is_set_about_it(store: Store):
+    for name in ("billing", "other"):
+        await store.set_namespace(Namespace(name))
+        await store.set_task_queue(TaskQueue(name, "q", concurrency=1))
+        await write(store, Write(0, 0, attribute_types=[(name, "Amount", AttributeType.INT)]))
+    await store.delete_namespace("billing")
+    await store.delete_namespace("never there")
+    assert await store.namespaces() == [Namespace("default"), Namespace("other")]
+    assert [queue.namespace for queue in await store.task_queues()] == ["other"]
+    assert {name: dict(types) for name, types in (await store.attribute_types()).items() if types} == {
+        "other": {"Amount": AttributeType.INT}
+    }
+
+
+async def test_types_stay_while_a_run_of_the_namespace_is_found_by_them(store: Store):
+    await write(store, Write(0, 0, attribute_types=[("billing", "Amount", AttributeType.INT)]))
+    await write(store, start(1, namespace="billing"))
+    await store.delete_namespace("billing")
+    assert (await store.attribute_types())["billing"] == {"Amount": AttributeType.INT}
 
 
 # --- task queues

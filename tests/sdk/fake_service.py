@@ -14,6 +14,7 @@ from perdure.model.search import AttributeType, AttributeTypes
 from perdure.model.service import (
     HistoryPage,
     Namespace,
+    NamespaceDescription,
     RunCount,
     RunDescription,
     RunPage,
@@ -135,6 +136,12 @@ class FakeService:
 
     async def set_namespace(self, namespace: Namespace) -> None:
         self.calls.append(("set_namespace", namespace))
+
+    async def describe_namespace(self, name: str) -> NamespaceDescription:
+        return NamespaceDescription(Namespace(name), 1, 2, {})
+
+    async def delete_namespace(self, name: str, *, force: bool) -> None:
+        self.calls.append(("delete_namespace", name, force))
 
     async def namespaces(self) -> Sequence[Namespace]:
         return [Namespace("default")]

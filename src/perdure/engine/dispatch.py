@@ -12,6 +12,7 @@ from perdure.engine.backlog import Backlog, Line
 from perdure.engine.pipeline import Start
 from perdure.engine.queue_rules import Permit
 from perdure.engine.resident import Resident
+from perdure.engine.shares import Shares
 from perdure.kernel import activity
 from perdure.kernel.commit import Commit
 from perdure.kernel.run import Activity
@@ -30,6 +31,7 @@ class Dispatch:
         self.backlog = Backlog()
         self.flows = self.backlog.flows
         self.admission = Admission(engine.clock, engine.worker, self.backlog, self.drain)
+        self.shares = Shares()
 
     def start_ready(self, resident: Resident, commit: Commit, worker: Worker) -> list[Start] | None:
         """Record the starts of attempts that may start and that slots are free for; the others wait their turn in the
@@ -86,14 +88,13 @@ class Dispatch:
         return task_of(resident, pending)
 
     def drain(self) -> None:
-        """A slot, or whatever else was waited for, may be free: start those whose turn it is, the queues in turn."""
+        """A slot, or whatever else was waited for, may be free: start those whose turn it is, namespaces and queues in
+        turn."""
         worker = self._engine.worker
-        if worker is None or self._engine.closing:
+        if worker is None or self._engine.closing or not self.backlog.waiting:
             return
         now = self._engine.clock.now_ns()
-        lines = list(self.backlog.waiting.values())
-        while lines:
-            lines = [line for line in lines if self._start_next(worker, line, now)]
+        self.shares.in_turn(list(self.backlog.waiting.values()), lambda line: self._start_next(worker, line, now))
 
     def _start_next(self, worker: Worker, line: Line, now: int) -> bool:
         """Start the first of a line. False if nobody can start now."""

@@ -219,6 +219,10 @@ class Store(Protocol):
         """Create or replace one."""
         ...
 
+    async def delete_namespace(self, name: str) -> None:
+        """Remove one, with the types of its search attributes and the settings of its task queues. It has no runs."""
+        ...
+
     async def task_queues(self) -> Sequence[TaskQueue]:
         """What is set about task queues, by namespace and name."""
         ...

@@ -7,8 +7,9 @@ from typing import Any
 from perdure.engine import explaining, recovery
 from perdure.engine.backlog import QueueName
 from perdure.engine.descriptions import describe, run_count, summary_of
-from perdure.engine.engine import Engine, not_found
+from perdure.engine.engine import Engine, Started, not_found
 from perdure.engine.ids import new_run_id
+from perdure.engine.namespaces import Namespaces
 from perdure.engine.paging import Pages, whole_records
 from perdure.engine.ports import Clock, Store
 from perdure.engine.refusals import error_of, refusal, settle
@@ -35,7 +36,7 @@ from perdure.model.events import Event
 from perdure.model.explanation import Explanation
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
-from perdure.model.options import RunStatus
+from perdure.model.options import IdConflict, RunStatus
 from perdure.model.payloads import Payloads
 from perdure.model.program import Worker
 from perdure.model.requests import ForkWorkflow, Request, StartWorkflow, TerminateWorkflow, UpdateWorkflow
@@ -59,6 +60,9 @@ class EngineService:
         self._store = store
         self._pages = Pages(store)
         self._task_queues = TaskQueues(self.engine, store)
+        self._namespaces = Namespaces(self.engine, store)
+        self._bounded = self._namespaces.bounded
+        self._entering: set[asyncio.Task[None]] = set()
         self._background: list[asyncio.Task[None]] = []
         self._recovery: list[asyncio.Task[None]] = []
 
@@ -69,6 +73,8 @@ class EngineService:
         engine.attributes.load(await self._store.attribute_types())
         engine.begin(opened.next_key)
         await self._task_queues.open()
+        await self._namespaces.open()
+        self._namespaces.go_on()
         self._recovery = [
             asyncio.create_task(recovery.take_up_tasks(engine, opened.next_key)),
             asyncio.create_task(recovery.take_up_messages(engine, opened.next_key)),
@@ -85,6 +91,7 @@ class EngineService:
         engine.closing = True
         for task in self._background:
             task.cancel()
+        await self._namespaces.close()
         await asyncio.gather(*self._background, return_exceptions=True)
         await engine.pipeline.settled()
         await self._task_queues.close()
@@ -113,6 +120,7 @@ class EngineService:
         engine.closing = True
         for task in self._background:
             task.cancel()
+        self._namespaces.abandon()
         engine.alarms.close()
         for resident in list(engine.residents):
             engine.residents.remove(resident)
@@ -132,8 +140,35 @@ class EngineService:
                 future.set_exception(error_of(outcome))  # type: ignore[arg-type]
 
         if not self._refuse(future, request):
-            self.engine.start(namespace, request, done)
+            if self._bounded and namespace in self._bounded:
+                self._enter(namespace, request, future, done)
+            else:
+                self.engine.start(namespace, request, done)
         return future
+
+    def _enter(self, namespace: str, request: StartWorkflow, future: "asyncio.Future[Any]", started: Started) -> None:
+        """Start in a namespace with a quota, once there is room, or settle the future with an error."""
+        refused = self._namespaces.refuse(namespace, request)
+        if refused is not None:
+            future.set_exception(refused)
+            return
+
+        async def enter() -> None:
+            try:
+                usage = await self._namespaces.enter(namespace, request.workflow_id, request.id_conflict)
+            except PerdureError as error:
+                started(error)
+                return
+
+            def answered(outcome: s.StartResult | Rejection | PerdureError) -> None:
+                self._namespaces.entered(usage)
+                started(outcome)
+
+            self.engine.start(namespace, request, answered)
+
+        task = asyncio.get_running_loop().create_task(enter())
+        self._entering.add(task)
+        task.add_done_callback(self._entering.discard)
 
     def execute(self, namespace: str, request: StartWorkflow) -> "asyncio.Future[tuple[str, Event]]":
         """As ``Service.execute``."""
@@ -146,11 +181,16 @@ class EngineService:
                 future.set_exception(error_of(outcome))  # type: ignore[arg-type]
 
         if not self._refuse(future, request):
-            self.engine.start(namespace, request, started)
+            if self._bounded and namespace in self._bounded:
+                self._enter(namespace, request, future, started)
+            else:
+                self.engine.start(namespace, request, started)
         return future
 
     async def request(self, address: RunAddress, request: Request) -> None:
         """As ``Service.request``."""
+        if self._bounded and address.namespace in self._bounded:
+            self._refuse_bounded(address.namespace, request)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._refuse(future, request):
             self.engine.submit(address, request, settle(future))
@@ -158,6 +198,8 @@ class EngineService:
 
     async def update(self, address: RunAddress, request: UpdateWorkflow, wait: s.UpdateStage) -> s.UpdateOutcome:
         """As ``Service.update``."""
+        if self._bounded and address.namespace in self._bounded:
+            self._refuse_bounded(address.namespace, request)
         resident = await self._resident(address)
         run, update_id = resident.run, request.update_id
         future: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
@@ -172,7 +214,10 @@ class EngineService:
             answered(found)
         else:
             self.engine.waiting.for_update(resident.key, update_id, max(wait, s.UpdateStage.ACCEPTED), answered)
-            await self.request(RunAddress(run.namespace, run.workflow_id, run.run_id), request)
+            submitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            if not self._refuse(submitted, request):
+                self.engine.submit(resident.address, request, settle(submitted))
+            await submitted
             if wait is s.UpdateStage.ADMITTED:
                 answered(Answer(update_id, wait))
         answer = await future
@@ -184,6 +229,8 @@ class EngineService:
 
     async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
         """As ``Service.query``."""
+        if self._bounded and address.namespace in self._bounded:
+            self._refuse_bounded(address.namespace, None)
         resident = await self._resident(address)
         await self._durable(resident)
         answer = await self.engine.query(resident, name, input)
@@ -342,7 +389,16 @@ class EngineService:
             )
         exact = RunAddress(run.namespace, run.workflow_id, run.run_id)
         await self._refuse_taken(RunAddress(run.namespace, workflow_id))
-        return await self._fork(exact, resident, event_id, workflow_id, input, reason, request_id, is_reset=False)
+        usage = None
+        if self._bounded and run.namespace in self._bounded:
+            self._refuse_bounded(
+                run.namespace, StartWorkflow(workflow_id, run.started.workflow_type, input=input or ())
+            )
+            usage = await self._namespaces.enter(run.namespace, workflow_id, IdConflict.FAIL)
+        try:
+            return await self._fork(exact, resident, event_id, workflow_id, input, reason, request_id, is_reset=False)
+        finally:
+            self._namespaces.entered(usage)
 
     async def _refuse_taken(self, address: RunAddress) -> None:
         try:
@@ -425,13 +481,19 @@ class EngineService:
 
     async def set_namespace(self, namespace: s.Namespace) -> None:
         """As ``Service.set_namespace``."""
-        if not namespace.name or namespace.retention_ns < 0:
-            raise InvalidArgumentError("A namespace needs a name and a retention that is not negative.")
-        await self._store.set_namespace(namespace)
+        await self._namespaces.put(namespace)
+
+    async def describe_namespace(self, name: str) -> s.NamespaceDescription:
+        """As ``Service.describe_namespace``."""
+        return await self._namespaces.describe(name)
+
+    async def delete_namespace(self, name: str, *, force: bool) -> None:
+        """As ``Service.delete_namespace``."""
+        await self._namespaces.delete(name, force=force)
 
     async def namespaces(self) -> Sequence[s.Namespace]:
         """As ``Service.namespaces``."""
-        return await self._store.namespaces()
+        return await self._namespaces.all()
 
     # --- task queues
 
@@ -457,6 +519,15 @@ class EngineService:
         return worker.describe(namespace) if isinstance(worker, Workers) else []
 
     # --- what they share
+
+    def _refuse_bounded(self, namespace: str, request: Request | None) -> None:
+        """Raise if a namespace's quota does not allow a request; None for one without payloads that count."""
+        if request is not None:
+            refused = self._namespaces.refuse(namespace, request)
+        else:
+            refused = self._namespaces.refuse_rate(namespace, is_start=False)
+        if refused is not None:
+            raise refused
 
     def _refuse(self, future: "asyncio.Future[Any]", request: Request) -> bool:
         """Settle the future with an error if the request is not taken in."""

@@ -100,8 +100,13 @@ class LimitExceededError(PerdureError):
     """Too much of something: a value, a request, or what may be pending at once.
 
     What to do: pass a reference instead of the data, do less at once (``workflow.map(..., concurrency=8)``), or raise the
-    limit that the message names, see ``perdure.Limits``.
+    limit that the message names, see ``perdure.Limits``. ``retry_after_seconds`` says when it is worth trying the same
+    again, 0 if it never is.
     """
+
+    def __init__(self, message: str = "", *, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnavailableError(PerdureError):

@@ -87,6 +87,33 @@ class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
     completion_callback: CompletionCallback | None = None
 
 
+_RESERVED = (
+    "parent",
+    "root_workflow_id",
+    "root_run_id",
+    "continued_execution_run_id",
+    "first_execution_run_id",
+    "initiator",
+    "continued_failure",
+    "last_completion_result",
+    "attempt",
+    "execution_expiration_time",
+    "completion_callback",
+)
+
+
+def reserved_fields(request: StartWorkflow) -> str:
+    """Which fields are set that only the engine and its own workflows may set, in words; empty if none is.
+
+    They name other runs, which hear of this one: a client that could set them would reach into other namespaces.
+    """
+    return ", ".join(
+        field.name
+        for field in msgspec.structs.fields(StartWorkflow)
+        if field.name in _RESERVED and getattr(request, field.name) != field.default
+    )
+
+
 class CancelWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=4):
     """Ask the program to stop; it may clean up first. A second request changes nothing."""
 

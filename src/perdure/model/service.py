@@ -14,6 +14,8 @@ from perdure.model.events import Event
 from perdure.model.explanation import Explanation
 from perdure.model.failures import Failure
 from perdure.model.ids import ParentLink, RunAddress
+from perdure.model.namespaces import Namespace as Namespace
+from perdure.model.namespaces import NamespaceDescription as NamespaceDescription
 from perdure.model.options import RunStatus
 from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.requests import Request, StartWorkflow, UpdateWorkflow
@@ -153,14 +155,6 @@ class RunCount(msgspec.Struct, frozen=True, gc=False):
     groups: Sequence[Group]
 
 
-class Namespace(msgspec.Struct, frozen=True, gc=False):
-    """A space of workflow ids. Closed runs are deleted ``retention_ns`` after they closed; 0 keeps them for ever."""
-
-    name: str
-    retention_ns: int = 0
-    description: str = ""
-
-
 class Service(Protocol):
     """What a client can ask of an engine. Addresses with an empty run id mean the workflow id's current run.
 
@@ -272,7 +266,19 @@ class Service(Protocol):
         ...
 
     async def set_namespace(self, namespace: Namespace) -> None:
-        """Create or change a namespace."""
+        """Create or change a namespace. Raises ``InvalidArgumentError``."""
+        ...
+
+    async def describe_namespace(self, name: str) -> NamespaceDescription:
+        """A namespace and how many runs it has. Raises ``NotFoundError`` if it was never set and has none."""
+        ...
+
+    async def delete_namespace(self, name: str, *, force: bool) -> None:
+        """Remove a namespace with all that is in it: at once it takes nothing new, and then its runs go one after the
+        other, also after a restart; open ones, which only ``force`` allows, are terminated first.
+
+        Raises ``NotFoundError``; ``InvalidArgumentError`` if it has open runs and ``force`` is not set, or can't be deleted.
+        """
         ...
 
     async def namespaces(self) -> Sequence[Namespace]:

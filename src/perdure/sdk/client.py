@@ -12,6 +12,7 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.failures import Failure
+from perdure.model.namespaces import Quota
 from perdure.model.options import DEFAULT_NAMESPACE, RunStatus
 from perdure.model.requests import (
     CancelActivity,
@@ -22,7 +23,7 @@ from perdure.model.requests import (
     UpdateWorkflow,
 )
 from perdure.model.search import CUSTOM_TYPES
-from perdure.model.service import Namespace, RunCount, Service
+from perdure.model.service import Namespace, NamespaceDescription, RunCount, Service
 from perdure.model.task_tokens import TaskToken
 from perdure.sdk.app import App
 from perdure.sdk.callables import time_limit
@@ -457,17 +458,43 @@ class Client:
         """All namespaces, by name, but for the engine's own."""
         return [found for found in await self._service.namespaces() if found.name != SYSTEM_NAMESPACE]
 
-    async def set_namespace(self, name: str, *, retention: Duration | None = None, description: str = "") -> None:
-        """Create a namespace, or change one.
+    async def set_namespace(
+        self, name: str, *, retention: Duration | None = None, description: str = "", quota: Quota | None = None
+    ) -> None:
+        """Create a namespace, or change one: everything that is not given becomes as it is without it.
 
         Args:
-            name: what it is called.
+            name: what it is called; without a colon.
             retention: how long closed runs are kept; a timedelta or seconds, None for ever.
             description: what it is for.
+            quota: how much it may have of the engine; None for no limits.
+
+        Raises:
+            InvalidArgumentError: the name or a number can't be used.
         """
         checked_name("name", name)
         checked_text("description", description)
-        await self._service.set_namespace(Namespace(name, time_limit("retention", retention), description))
+        await self._service.set_namespace(
+            Namespace(name, time_limit("retention", retention), description, quota or Quota())
+        )
+
+    async def describe_namespace(self, name: str) -> NamespaceDescription:
+        """What is set about a namespace, how many runs it has, and its search attributes. Raises ``NotFoundError``."""
+        return await self._service.describe_namespace(name)
+
+    async def delete_namespace(self, name: str, *, force: bool = False) -> None:
+        """Remove a namespace with all that is in it. It takes nothing new from now on; its runs, and its schedules, are
+        removed in the background, also after a restart, and then the namespace is gone.
+
+        Args:
+            name: which one; ``default`` is always there.
+            force: also if it has open runs, which are terminated.
+
+        Raises:
+            InvalidArgumentError: it has open runs, or can't be deleted.
+            NotFoundError: there is no such namespace.
+        """
+        await self._service.delete_namespace(name, force=force)
 
     # --- inside
 

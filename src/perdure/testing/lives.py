@@ -282,6 +282,14 @@ class Lives:
         """As ``Service.set_namespace``."""
         await self._ask(lambda service: service.set_namespace(namespace))
 
+    async def describe_namespace(self, name: str) -> s.NamespaceDescription:
+        """As ``Service.describe_namespace``."""
+        return (await self._ask(lambda service: service.describe_namespace(name)))[0]
+
+    async def delete_namespace(self, name: str, *, force: bool) -> None:
+        """As ``Service.delete_namespace``."""
+        await self._ask(lambda service: service.delete_namespace(name, force=force))
+
     async def namespaces(self) -> Sequence[s.Namespace]:
         """As ``Service.namespaces``."""
         return (await self._ask(lambda service: service.namespaces()))[0]

@@ -81,6 +81,12 @@ class Attributes:
             known.setdefault(name, type)
             self._fresh.pop((namespace, name), None)
 
+    def forget(self, namespace: str) -> None:
+        """A namespace goes: whatever comes in it from now on is new, and brings its type."""
+        self.known.pop(namespace, None)
+        for place in [place for place in self._fresh if place[0] == namespace]:
+            del self._fresh[place]
+
     def flushed(self) -> None:
         """The batch that has been gathered is being written."""
         if self._gathering:
@@ -95,7 +101,7 @@ class Attributes:
     def undone(self) -> None:
         """Nothing that is not durable will be."""
         for namespace, name in self._fresh:
-            del self.known[namespace][name]
+            self.known.get(namespace, {}).pop(name, None)
         self._fresh.clear()
         self._gathering.clear()
         self._writing = set()

@@ -35,7 +35,7 @@ from perdure.sdk.schedules.definition import (
     State,
     Trigger,
     listed,
-    system_workflow_id,
+    schedule_workflow_id,
 )
 from perdure.sdk.schedules.descriptions import ScheduleDescription, ScheduledRun, ScheduleInfo
 from perdure.sdk.schedules.times import Spec, times, to_datetime
@@ -116,7 +116,7 @@ class Schedules:
         # What came before the schedule was created is not missed.
         state = State(definition, cursor=0, is_paused=paused, note=note)
         request = StartWorkflow(
-            system_workflow_id(self._namespace, id),
+            schedule_workflow_id(self._namespace, id),
             WORKFLOW_TYPE,
             SYSTEM_QUEUE,
             _plain.to_payloads([state]),
@@ -197,7 +197,7 @@ class ScheduleHandle:
         self._service = service
         self._namespace = namespace
         self._identity = identity
-        self._address = RunAddress(SYSTEM_NAMESPACE, system_workflow_id(namespace, id))
+        self._address = RunAddress(SYSTEM_NAMESPACE, schedule_workflow_id(namespace, id))
         self.id = id
 
     def __repr__(self) -> str:

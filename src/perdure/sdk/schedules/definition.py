@@ -8,9 +8,10 @@ from enum import StrEnum
 import msgspec
 
 from perdure.model.requests import StartWorkflow
+from perdure.model.system import SYSTEM_NAMESPACE as SYSTEM_NAMESPACE
+from perdure.model.system import system_workflow_id
 from perdure.sdk.schedules.times import Occasion, Spec
 
-SYSTEM_NAMESPACE = "perdure.system"
 SYSTEM_QUEUE = "perdure.system"
 WORKFLOW_TYPE = "perdure.schedule"
 SYSTEM_RETENTION_DAYS = 30
@@ -205,9 +206,9 @@ class Answer(msgspec.Struct, frozen=True):
     error: str = ""
 
 
-def system_workflow_id(namespace: str, schedule_id: str) -> str:
+def schedule_workflow_id(namespace: str, schedule_id: str) -> str:
     """The workflow id of a schedule's own run."""
-    return f"schedule:{namespace}:{schedule_id}"
+    return system_workflow_id("schedule", namespace, schedule_id)
 
 
 def listed(state: State) -> Listed:

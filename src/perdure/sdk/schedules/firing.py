@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from perdure.model.errors import NotFoundError, PerdureError, RunClosedError, StoreError
+from perdure.model.errors import LimitExceededError, NotFoundError, PerdureError, RunClosedError, StoreError
 from perdure.model.ids import CompletionCallback, RunAddress
 from perdure.model.options import IdConflict, IdReuse
-from perdure.model.requests import CancelWorkflow, TerminateWorkflow
+from perdure.model.requests import CancelWorkflow, TerminateWorkflow, reserved_fields
 from perdure.model.service import Service
 from perdure.sdk.converter import Converter
 from perdure.sdk.schedules.definition import (
@@ -28,7 +28,7 @@ from perdure.sdk.schedules.definition import (
     Started,
     Times,
     Waiting,
-    system_workflow_id,
+    schedule_workflow_id,
 )
 from perdure.sdk.schedules.times import occasions, to_datetime
 
@@ -58,9 +58,17 @@ def find_times(ask: AskTimes) -> Times:
     return Times(found, missed, cursor, True)  # type: ignore[arg-type]
 
 
-async def start_run(service: Service, ask: AskStart) -> Answer:
-    """Start the run of an occasion, or do what the overlap policy says. Raises ``StoreError``, to be tried again."""
+async def start_run(service: Service, ask: AskStart, own_id: str) -> Answer:
+    """Start the run of an occasion, or do what the overlap policy says.
+
+    ``own_id`` is the schedule's workflow id, by which people were let in to set it up: it acts nowhere else. Raises
+    ``StoreError``, and ``LimitExceededError`` where that passes, to be tried again.
+    """
     definition, waiting = ask.definition, ask.waiting
+    if own_id != schedule_workflow_id(definition.namespace, definition.id):
+        return Answer(
+            Outcome.FAILED, ask.open, error=f"{own_id!r} is no schedule of namespace {definition.namespace!r}"
+        )
     open_runs = ask.open
     if open_runs and waiting.overlap is not Overlap.ALLOW_ALL:
         open_runs = [run for run in open_runs if await _is_open(service, definition.namespace, run)]
@@ -93,6 +101,8 @@ async def _start(
 ) -> Answer:
     nominal = waiting.occasion.nominal
     start = definition.start
+    if reserved := reserved_fields(start):
+        return Answer(Outcome.FAILED, open_runs, error=f"{reserved} can't be set by whoever asks for a start")
     own = {SCHEDULED_BY_ID: definition.id, SCHEDULED_START_TIME: to_datetime(nominal)}
     attributes = {**(start.search_attributes or {}), **(_converter.to_search_attributes(own) or {})}
     request = msgspec.structs.replace(
@@ -103,7 +113,7 @@ async def _start(
         id_reuse=IdReuse.ALLOW,
         search_attributes=attributes,
         completion_callback=CompletionCallback(
-            SYSTEM_NAMESPACE, system_workflow_id(definition.namespace, definition.id), CLOSED_SIGNAL
+            SYSTEM_NAMESPACE, schedule_workflow_id(definition.namespace, definition.id), CLOSED_SIGNAL
         ),
     )
     try:
@@ -111,6 +121,8 @@ async def _start(
     except StoreError:
         raise
     except PerdureError as error:
+        if isinstance(error, LimitExceededError) and error.retry_after_seconds:
+            raise
         return Answer(Outcome.FAILED, open_runs, error=f"the run of {_text(nominal)} could not be started: {error}")
     return Answer(Outcome.STARTED, open_runs, Started(request.workflow_id, result.run_id, nominal, 0))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from perdure.model.ids import Completion
 from perdure.model.service import Service
-from perdure.sdk import workflow
+from perdure.sdk import activity, workflow
 from perdure.sdk.app import App
 from perdure.sdk.retry import Retry
 from perdure.sdk.schedules import firing
@@ -59,7 +59,7 @@ def schedule_app(service: Callable[[], Service]) -> App:
 
     @app.activity(name="perdure.schedule.start", retry=_RETRY)
     async def start_run(ask: AskStart) -> Answer:
-        return await firing.start_run(service(), ask)
+        return await firing.start_run(service(), ask, activity.info().workflow_id)
 
     @app.workflow(name=WORKFLOW_TYPE)
     class Schedule:

@@ -122,6 +122,14 @@ class MemoryStore:
         self._check_owner()
         self._disk.namespaces[namespace.name] = namespace
 
+    async def delete_namespace(self, name: str) -> None:
+        self._check_owner()
+        self._disk.namespaces.pop(name, None)
+        if not any(self._runs_of(name)):
+            self._disk.attribute_types.pop(name, None)
+        for queue in [queue for queue in self._disk.task_queues if queue[0] == name]:
+            del self._disk.task_queues[queue]
+
     async def task_queues(self) -> Sequence[TaskQueue]:
         return [task_queue for _, task_queue in sorted(self._disk.task_queues.items())]
 

@@ -154,10 +154,21 @@ SELECT key, start_time, close_time FROM runs INDEXED BY runs_by_status WHERE nam
 ORDER BY start_time;
 
 -- name: list_namespaces
-SELECT name, retention_ns, description FROM namespaces ORDER BY name;
+SELECT name, retention_ns, description, quota, is_deleted FROM namespaces ORDER BY name;
 
 -- name: put_namespace
-INSERT OR REPLACE INTO namespaces VALUES (?, ?, ?);
+INSERT OR REPLACE INTO namespaces (name, retention_ns, description, quota, is_deleted) VALUES (?, ?, ?, ?, ?);
+
+-- name: drop_namespace
+DELETE FROM namespaces WHERE name = ?;
+
+-- name: drop_attribute_types_of
+-- What runs are found by names its type; a child of a run elsewhere may have come while the last one went.
+DELETE FROM attribute_types
+WHERE namespace = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.namespace = attribute_types.namespace);
+
+-- name: drop_task_queues_of
+DELETE FROM task_queues WHERE namespace = ?;
 
 -- name: list_task_queues
 SELECT settings FROM task_queues ORDER BY namespace, name;

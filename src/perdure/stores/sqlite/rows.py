@@ -9,8 +9,8 @@ import msgspec
 
 from perdure.engine.ports import MessageRow, RunRow, StoredRun, TaskRow, TimerRow
 from perdure.model.errors import StoreCorruptError
+from perdure.model.namespaces import Namespace, Quota
 from perdure.model.options import RunStatus
-from perdure.model.service import Namespace
 from perdure.model.task_queues import TaskQueue
 from perdure.stores.sqlite.queries import query
 from perdure.stores.sqlite.workflow_ids import WorkflowIds, workflow_hash
@@ -23,6 +23,7 @@ MAX_KEY = (1 << (63 - NUMBER_BITS)) - 1
 # So many runs of one workflow id may be looked at while the engine waits, at some microseconds each.
 _FEW = 16
 
+_decode_quota = msgspec.msgpack.Decoder(Quota).decode
 _decode_task_queue = msgspec.msgpack.Decoder(TaskQueue).decode
 
 _STATUSES = {int(status): status for status in RunStatus}
@@ -162,7 +163,10 @@ def list_task_queues(connection: sqlite3.Connection) -> list[TaskQueue]:
 
 def list_namespaces(connection: sqlite3.Connection) -> list[Namespace]:
     """All namespaces, by name."""
-    return [Namespace(*row) for row in connection.execute(query("list_namespaces"))]
+    return [
+        Namespace(name, retention_ns, description, _decode_quota(quota) if quota else Quota(), bool(is_deleted))
+        for name, retention_ns, description, quota, is_deleted in connection.execute(query("list_namespaces"))
+    ]
 
 
 def list_documents(connection: sqlite3.Connection, kind: str) -> list[tuple[str, bytes]]:

@@ -135,6 +135,9 @@ class SqliteStore:
     async def set_namespace(self, namespace: Namespace) -> None:
         await self._written(partial(self._writer.put_namespace, namespace))
 
+    async def delete_namespace(self, name: str) -> None:
+        await self._written(partial(self._writer.drop_namespace, name))
+
     async def task_queues(self) -> Sequence[TaskQueue]:
         return await self._later(rows.list_task_queues)
 

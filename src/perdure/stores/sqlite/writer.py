@@ -15,7 +15,7 @@ import msgspec
 
 from perdure.engine.ports import Done, Opened, RunRow, Write
 from perdure.model.errors import StoreConflictError, StoreError
-from perdure.model.service import Namespace
+from perdure.model.namespaces import Namespace, Quota
 from perdure.model.task_queues import TaskQueue
 from perdure.stores.sqlite import faults
 from perdure.stores.sqlite.connections import connect_writer
@@ -43,9 +43,9 @@ class _Delete(msgspec.Struct, frozen=True):
 
 
 class _Put(msgspec.Struct, frozen=True):
-    """A row of a small table, by the query that creates, replaces or removes it."""
+    """A row of a small table, by the queries that create, replace or remove it."""
 
-    query: str
+    queries: tuple[str, ...]
     values: tuple[str | int | bytes, ...]
     done: Done
 
@@ -92,20 +92,25 @@ class Writer:
 
     def put_namespace(self, namespace: Namespace, done: Done) -> None:
         """Queue a namespace's creation or replacement."""
-        values = (namespace.name, namespace.retention_ns, namespace.description)
-        self._queue.put(_Put("put_namespace", values, done))
+        quota = b"" if namespace.quota == Quota() else msgspec.msgpack.encode(namespace.quota)
+        values = (namespace.name, namespace.retention_ns, namespace.description, quota, int(namespace.is_deleted))
+        self._queue.put(_Put(("put_namespace",), values, done))
+
+    def drop_namespace(self, name: str, done: Done) -> None:
+        """Queue a namespace's removal, with what is set about it."""
+        self._queue.put(_Put(("drop_attribute_types_of", "drop_task_queues_of", "drop_namespace"), (name,), done))
 
     def put_task_queue(self, task_queue: TaskQueue, done: Done) -> None:
         """Queue the creation or replacement of a task queue's settings."""
         values = (task_queue.namespace, task_queue.name, msgspec.msgpack.encode(task_queue))
-        self._queue.put(_Put("put_task_queue", values, done))
+        self._queue.put(_Put(("put_task_queue",), values, done))
 
     def put_document(self, kind: str, key: str, data: bytes | None, done: Done) -> None:
         """Queue a document's creation, replacement or removal."""
         if data is None:
-            self._queue.put(_Put("drop_document", (kind, key), done))
+            self._queue.put(_Put(("drop_document",), (kind, key), done))
         else:
-            self._queue.put(_Put("put_document", (kind, key, data), done))
+            self._queue.put(_Put(("put_document",), (kind, key, data), done))
 
     # On the writer's thread from here on
 
@@ -247,7 +252,11 @@ class Writer:
             reports.append((job.done, error))
 
     def _put(self, job: _Put) -> StoreError | None:
-        return self._transact(lambda connection: connection.execute(query(job.query), job.values))
+        def work(connection: sqlite3.Connection) -> None:
+            for name in job.queries:
+                connection.execute(query(name), job.values)
+
+        return self._transact(work)
 
     def _move_all(self) -> None:
         """Spare the next opening the reading of many workflow ids."""
