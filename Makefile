@@ -5,7 +5,7 @@ READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
 DOCS_READY := .venv/.ready-docs
 
-.PHONY: help setup test demo lint types imports docs check format bench clean
+.PHONY: help setup test demo lint types imports docs check format proto bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,11 @@ check: lint types imports test docs ## Check everything
 format: $(READY) ## Mend what lint can mend by itself
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+
+# With an older generator than the newest, whose code would refuse older protobuf libraries.
+proto: $(READY) ## Write the worker protocol's code anew from worker.proto
+	@$(BIN)/python -m pip install --quiet --target build/protoc "grpcio-tools==1.75.1"
+	@PYTHONPATH=build/protoc $(BIN)/python -m grpc_tools.protoc -Isrc --python_out=src --pyi_out=src src/perdure/protocols/worker/worker.proto
 
 bench: $(BENCH_READY) ## Measure, against peers in the same run
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,6 +1,6 @@
 """The names that ``perdure`` offers: the one list of them. ``perdure`` itself loads it when one is asked for."""
 
-from perdure.app import DEFAULT_STORE, backup, open
+from perdure.app import DEFAULT_SERVER, DEFAULT_STORE, Worker, backup, connect, open
 from perdure.engine.settings import Settings
 from perdure.model.errors import (
     ActivityError,
@@ -62,6 +62,7 @@ from perdure.sdk.schedules import (
 from perdure.sdk.starting import StartOptions
 
 __all__ = [
+    "DEFAULT_SERVER",
     "DEFAULT_STORE",
     "ActivityError",
     "AlreadyExistsError",
@@ -120,9 +121,11 @@ __all__ = [
     "UpdateHandle",
     "Wait",
     "WaitKind",
+    "Worker",
     "WorkflowFailedError",
     "activity",
     "backup",
+    "connect",
     "message",
     "open",
     "replay",

@@ -1,10 +1,13 @@
-"""Every story here is told on each store."""
+"""Every story here is told on each store, and over a server."""
 
 from contextlib import asynccontextmanager
 
 import pytest
 
 import perdure
+from perdure.app.server import Server
+
+OF_SERVER = ("settings",)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -12,16 +15,32 @@ def store_url(request, tmp_path):
     return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'work.db'}"
 
 
-@pytest.fixture
-def opened(store_url):
-    """Open apps on the store of this test."""
+@pytest.fixture(params=["memory", "sqlite", "remote"])
+def opened(request, tmp_path):
+    """Open apps in one process with their engine, on each store; or on a worker of their own, beside a server."""
+    store = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'work.db'}"
 
     @asynccontextmanager
     async def open_apps(*apps, **options):
-        async with perdure.open(*apps, store=store_url, **options) as client:
+        async with perdure.open(*apps, store=store, **options) as client:
             yield client
 
-    return open_apps
+    @asynccontextmanager
+    async def connect_apps(*apps, namespace="default", **options):
+        server = Server(store, options.pop("settings", None), grpc_address="127.0.0.1:0")
+        await server.open()
+        try:
+            url = f"grpc://127.0.0.1:{server.grpc_port}"
+            async with await perdure.connect(url, *apps, namespace=namespace) as client:
+                if not apps:
+                    yield client
+                    return
+                async with perdure.Worker(client, *apps, grace=0.2, **options):
+                    yield client
+        finally:
+            await server.close()
+
+    return connect_apps if request.param == "remote" else open_apps
 
 
 async def events_of(run):

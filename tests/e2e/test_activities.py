@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -19,6 +20,12 @@ app = App("activities")
 tries: dict[str, int] = {}
 keys: dict[str, list[str]] = {}
 tokens: asyncio.Queue[str] = asyncio.Queue()
+
+
+@pytest.fixture(autouse=True)
+def own_tokens(monkeypatch):
+    """A queue belongs to the loop of the first test that waits for it."""
+    monkeypatch.setattr(sys.modules[__name__], "tokens", asyncio.Queue())
 
 
 class Refused(Exception):

@@ -3,6 +3,7 @@
 - ``stores``: which stores there are, by URL.
 - ``embedded``: engine, worker and client together in one process.
 - ``server``: an engine that others connect to.
+- ``remote``: clients and workers that connect to one.
 - ``config``: the settings of a server, and where their values come from.
 """
 
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from perdure.app.embedded import Embedded, open
+    from perdure.app.remote import DEFAULT_SERVER, Worker, connect
     from perdure.app.stores import DEFAULT_STORE, backup, memory_store, open_reader, store_of
 else:
     # Loaded when asked for: who only reads the settings, or a file, need not wait for all the rest.
     _PLACES = {
         "embedded": ("Embedded", "open"),
+        "remote": ("DEFAULT_SERVER", "Worker", "connect"),
         "stores": ("DEFAULT_STORE", "backup", "memory_store", "open_reader", "store_of"),
     }
 
@@ -26,4 +29,15 @@ else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["DEFAULT_STORE", "Embedded", "backup", "memory_store", "open", "open_reader", "store_of"]
+__all__ = [
+    "DEFAULT_SERVER",
+    "DEFAULT_STORE",
+    "Embedded",
+    "Worker",
+    "backup",
+    "connect",
+    "memory_store",
+    "open",
+    "open_reader",
+    "store_of",
+]

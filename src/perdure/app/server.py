@@ -3,14 +3,19 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+from perdure.app.embedded import tuned
 from perdure.app.stores import store_of
 from perdure.engine.clock import SystemClock
 from perdure.engine.ports import Store
 from perdure.engine.service import EngineService
 from perdure.engine.settings import Settings
+from perdure.engine.workers import Workers
 from perdure.model.access import Gate, OpenGate
+from perdure.protocols.worker.server import WorkerProtocol
 from perdure.sdk.schedules import schedule_app
 from perdure.sdk.worker import LocalWorker
+
+DEFAULT_GRPC_ADDRESS = "127.0.0.1:7421"
 
 
 class Server:
@@ -19,11 +24,15 @@ class Server:
     Args:
         store: a URL, or a store.
         settings: of the engine.
+        grpc_address: where the worker protocol listens; port 0 picks a free one.
     """
 
-    def __init__(self, store: str | Store, settings: Settings | None = None) -> None:
+    def __init__(
+        self, store: str | Store, settings: Settings | None = None, *, grpc_address: str = DEFAULT_GRPC_ADDRESS
+    ) -> None:
         self._store = store_of(store) if isinstance(store, str) else store
         self._settings = settings
+        self._grpc_address = grpc_address
         self._stack = AsyncExitStack()
         self.service: EngineService
         self.gate: Gate
@@ -31,13 +40,28 @@ class Server:
     async def open(self) -> None:
         """Take the store, go on with what is in it, and listen. Raises ``StoreError``."""
         clock = SystemClock(asyncio.get_running_loop())
-        worker = LocalWorker([], own_apps=[schedule_app(lambda: self.service)])
-        self.service = EngineService(self._store, clock, worker, self._settings)
-        worker.open(self.service.engine.report)
-        self._stack.push_async_callback(self.service.close)
-        self._stack.push_async_callback(worker.close)
-        await self.service.open()
-        self.gate = OpenGate(self.service)
+        own = LocalWorker([], own_apps=[schedule_app(lambda: self.service)])
+        workers = Workers(own)
+        self.service = EngineService(self._store, clock, workers, self._settings)
+        workers.open(self.service.engine)
+        own.open(self.service.engine.report)
+        try:
+            self._stack.enter_context(tuned())
+            self._stack.push_async_callback(self.service.close)
+            await self.service.open()
+            self._stack.push_async_callback(own.close)
+            self.gate = OpenGate(self.service)
+            self._protocol = WorkerProtocol(self.gate, workers, self._grpc_address)
+            self._stack.push_async_callback(self._protocol.close)
+            await self._protocol.open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    @property
+    def grpc_port(self) -> int:
+        """Where the worker protocol listens."""
+        return self._protocol.port
 
     async def close(self) -> None:
         """Stop, leaving everything in the store."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from perdure.cli.parameters import Namespace, Reason, RunId, Server, ServerPlace, Token, WorkflowId, Yes
 
 if TYPE_CHECKING:
-    from perdure.model.requests import Request
+    from perdure.model.requests import OutsideRequest
 
 
 def examples(command: str) -> str:
@@ -113,7 +113,7 @@ def _send(
     namespace: str,
     workflow_id: str,
     run_id: str,
-    request: "Request",
+    request: "OutsideRequest",
     done: str,
 ) -> None:
     from perdure.cli.acting import act

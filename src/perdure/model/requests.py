@@ -329,6 +329,21 @@ WorkerRequest = Union[
     LoseActivity,
 ]
 
+OutsideRequest = Union[
+    SignalWorkflow,
+    UpdateWorkflow,
+    CancelWorkflow,
+    TerminateWorkflow,
+    PauseWorkflow,
+    ResumeWorkflow,
+    UpdateWorkflowOptions,
+    CompleteActivity,
+    FailActivity,
+    CancelActivity,
+    HeartbeatActivity,
+]
+"""What may be asked of a run by somebody outside the engine who knows its address."""
+
 RunRequest = Union[ChildStarted, ChildStartFailed, ChildClosed, ExternalSignalDelivered, ExternalCancelDelivered]
 
 Request = Union[ClientRequest, WorkerRequest, FireTimer, RunRequest]

@@ -18,7 +18,7 @@ from perdure.model.namespaces import Namespace as Namespace
 from perdure.model.namespaces import NamespaceDescription as NamespaceDescription
 from perdure.model.options import RunStatus
 from perdure.model.payloads import PayloadMap, Payloads
-from perdure.model.requests import Request, StartWorkflow, UpdateWorkflow
+from perdure.model.requests import OutsideRequest, StartWorkflow, UpdateWorkflow
 from perdure.model.search import Attribute, AttributeTypes, Group
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
 from perdure.model.workers import WorkerDescription
@@ -170,7 +170,7 @@ class Service(Protocol):
         """``start``, then ``wait_closed`` with ``follow``, in one step."""
         ...
 
-    async def request(self, address: RunAddress, request: Request) -> None:
+    async def request(self, address: RunAddress, request: OutsideRequest) -> None:
         """Do something to a run: signal, cancel, terminate, pause, resume, or hand in an activity's end."""
         ...
 

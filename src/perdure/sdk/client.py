@@ -7,8 +7,8 @@ server. Arguments become payloads before anything is sent: what cannot be sent f
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Self, TypeVar, TypeVarTuple, Unpack, overload
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.failures import Failure
@@ -62,6 +62,7 @@ class Client:
         converter: for workflows given by name, and for whatever belongs to no workflow.
         apps: where workflows given by name are looked up for the types of their results.
         identity: who it is, in histories; process id and host name without it.
+        close: lets go of the connection.
     """
 
     def __init__(
@@ -72,13 +73,31 @@ class Client:
         apps: Sequence[App] = (),
         *,
         identity: str | None = None,
+        close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._service = service
+        self._close = close
         self._namespace = namespace
         self._apps = tuple(apps)
         self._converter = converter or (self._apps[0].converter if self._apps else Converter())
         self._identity = identity if identity is not None else f"{os.getpid()}@{socket.gethostname()}"
         self._targets: dict[Any, Target] = {}
+
+    @property
+    def service(self) -> Service:
+        """The engine, or the connection to one."""
+        return self._service
+
+    async def close(self) -> None:
+        """Let go of the server, for a client of ``perdure.connect``; one of ``perdure.open`` has nothing to close."""
+        if self._close is not None:
+            await self._close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     @property
     def namespace(self) -> str:

@@ -11,8 +11,8 @@ from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
 from perdure.model.requests import (
     CancelWorkflow,
+    OutsideRequest,
     PauseWorkflow,
-    Request,
     ResumeWorkflow,
     SignalWorkflow,
     TerminateWorkflow,
@@ -353,7 +353,7 @@ class Run(Generic[R_co]):
             self._service, self._converter, self._identity, self.namespace, id, run_id, self._return_type, is_new=True
         )
 
-    async def _send(self, request: Request) -> None:
+    async def _send(self, request: OutsideRequest) -> None:
         """Deliver a request to this run, or to the one that goes on in its place."""
         while True:
             try:

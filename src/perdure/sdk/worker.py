@@ -21,6 +21,7 @@ from perdure.model.ids import RunAddress
 from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS
 from perdure.model.program import ActivityTask, Program, Report
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, Request
+from perdure.model.workers import ActivityGroup
 from perdure.sdk.app import App
 from perdure.sdk.build_id import DIGITS
 from perdure.sdk.callables import Activity
@@ -33,7 +34,7 @@ from perdure.sdk.heartbeats import Heartbeats
 from perdure.sdk.outcomes import Canceled, Completed, Failed, Later, Outcome
 from perdure.sdk.processes import find_activity
 from perdure.sdk.program import ProgramSettings, PythonProgram
-from perdure.sdk.running import EngineLoop, Running, Served, log
+from perdure.sdk.running import EngineLoop, Executor, Running, Served, log
 from perdure.sdk.threads import Threads
 
 LINGERING_SECONDS = 10.0
@@ -139,6 +140,14 @@ class LocalWorker:
     def workflow_types(self) -> frozenset[str]:
         """The workflows it can run."""
         return frozenset(self._workflows)
+
+    @property
+    def groups(self) -> Sequence[ActivityGroup]:
+        """Its activities by the way they run, each way with slots of its own. Call ``open`` first."""
+        by_executor: dict[Executor, list[str]] = {}
+        for name, served in self._served.items():
+            by_executor.setdefault(served.executor, []).append(name)
+        return [ActivityGroup(names, executor.capacity) for executor, names in by_executor.items()]
 
     @property
     def running(self) -> Sequence[ActivityTask]:

@@ -170,7 +170,7 @@ class Lives:
         started = await self.start(namespace, request)
         return await self.wait_closed(RunAddress(namespace, request.workflow_id, started.run_id), follow=True)
 
-    async def request(self, address: RunAddress, request: r.Request) -> None:
+    async def request(self, address: RunAddress, request: r.OutsideRequest) -> None:
         """As ``Service.request``."""
         tries = 0
 

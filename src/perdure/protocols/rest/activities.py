@@ -9,7 +9,7 @@ from perdure.model.access import Permission
 from perdure.model.errors import NotFoundError, PermissionDeniedError, UnavailableError
 from perdure.model.failures import Failure
 from perdure.model.program import ActivityTask
-from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, Request
+from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, OutsideRequest
 from perdure.model.task_tokens import TaskToken
 from perdure.protocols.rest.asking import Asked, Name, Seconds, WaitSeconds
 from perdure.protocols.rest.operations import Call, Document, Nothing, Operations
@@ -184,7 +184,7 @@ def _token(call: "Call[Any, Nothing]") -> TaskToken:
     return token
 
 
-async def _hand_in(call: "Call[Any, Nothing]", token: TaskToken, request: Request) -> None:
+async def _hand_in(call: "Call[Any, Nothing]", token: TaskToken, request: OutsideRequest) -> None:
     if not token.run_id or token.attempt < 1:
         raise NotFoundError("The task token names no attempt.")
     await call.service.request(token.address, request)

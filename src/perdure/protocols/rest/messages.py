@@ -7,8 +7,8 @@ import msgspec
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.requests import (
     CancelWorkflow,
+    OutsideRequest,
     PauseWorkflow,
-    Request,
     ResumeWorkflow,
     SignalWorkflow,
     TerminateWorkflow,
@@ -212,5 +212,5 @@ async def fork_workflow(call: Call[ForkBody, OfRun]) -> NewRunView:
     return NewRunView(body.workflow_id, run_id)
 
 
-async def _send(call: "Call[Any, OfRun]", request: Request) -> None:
+async def _send(call: "Call[Any, OfRun]", request: OutsideRequest) -> None:
     await call.service.request(call.address, request)

@@ -1,0 +1,170 @@
+"""A server elsewhere: clients that connect to it, and workers that serve their apps to it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from perdure.model.errors import InvalidArgumentError, UnavailableError
+from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_NAMESPACE
+from perdure.sdk.durations import Duration, to_seconds
+
+if TYPE_CHECKING:
+    from perdure.sdk.app import App
+    from perdure.sdk.client import Client
+
+log = logging.getLogger("perdure.worker")
+
+DEFAULT_SERVER = "http://127.0.0.1:7420"
+DEFAULT_MAX_TURNS = 200
+
+
+async def connect(
+    url: str = DEFAULT_SERVER,
+    *apps: "App",
+    namespace: str = DEFAULT_NAMESPACE,
+    token: str = "",
+    identity: str | None = None,
+) -> "Client":
+    """A client of a server. It is the same client as an embedded one, and goes on through restarts of the server.
+
+    Args:
+        url: of the server: ``http://host:7420`` or ``https://...``; ``grpc://host:7421`` goes straight to its worker
+            protocol.
+        apps: where workflows given by name are looked up for the types of their results.
+        namespace: that the client works in.
+        token: who is calling; not needed for a server on this machine that lets everybody in.
+        identity: who this is, in histories; process id and host name without it.
+
+    Returns:
+        The client. Close it with ``await client.close()``, or use it with ``async with``.
+
+    Raises:
+        InvalidArgumentError: the URL can't be used.
+        UnavailableError: nobody answers there.
+        UnauthenticatedError: the server does not know the token.
+    """
+    from perdure.protocols.worker.connection import Connection
+    from perdure.sdk.client import Client
+
+    connection = Connection(await _target(url), token)
+    await connection.open()
+    return Client(connection.service, namespace=namespace, apps=apps, identity=identity, close=connection.close)
+
+
+async def _target(url: str) -> str:
+    """Where the worker protocol of a server is."""
+    parts = urlsplit(url)
+    if parts.scheme == "grpc" and parts.netloc and not parts.path:
+        return parts.netloc
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidArgumentError(f"{url!r} is not the URL of a server; it looks like {DEFAULT_SERVER}")
+    import httpx
+
+    try:
+        async with httpx.AsyncClient(timeout=5.0, trust_env=False) as http:
+            answer = await http.get(f"{parts.scheme}://{parts.netloc}/api/v1/server")
+            answer.raise_for_status()
+            return f"{parts.hostname}:{int(answer.json()['grpc_port'])}"
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise UnavailableError(
+            f"No Perdure server answers at {url} ({str(error) or type(error).__name__}). Check the address, and that the "
+            "server runs: perdure server"
+        ) from None
+
+
+class Worker:
+    """Runs apps for a server, in this process. Use it with ``async with``; leaving the block drains it.
+
+    Args:
+        client: of ``perdure.connect``; its namespace is the worker's.
+        apps: whose workflows and activities it runs.
+        task_queues: the queues it serves; all that its apps name without this.
+        identity: who this is, in histories; process id and host name without it.
+        max_async: how many ``async`` activities may run at once.
+        max_threads: how many activities may run in threads at once.
+        max_processes: how many may run in child processes at once; None for one per processor.
+        max_turns: how many turns of workflows it may have in hand.
+        deadlock_timeout: how long one turn of a workflow may take; a timedelta or seconds, None for no limit.
+        grace: how long leaving waits for activities that run; a timedelta or seconds.
+        labels: what this worker is, by name.
+
+    Raises:
+        InvalidArgumentError: the client has no connection, or an app or a setting can't be used.
+    """
+
+    def __init__(
+        self,
+        client: "Client",
+        *apps: "App",
+        task_queues: Iterable[str] | None = None,
+        identity: str | None = None,
+        max_async: int = DEFAULT_MAX_ASYNC,
+        max_threads: int = DEFAULT_MAX_THREADS,
+        max_processes: int | None = None,
+        max_turns: int = DEFAULT_MAX_TURNS,
+        deadlock_timeout: Duration | None = DEFAULT_DEADLOCK_TIMEOUT,
+        grace: Duration = 10.0,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        from perdure.protocols.worker.connection import connection_of
+        from perdure.protocols.worker.runner import Runner
+        from perdure.sdk.worker import LocalWorker
+
+        self._host = LocalWorker(
+            apps,
+            task_queues=task_queues,
+            identity=identity,
+            max_async=max_async,
+            max_threads=max_threads,
+            max_processes=max_processes,
+            deadlock_timeout=deadlock_timeout,
+        )
+        if not apps:
+            raise InvalidArgumentError("A worker needs at least one app: perdure.Worker(client, app)")
+        self._grace_seconds = to_seconds(grace)
+        self._runner = Runner(connection_of(client.service), self._host, client.namespace, max_turns, labels)
+
+    async def open(self) -> None:
+        """Connect and begin. Raises ``UnauthenticatedError``, ``PermissionDeniedError``."""
+        self._host.open(self._runner.report)
+        await self._runner.open()
+
+    async def close(self) -> None:
+        """Take nothing more, let what runs end for up to ``grace``, hand it in, and disconnect."""
+        await self._runner.drain()
+        if not await self._host.drain(self._grace_seconds):
+            log.warning("%d activities still ran when the worker was closed", self._host.running_count)
+        await self._host.close()
+        await self._runner.handed_in(5.0)
+        await self._runner.close()
+
+    async def run(self) -> None:
+        """Serve until cancelled, or sent away by the server."""
+        async with self:
+            await asyncio.Event().wait()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+@asynccontextmanager
+async def connected(url: str, namespace: str = DEFAULT_NAMESPACE, token: str = "") -> "AsyncIterator[Client]":
+    """``connect``, and closed in the end."""
+    client = await connect(url, namespace=namespace, token=token)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+__all__ = ["DEFAULT_SERVER", "Worker", "connect", "connected"]

@@ -1,0 +1,299 @@
+"""A worker's side: takes what the server hands it, and hands in what became of it, through every broken connection.
+
+Activities go on while the connection is away, and their ends are kept until the server has acknowledged them.
+Programs are dropped with the connection, and come back with the whole history when they are next needed.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+import grpc
+
+from perdure.model import workers as w
+from perdure.model.events import WorkflowExecutionStarted
+from perdure.model.failures import Failure
+from perdure.model.ids import RunAddress
+from perdure.model.payloads import Payloads
+from perdure.model.program import ActivityTask, Program, TurnCompleted, Worker
+from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, Request
+from perdure.protocols.worker import from_wire, to_wire
+from perdure.protocols.worker import worker_pb2 as pb
+from perdure.protocols.worker.batches import Outgoing
+from perdure.protocols.worker.connection import Backoff, Connection, error_of, raise_status
+
+log = logging.getLogger("perdure.worker")
+
+WORK = "/perdure.worker.v1.Worker/Work"
+
+NO_PROGRAM = "RESET_STICKY_TASK_QUEUE"
+"""Why a turn fails for which the server believes a program here that is not."""
+
+
+class Host(Worker, Protocol):
+    """What runs the code: the SDK's worker."""
+
+    @property
+    def workflow_types(self) -> Collection[str]:
+        """The workflows it can run."""
+        ...
+
+    @property
+    def groups(self) -> Sequence[w.ActivityGroup]:
+        """Its activities, by shared slots."""
+        ...
+
+
+class Runner:
+    """Serves a worker's code to a server, until ``close``.
+
+    Args:
+        connection: to the server; open.
+        host: what runs the code.
+        namespace: whose tasks it takes.
+        turn_slots: how many turns it may have in hand.
+        labels: what tasks may ask for.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        host: Host,
+        namespace: str,
+        turn_slots: int,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._host = host
+        self._namespace = namespace
+        self._turn_slots = turn_slots
+        self._labels = labels or {}
+        self._worker_id = secrets.token_hex(16)
+        self._programs: dict[str, Program] = {}
+        self._queued: deque[ActivityTask] = deque()
+        """Attempts that have no slot yet: the server counted one more than is free."""
+        self._unacknowledged: dict[w.Attempt, w.ActivityReport] = {}
+        self._outgoing: Outgoing[pb.FromWorker] | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._connected = asyncio.Event()
+        self._is_draining = False
+        self._settled: asyncio.Event | None = None
+
+    async def open(self) -> None:
+        """Connect, and go on connecting. Raises what keeps the server from letting it in."""
+        self._keeping = asyncio.create_task(self._keep())
+        waiting = asyncio.create_task(self._connected.wait())
+        try:
+            await asyncio.wait({self._keeping, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if self._keeping.done():
+                await self._keeping
+        finally:
+            waiting.cancel()
+
+    async def drain(self) -> None:
+        """Take nothing more."""
+        self._is_draining = True
+        self._say(w.Capacity(0, [0 for _ in self._host.groups]))
+
+    async def handed_in(self, timeout_seconds: float) -> bool:
+        """Wait until the server has acknowledged all ends; whether it has."""
+        self._settled = self._settled or asyncio.Event()
+        if not self._unacknowledged:
+            return True
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._settled.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """End the connection."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        self._drop_programs()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server has sent it away for good; ``open`` says why."""
+        return self._keeping is not None and self._keeping.done()
+
+    # --- the connection
+
+    async def _keep(self) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                await self._converse(backoff)
+                reason = "the server ended the connection"
+            except grpc.aio.AioRpcError as error:
+                reason = error.details() or error.code().name
+                fatal = error_of(error)
+                if fatal is not None:
+                    log.error("The server at %s refuses this worker: %s", self._connection.target, fatal)
+                    raise fatal from None
+            finally:
+                self._outgoing = None
+                self._drop_programs()
+            if self._connected.is_set():
+                log.warning("The connection to %s is lost (%s); trying again", self._connection.target, reason)
+                self._connected.clear()
+            await backoff.wait()
+
+    async def _converse(self, backoff: Backoff) -> None:
+        stream: Any = self._connection.channel.stream_stream(
+            WORK, request_serializer=pb.FromWorkers.SerializeToString, response_deserializer=pb.ToWorkers.FromString
+        )(metadata=self._connection.metadata)
+        await stream.initial_metadata()
+        outgoing = self._outgoing = Outgoing[pb.FromWorker](pb.FromWorker.ByteSize)
+        outgoing.say(to_wire.hello(self._hello()))
+        for report in self._unacknowledged.values():
+            outgoing.say(to_wire.from_worker(report))
+        writing = asyncio.create_task(_write(stream, outgoing))
+        backoff.reset()
+        self._connected.set()
+        try:
+            while True:
+                batch = await stream.read()
+                if batch is grpc.aio.EOF:
+                    raise_status(await stream.code(), await stream.details())
+                    return
+                for message in batch.messages:
+                    self._hear(message)
+        finally:
+            writing.cancel()
+            stream.cancel()
+
+    def _hello(self) -> w.Hello:
+        host = self._host
+        running = [
+            w.Attempt(task.address.run_id, task.scheduled.id, task.attempt) for task in (*host.running, *self._queued)
+        ]
+        groups = host.groups
+        if self._is_draining:
+            groups = [w.ActivityGroup(group.activity_types, 0) for group in groups]
+        return w.Hello(
+            self._worker_id,
+            host.identity,
+            host.build_id,
+            self._namespace,
+            sorted(host.task_queues),
+            sorted(host.workflow_types),
+            0 if self._is_draining else self._turn_slots,
+            groups,
+            [*running, *(attempt for attempt in self._unacknowledged if attempt not in running)],
+            self._labels,
+        )
+
+    def _say(self, message: w.FromWorker) -> None:
+        if self._outgoing is not None:
+            self._outgoing.say(to_wire.from_worker(message))
+
+    # --- what the server says
+
+    def _hear(self, message: pb.ToWorker) -> None:
+        match from_wire.to_worker(message):
+            case w.StartActivity(task):
+                self._queued.append(task)
+                self._start_queued()
+            case w.TakeTurn() as turn:
+                self._take_turn(turn)
+            case w.Acknowledge(run_id, event_id, attempt, refused):
+                if refused:
+                    log.info("The end of attempt %d of %s/%d changed nothing: %s", attempt, run_id, event_id, refused)
+                self._unacknowledged.pop(w.Attempt(run_id, event_id, attempt), None)
+                if self._settled is not None and not self._unacknowledged:
+                    self._settled.set()
+            case w.CancelAttempt(address, event_id):
+                self._host.cancel_activity(address, event_id)
+            case w.AnswerQuery() as query:
+                self._answer(query)
+            case w.Evict(run_id):
+                program = self._programs.pop(run_id, None)
+                if program is not None:
+                    program.close()
+            case None:
+                log.warning("The server said something that this version does not know; it is ignored")
+
+    def _start_queued(self) -> None:
+        for _ in range(len(self._queued)):
+            task = self._queued.popleft()
+            scheduled = task.scheduled
+            if self._host.reserve(task.address.namespace, scheduled.task_queue, scheduled.activity_type) is None:
+                self._queued.append(task)
+            else:
+                self._host.start_activity(task)
+
+    def report(self, address: RunAddress, request: Request) -> None:
+        """The code has something to say about an attempt."""
+        assert isinstance(request, (CompleteActivity, FailActivity, CancelActivity, HeartbeatActivity))
+        report = w.ActivityReport(address, request)
+        if not isinstance(request, HeartbeatActivity) or request.leaves:
+            self._unacknowledged[w.Attempt(address.run_id, request.scheduled_event_id, request.attempt)] = report
+        self._say(report)
+        if self._queued:
+            self._start_queued()
+
+    # --- programs
+
+    def _take_turn(self, turn: w.TakeTurn) -> None:
+        run_id = turn.address.run_id
+        program = self._programs.get(run_id)
+        if turn.is_new:
+            if program is not None:
+                program.close()
+            program = self._programs[run_id] = self._create(turn.address, turn.events)
+        if program is None:
+            failed = Failure("the worker does not have the run's program")
+            self._say(w.TurnReport(turn.address, turn.started_event_id, turn.attempt, (), NO_PROGRAM, failed))
+            return
+        result = program.turn(turn.events, turn.updates)
+        if isinstance(result, TurnCompleted):
+            report = w.TurnReport(turn.address, turn.started_event_id, turn.attempt, tuple(result.commands))
+        else:
+            assert result is not None
+            report = w.TurnReport(turn.address, turn.started_event_id, turn.attempt, (), result.cause, result.failure)
+        self._say(report)
+
+    def _create(self, address: RunAddress, events: Sequence[Any]) -> Program:
+        started = events[0]
+        assert isinstance(started, WorkflowExecutionStarted)
+        return self._host.create_program(address, started)
+
+    def _answer(self, query: w.AnswerQuery) -> None:
+        run_id = query.address.run_id
+        program = self._programs.get(run_id)
+        if query.events:
+            if program is not None:
+                program.close()
+            program = self._create(query.address, query.events)
+            failed = program.catch_up(query.events)
+            if failed is not None:
+                program.close()
+                self._programs.pop(run_id, None)
+                self._say(w.QueryReport(query.query_id, (), failed.failure))
+                return
+            self._programs[run_id] = program
+        if program is None:
+            self._say(w.QueryReport(query.query_id, (), Failure("the worker does not have the run's program")))
+            return
+        answer: Payloads | Failure | Awaitable[Payloads | Failure] = program.query(query.name, query.input)
+        if isinstance(answer, Failure):
+            self._say(w.QueryReport(query.query_id, (), answer))
+        else:
+            assert isinstance(answer, tuple)
+            self._say(w.QueryReport(query.query_id, answer))
+
+    def _drop_programs(self) -> None:
+        for program in self._programs.values():
+            program.close()
+        self._programs.clear()
+
+
+async def _write(stream: Any, outgoing: Outgoing[pb.FromWorker]) -> None:
+    while batch := await outgoing.batch():
+        await stream.write(pb.FromWorkers(messages=batch))
