@@ -37,6 +37,7 @@ from perdure.model.explanation import Wait, WaitKind
 from perdure.model.limits import Limits
 from perdure.model.namespaces import Namespace, NamespaceDescription, Quota
 from perdure.model.options import RunStatus
+from perdure.observability.tracing import Tracing
 from perdure.sdk import activity, workflow
 from perdure.sdk.app import App
 from perdure.sdk.breaker import Breaker
@@ -115,6 +116,7 @@ __all__ = [
     "StoreVersionError",
     "TerminatedError",
     "TimeoutError",
+    "Tracing",
     "UnauthenticatedError",
     "UnavailableError",
     "UpdateFailedError",

@@ -5,7 +5,7 @@ from tests.observability.scene import waits, watched_engine
 
 from perdure.model.access import OpenGate
 from perdure.model.errors import PermissionDeniedError, UnauthenticatedError
-from perdure.observability.http import ObservedApplication
+from perdure.observability.http import OBSERVED, ObservedApplication, OperatorPages
 
 
 class ClosedSession:
@@ -37,14 +37,14 @@ async def rest(scope, receive, send):
     """What stands behind."""
     if scope["path"] == "/broken":
         raise RuntimeError("broken")
-    scope["path_template"] = "/api/v1/runs/{id}"
+    scope[OBSERVED]["route"] = "/runs/{id}"
     await send({"type": "http.response.start", "status": 202, "headers": []})
     await send({"type": "http.response.body", "body": b"rest"})
 
 
 async def test_a_live_and_ready_engine_says_so(store_url):
     async with watched_engine(store_url) as (embedded, watched):
-        async with browser(ObservedApplication(None, watched, OpenGate(embedded.service), "1")) as http:
+        async with browser(OperatorPages(watched, OpenGate(embedded.service), "1")) as http:
             live, ready = await http.get("/health/live"), await http.get("/health/ready")
             assert (live.status_code, live.json()) == (200, {"status": "live"})
             assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
@@ -59,7 +59,7 @@ async def test_a_live_and_ready_engine_says_so(store_url):
 
 async def test_an_engine_that_is_closed_is_not_ready(store_url):
     async with watched_engine(store_url) as (embedded, watched):
-        application = ObservedApplication(None, watched, OpenGate(embedded.service), "1")
+        application = OperatorPages(watched, OpenGate(embedded.service), "1")
     async with browser(application) as http:
         assert (await http.get("/health/ready")).json()["reasons"][0] == "the server is stopping"
 
@@ -67,7 +67,7 @@ async def test_an_engine_that_is_closed_is_not_ready(store_url):
 async def test_metrics_need_a_reader_of_all_namespaces(store_url):
     gate = ClosedGate()
     async with watched_engine(store_url) as (_, watched):
-        async with browser(ObservedApplication(None, watched, gate, "1")) as http:
+        async with browser(OperatorPages(watched, gate, "1")) as http:
             nobody = await http.get("/metrics")
             assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Bearer")
             assert nobody.headers["content-type"] == "application/problem+json"
@@ -79,15 +79,16 @@ async def test_metrics_need_a_reader_of_all_namespaces(store_url):
 async def test_metrics_show_the_requests_of_the_application_behind(store_url):
     async with watched_engine(store_url) as (embedded, watched):
         await embedded.client.start(waits)
-        async with browser(ObservedApplication(rest, watched, OpenGate(embedded.service), "1")) as http:
+        pages = OperatorPages(watched, OpenGate(embedded.service), "1")
+        async with browser(ObservedApplication(rest, watched)) as http, browser(pages) as operator:
             assert (await http.get("/api/v1/runs/17")).text == "rest"
             assert (await http.get("/api/v1/runs/18")).status_code == 202
             try:
                 await http.request("BREW", "/broken")
             except RuntimeError:
                 pass
-            text = (await http.get("/metrics")).text
-    assert 'perdure_http_requests_total{method="GET",route="/api/v1/runs/{id}",status="202"} 2.0' in text
+            text = (await operator.get("/metrics")).text
+    assert 'perdure_http_requests_total{method="GET",route="/runs/{id}",status="202"} 2.0' in text
     assert 'perdure_http_requests_total{method="other",route="other",status="500"} 1.0' in text
     assert 'perdure_workflows_started_total{namespace="default",workflow_type="waits"} 1.0' in text
 
@@ -95,5 +96,5 @@ async def test_metrics_show_the_requests_of_the_application_behind(store_url):
 async def test_a_server_without_metrics_has_no_page_for_them(store_url):
     async with watched_engine(store_url) as (embedded, watched):
         gate = OpenGate(embedded.service)
-        async with browser(ObservedApplication(None, watched, gate, "1", with_metrics=False)) as http:
+        async with browser(OperatorPages(watched, gate, "1", with_metrics=False)) as http:
             assert (await http.get("/metrics")).status_code == 404

@@ -13,11 +13,13 @@ from perdure.engine.ids import new_run_id
 from perdure.engine.ports import Clock, Store
 from perdure.engine.settings import Settings
 from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_NAMESPACE
+from perdure.model.service import Service
 from perdure.sdk.durations import Duration
 
 # What only a running engine needs is imported where one is made: the command line comes here to read a file, at once.
 if TYPE_CHECKING:
     from perdure.engine.service import EngineService
+    from perdure.observability.tracing import Tracing
     from perdure.sdk.app import App
     from perdure.sdk.callables import Activity
     from perdure.sdk.client import Client
@@ -46,6 +48,7 @@ class Embedded:
         mocks: "Mapping[Activity[..., Any] | str, Callable[..., Any]] | None" = None,
         make_worker: "Callable[..., LocalWorker] | None" = None,
         make_run_id: Callable[[int], str] = new_run_id,
+        tracing: "Tracing | None" = None,
         **worker_options: Any,
     ) -> None:
         from perdure.engine.service import EngineService
@@ -53,12 +56,18 @@ class Embedded:
         from perdure.sdk.schedules import schedule_app
         from perdure.sdk.worker import LocalWorker
 
-        schedules = schedule_app(lambda: self._service)
+        schedules = schedule_app(lambda: self._for_clients)
         self._worker = (make_worker or LocalWorker)(
-            apps, task_queues=task_queues, mocks=mocks, own_apps=[schedules], **worker_options
+            apps, task_queues=task_queues, mocks=mocks, own_apps=[schedules], tracing=tracing, **worker_options
         )
         self._service = EngineService(store, clock, self._worker, settings, make_run_id)
-        self.client = Client(self._service, namespace=namespace, apps=apps)
+        self._for_clients: Service = self._service
+        if tracing is not None:
+            from perdure.observability.watched import Watched
+
+            self._for_clients = tracing.traced(self._service)
+            Watched(self._service, tracing).begin_counting()
+        self.client = Client(self._for_clients, namespace=namespace, apps=apps)
 
     async def open(self) -> None:
         """Take the store and go on with what is in it."""
@@ -104,6 +113,7 @@ async def open(
     max_threads: int = DEFAULT_MAX_THREADS,
     max_processes: int | None = None,
     deadlock_timeout: Duration | None = DEFAULT_DEADLOCK_TIMEOUT,
+    tracing: "Tracing | None" = None,
 ) -> "AsyncIterator[Client]":
     """Engine, worker and client in this process, over one store. Nothing else to run.
 
@@ -122,6 +132,7 @@ async def open(
         max_threads: how many activities may run in threads at once.
         max_processes: how many may run in child processes at once; None for one per processor.
         deadlock_timeout: how long one turn of a workflow may take; a timedelta or seconds, None for no limit.
+        tracing: gets the spans of the client's calls, of runs, and of attempts of activities; a ``perdure.Tracing``.
 
     Yields:
         A client. Once the block is left, nothing runs here any more, and all that is unfinished waits in the store.
@@ -143,6 +154,7 @@ async def open(
         max_threads=max_threads,
         max_processes=max_processes,
         deadlock_timeout=deadlock_timeout,
+        tracing=tracing,
     )
     await embedded.open()
     with tuned() if tune_interpreter else nullcontext():

@@ -7,7 +7,7 @@ from perdure.app.setting_kinds import duration_text
 from perdure.cli.output import BAD, FAINT, Cell, Column, Output
 from perdure.cli.times import TimeStyle, duration
 from perdure.cli.values import jsonable, visible
-from perdure.model.task_queues import TaskQueue, TaskQueueDescription
+from perdure.model.task_queues import Poller, TaskQueue, TaskQueueDescription
 
 
 def queue_json(found: TaskQueueDescription) -> dict[str, Any]:
@@ -22,6 +22,9 @@ def queue_json(found: TaskQueueDescription) -> dict[str, Any]:
         "running_by_key": dict(found.running_by_key),
         "holds": {str(reason): count for reason, count in found.holds.items()},
         "breakers": jsonable(list(found.breakers)),
+        "added_per_second": found.added_per_second,
+        "started_per_second": found.started_per_second,
+        "pollers": jsonable(list(found.pollers)),
     }
 
 
@@ -48,6 +51,7 @@ def print_queue(output: Output, found: TaskQueueDescription) -> None:
             ("waiting", str(found.backlog)),
             ("oldest", duration(found.oldest_wait_ns) if found.backlog else ""),
             ("running", str(found.running)),
+            ("rates", f"{found.added_per_second:.1f} added and {found.started_per_second:.1f} started a second"),
             ("served", "yes" if found.is_served else ("no worker serves it", BAD)),
             ("paused", _paused(settings)),
             ("limits", _limits(settings) or "none"),
@@ -60,6 +64,9 @@ def print_queue(output: Output, found: TaskQueueDescription) -> None:
     if found.running_by_key:
         output.heading("Running by key")
         output.fields([(visible(key), str(count)) for key, count in found.running_by_key.items()])
+    if found.pollers:
+        output.heading("Workers")
+        output.fields([(visible(each.identity), _poller(each)) for each in found.pollers])
     if found.breakers:
         output.heading("Circuit breakers")
         output.fields(
@@ -72,6 +79,13 @@ def print_queue(output: Output, found: TaskQueueDescription) -> None:
                 for each in found.breakers
             ]
         )
+
+
+def _poller(poller: Poller) -> str:
+    slots = (
+        f"{poller.running} of {poller.activity_slots} slots" if poller.activity_slots else f"{poller.running} running"
+    )
+    return f"{slots}, build {visible(poller.build_id)}"
 
 
 def _row(found: TaskQueueDescription) -> list[Cell]:

@@ -1,12 +1,13 @@
-"""``/health/live``, ``/health/ready`` and ``/metrics`` in front of the REST application, whose requests are counted.
+"""``/health/live``, ``/health/ready`` and ``/metrics``, and an eye on the requests of the REST application.
 
-Plain ASGI, so it stands before any application. Health needs no credentials and says nothing that would be worth any:
+Plain ASGI, so it goes with any application. Health needs no credentials and says nothing that would be worth any:
 whoever restarts or routes has none. Metrics name namespaces, workflow types and task queues, so they need a reader of all
 namespaces; on a server that trusts whoever reaches it, that is everybody.
 """
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
 
@@ -30,31 +31,30 @@ _STATUS: dict[type[PerdureError], int] = {
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class ObservedApplication:
-    """An ASGI application with its operator's pages.
+PAGES = ("/health/live", "/health/ready", "/metrics")
+
+OBSERVED = "perdure.observed"
+"""A dictionary in the scope of a request, in which the application behind may name its ``route``; a path itself would be a
+label without bounds."""
+
+
+class OperatorPages:
+    """An ASGI application that answers at ``PAGES``.
 
     Args:
-        application: what answers everything else; None for nothing.
         watched: the engine.
         gate: who may read metrics.
         version: of Perdure, for ``perdure_build_info``.
         with_metrics: whether there is a ``/metrics``.
     """
 
-    def __init__(
-        self, application: Application | None, watched: Watched, gate: Gate, version: str, *, with_metrics: bool = True
-    ) -> None:
-        self._application = application
+    def __init__(self, watched: Watched, gate: Gate, version: str, *, with_metrics: bool = True) -> None:
         self._watched = watched
         self._gate = gate
         self._exposition = Exposition(watched, version) if with_metrics else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI says."""
-        if scope["type"] != "http":
-            if self._application is not None:
-                await self._application(scope, receive, send)
-            return
         match scope["path"]:
             case "/health/live":
                 await _answer(scope, send, 200, {"status": "live"})
@@ -62,12 +62,8 @@ class ObservedApplication:
                 await self._ready(scope, send)
             case "/metrics" if self._exposition is not None:
                 await self._metrics(scope, send, self._exposition)
-            case _ if self._application is not None:
-                await self._observed(self._application, scope, receive, send)
             case _:
                 await _problem(scope, send, 404, "Not found", f"There is nothing at {scope['path']}.")
-
-    # --- the pages
 
     async def _ready(self, scope: Scope, send: Send) -> None:
         reasons = self._watched.reasons_not_ready()
@@ -84,10 +80,21 @@ class ObservedApplication:
         body, content_type = exposition.render(_header(scope, b"accept"))
         await _send(scope, send, 200, content_type, body)
 
-    # --- everything else
 
-    async def _observed(self, application: Application, scope: Scope, receive: Receive, send: Send) -> None:
+class ObservedApplication:
+    """An ASGI application whose requests are counted, and belong to the traces that they name."""
+
+    def __init__(self, application: Application, watched: Watched) -> None:
+        self._application = application
+        self._watched = watched
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI says."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
         began, status = perf_counter(), "500"
+        observed: dict[str, str] = {}
 
         async def note_status(message: Message) -> None:
             nonlocal status
@@ -95,11 +102,17 @@ class ObservedApplication:
                 status = str(message["status"])
             await send(message)
 
+        tracing = self._watched.tracing
         try:
-            await application(scope, receive, note_status)
+            with (
+                nullcontext()
+                if tracing is None
+                else tracing.below(_header(scope, b"traceparent"), _header(scope, b"tracestate"))
+            ):
+                await self._application({**scope, OBSERVED: observed}, receive, note_status)
         finally:
-            # Litestar says which of its routes it was; a path itself would be a label without bounds.
-            route = str(scope.get("path_template") or OTHER)
+            path = scope["path"]
+            route = observed.get("route") or (path if path in PAGES else OTHER)
             method = scope["method"] if scope["method"] in _METHODS else OTHER
             self._watched.http_requests[method, route, status].value += 1
             self._watched.http_seconds[method, route].observe(perf_counter() - began)
@@ -107,7 +120,11 @@ class ObservedApplication:
 
 def _credentials(scope: Scope) -> Credentials:
     client = scope.get("client")
-    return Credentials(authorization=_header(scope, b"authorization"), remote=str(client[0]) if client else "")
+    return Credentials(
+        _header(scope, b"authorization"),
+        scope.get("state", {}).get("certificate", ""),
+        str(client[0]) if client else "",
+    )
 
 
 def _header(scope: Scope, name: bytes) -> str:

@@ -5,11 +5,12 @@ ends and how. So no record of a history is looked at, and a one-activity run cos
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 from perdure.engine.pipeline import Effect, Start
 from perdure.kernel.commit import Commit
+from perdure.kernel.run import Run
 from perdure.model import events as e
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.options import SECOND_NS, RunStatus
@@ -40,9 +41,10 @@ def _durations() -> Histogram:
 
 
 class Recorder:
-    """``engine.pipeline.Observer``. What it has counted is read by ``exposition``."""
+    """``engine.pipeline.Observer``. What it has counted is read by ``exposition``; ``run_closed`` hears of each close."""
 
-    def __init__(self) -> None:
+    def __init__(self, run_closed: Callable[[Run], None] | None = None) -> None:
+        self._run_closed = run_closed
         self.batch_commits = Histogram(BATCH_COMMITS)
         self.commit_seconds = Histogram(COMMIT_SECONDS)
         self.batches_failed = 0
@@ -106,6 +108,8 @@ class Recorder:
             histogram = self.workflows_closed[run.namespace, started.workflow_type, STATUSES[run.status]]
             histogram.counts[bisect_left(DURATIONS, duration)] += 1
             histogram.total += duration
+            if self._run_closed is not None:
+                self._run_closed(run)
 
     def _activities_started(self, starts: Sequence[Start]) -> None:
         for _, task in starts:

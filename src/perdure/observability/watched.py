@@ -10,6 +10,7 @@ from perdure.engine.service import EngineService
 from perdure.engine.workers import Workers
 from perdure.observability.recorder import Recorder
 from perdure.observability.series import Histogram, Labels, counts, histograms
+from perdure.observability.tracing import Tracing
 
 LAG_EVERY_SECONDS = 0.5
 LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
@@ -19,10 +20,11 @@ HTTP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.
 class Watched:
     """An engine under observation. ``begin`` it when the engine is open, ``end`` it before that is closed."""
 
-    def __init__(self, service: EngineService) -> None:
+    def __init__(self, service: EngineService, tracing: Tracing | None = None) -> None:
         self.service = service
         self.engine = service.engine
-        self.recorder = Recorder()
+        self.tracing = tracing
+        self.recorder = Recorder(None if tracing is None else tracing.run_closed)
         self.loop_lag = Histogram(LAG_SECONDS)
         self.http_requests = counts(3)
         self.http_seconds = histograms(2, HTTP_SECONDS)
@@ -32,9 +34,13 @@ class Watched:
 
     def begin(self) -> None:
         """Count from now on."""
-        self.engine.pipeline.observer = self.recorder
+        self.begin_counting()
         self._loop = asyncio.get_running_loop()
         self._expect(self._loop)
+
+    def begin_counting(self) -> None:
+        """Count what is written, but do not look at the event loop. For an engine that is not open yet, too."""
+        self.engine.pipeline.observer = self.recorder
 
     def end(self) -> None:
         """Count no more."""

@@ -49,7 +49,7 @@ async def run_activity(run: Run, definition: ActivityDefinition, options: Activi
         options.start_to_close_ns,
         options.heartbeat_ns,
         options.retry_policy,
-        None,
+        run.header,
         options.priority,
         options.limit_key,
         options.breaker,
@@ -163,6 +163,7 @@ def ask_for_child(run: Run, definition: WorkflowDefinition, options: ChildOption
             options.retry_policy or own.retry_policy,
             converter.to_payload_map(options.memo),
             converter.to_search_attributes(options.search_attributes),
+            run.header,
         ),
         pending,
     )
@@ -257,7 +258,7 @@ async def signal_run(
     run: Run, address: RunAddress, name: str, input: Payloads, *, child_only: bool, header: PayloadMap | None = None
 ) -> None:
     """Send a signal and wait until it is recorded there. Raises ``ApplicationError`` when it cannot be delivered."""
-    command = c.SignalExternalWorkflowExecution(address, name, input, child_only, header)
+    command = c.SignalExternalWorkflowExecution(address, name, input, child_only, header or run.header)
     await _delivered(run, command, f"signal {name!r} to workflow {address.workflow_id!r}")
 
 

@@ -30,6 +30,8 @@ class LoopExecutor:
 
     async def _attend(self, running: Running) -> None:
         current.set(running)
+        if running.span is not None:
+            running.span.enter()
         if running.cancelled:
             # A task that is cancelled before its first step never runs, so nobody would hand in its outcome.
             self._end(running, raised(running, asyncio.CancelledError()))
@@ -69,7 +71,10 @@ class ThreadExecutor:
 
     def _attend(self, running: Running) -> None:
         served = running.served
-        outcome = contextvars.Context().run(run_plain, running, served.fn, served.parameter_types)
+        context = contextvars.Context()
+        if running.span is not None:
+            context.run(running.span.enter)
+        outcome = context.run(run_plain, running, served.fn, served.parameter_types)
         self._engine.post(self._end, running, outcome)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from perdure.model.ids import ParentLink
 from perdure.model.options import RetryPolicy
 from perdure.model.payloads import NULL, PayloadMap
+from perdure.model.trace_context import context_of
 from perdure.sdk.run import PROGRESS_KEY, log, require_run
 from perdure.sdk.turns import current_run
 
@@ -120,14 +121,18 @@ class WorkflowLogger(logging.LoggerAdapter[logging.Logger]):
         return super().isEnabledFor(level)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Add ``workflow_id``, ``run_id`` and ``workflow_type`` to the record."""
+        """Add to the record which run it is from: ``namespace``, ``workflow_id``, ``run_id``, ``workflow_type``, and the
+        ids of its trace and span where it is traced."""
         run = current_run()
         if run is not None:
             extra = {
+                "namespace": run.address.namespace,
                 "workflow_id": run.address.workflow_id,
                 "run_id": run.address.run_id,
                 "workflow_type": run.definition.name,
             }
+            if (context := context_of(run.header)) is not None:
+                extra |= {"trace_id": context.trace_id, "span_id": context.span_id}
             kwargs["extra"] = {**extra, **(kwargs.get("extra") or {})}
         return msg, kwargs
 

@@ -21,6 +21,7 @@ from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
 from perdure.model.program import TurnCompleted, TurnFailed
+from perdure.model.trace_context import passed_on
 from perdure.sdk.calls import PendingChild
 from perdure.sdk.closing import FailureTypes, closing_command
 from perdure.sdk.converter import Converter
@@ -91,6 +92,7 @@ class PythonProgram:
             address.run_id,
             memo=started.memo,
             search_attributes=started.search_attributes,
+            header=passed_on(started.header, address.run_id) if started.header else None,
         )
         self._expected = Expected()
         limit = settings.deadlock_timeout_seconds

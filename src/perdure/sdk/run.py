@@ -91,6 +91,8 @@ class Run(msgspec.Struct, eq=False):
     """A run id from which chance and ids are derived. A run that began as a copy begins with that of the original."""
     profile: ProfileFunction | None = None
     """What has to watch its turns, see ``inspection``."""
+    header: PayloadMap | None = None
+    """What goes along to its activities and children."""
     is_guarded: bool = True
     """Whether forbidden calls are refused at the moment, see ``guards``."""
     barred: str = ""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from perdure.sdk.attempt import Attempt
 from perdure.sdk.callables import Activity
 from perdure.sdk.outcomes import Outcome
+from perdure.sdk.tracing import AttemptSpan
 
 log = logging.getLogger("perdure.worker")
 
@@ -64,13 +65,15 @@ class Served:
 class Running(Attempt, eq=False, kw_only=True):
     """An attempt in progress.
 
-    ``stop`` is what an executor does, beyond raising the flag, when the attempt is cancelled.
+    ``stop`` is what an executor does, beyond raising the flag, when the attempt is cancelled. ``span`` is there if it is
+    traced.
     """
 
     served: Served
     key: tuple[str, int]
     """The run's id and the activity's scheduled event id."""
     stop: Callable[[], object] | None = None
+    span: AttemptSpan | None = None
     beat_timer: asyncio.TimerHandle | None = None
     beat_is_posted: bool = False
     is_cancel_requested: bool = False

@@ -36,6 +36,7 @@ from perdure.sdk.processes import find_activity
 from perdure.sdk.program import ProgramSettings, PythonProgram
 from perdure.sdk.running import EngineLoop, Executor, Running, Served, log
 from perdure.sdk.threads import Threads
+from perdure.sdk.tracing import WorkerTracing
 
 LINGERING_SECONDS = 10.0
 """An activity that still runs so long after it was cancelled is named in the log."""
@@ -61,6 +62,7 @@ class LocalWorker:
         mocks: functions to run in place of activities, by activity or by name; for tests.
         own_apps: the engine's own, always served whatever the queues; their activities take none of the slots, and
             they count for nothing in ``build_id``.
+        tracing: is told of each attempt.
 
     Raises:
         InvalidArgumentError: two apps define the same type, or a setting makes no sense.
@@ -78,9 +80,11 @@ class LocalWorker:
         deadlock_timeout: Duration | None = DEFAULT_DEADLOCK_TIMEOUT,
         mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
         own_apps: Sequence[App] = (),
+        tracing: WorkerTracing | None = None,
     ) -> None:
         self._apps = tuple(apps)
         self._own_apps = tuple(own_apps)
+        self._tracing = tracing
         self.identity = identity if identity is not None else f"{os.getpid()}@{socket.gethostname()}"
         self.build_id = _build_id_of(self._apps)
         self._program_settings = ProgramSettings(
@@ -236,6 +240,8 @@ class LocalWorker:
             self._overtaken.add(earlier)
             self._cancel(earlier)
         self._running[key] = running
+        if self._tracing is not None:
+            running.span = self._tracing.attempt(task)
         served.executor.run(running)
 
     def cancel_activity(self, address: RunAddress, scheduled_event_id: int) -> None:
@@ -265,6 +271,8 @@ class LocalWorker:
     def _end(self, running: Running, outcome: Outcome) -> None:
         """An attempt is over: free its slot, then say what became of it."""
         running.has_ended = True
+        if running.span is not None:
+            running.span.end(getattr(outcome, "failure", None))
         if running.beat_timer is not None:
             self._heartbeats.stop(running)
         key = running.key

@@ -42,6 +42,8 @@ class Endpoint:
             allowed = ", ".join(sorted(self._operations))
             await send_problem(send, problem_of_http(405, f"Allowed are {allowed}."), (("allow", allowed),))
             return
+        if (observed := scope.get("perdure.observed")) is not None:
+            observed["route"] = reader.operation.path
         request = Request(scope, receive)
         try:
             answer = await self._answer(reader, request, scope["path_params"])

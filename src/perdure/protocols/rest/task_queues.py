@@ -61,9 +61,20 @@ class BreakerView(msgspec.Struct, frozen=True):
     open_until: datetime | None
 
 
+class PollerView(msgspec.Struct, frozen=True):
+    """A worker that serves a queue; of one in the server's own process there is no id, time or number of slots."""
+
+    identity: str
+    build_id: str
+    worker_id: str
+    connected_time: datetime | None
+    running: int
+    activity_slots: int | None
+
+
 class TaskQueueDescriptionView(msgspec.Struct, frozen=True):
     """A task queue as it stands. ``holds`` counts those that wait by what they wait for; ``is_served``: whether there is
-    a worker."""
+    a worker. How many became ready and started a second is of the last half minute."""
 
     settings: TaskQueueView
     is_served: bool
@@ -73,6 +84,9 @@ class TaskQueueDescriptionView(msgspec.Struct, frozen=True):
     running_by_key: dict[str, int]
     holds: dict[str, int]
     breakers: list[BreakerView]
+    added_per_second: float
+    started_per_second: float
+    pollers: list[PollerView]
 
 
 class PauseBody(Asked):
@@ -154,5 +168,18 @@ def _description(found: TaskQueueDescription) -> TaskQueueDescriptionView:
         [
             BreakerView(one.activity_type, one.state, one.recent_failures, to_time(one.open_until))
             for one in found.breakers
+        ],
+        round(found.added_per_second, 3),
+        round(found.started_per_second, 3),
+        [
+            PollerView(
+                one.identity,
+                one.build_id,
+                one.worker_id,
+                to_time(one.connected_time),
+                one.running,
+                one.activity_slots or None,
+            )
+            for one in found.pollers
         ],
     )

@@ -1,0 +1,195 @@
+"""Spans as a collector gets them: by OTLP, from the caller down to the last activity, each once."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from opentelemetry import trace
+from tests.observability.receiver import otlp_receiver
+
+import perdure
+from perdure import activity, workflow
+from perdure.model.trace_context import run_span_id
+
+app = perdure.App("traced")
+here = trace.get_tracer("tests")
+seen: list[trace.SpanContext] = []
+
+
+@app.activity(retry=perdure.Retry(initial=0.001, max_attempts=2))
+async def shaky(name: str) -> str:
+    seen.append(trace.get_current_span().get_span_context())
+    if activity.info().attempt == 1:
+        raise ValueError("not yet")
+    return name
+
+
+@app.activity
+def in_a_thread(name: str) -> str:
+    seen.append(trace.get_current_span().get_span_context())
+    return name
+
+
+@app.workflow
+async def child(name: str) -> str:
+    return await in_a_thread(name)
+
+
+@app.workflow
+async def parent(name: str) -> str:
+    await shaky(name)
+    await workflow.receive("go") if name == "waits" else None
+    return await child(name)
+
+
+@app.workflow
+async def again(left: int) -> int:
+    if left:
+        workflow.continue_as_new(left - 1)
+    return await asyncio.sleep(0, 0)
+
+
+@app.workflow
+async def broken() -> None:
+    raise perdure.ApplicationError("no luck", type="Luck")
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    seen.clear()
+
+
+@asynccontextmanager
+async def traced(store_url, **options):
+    """A client with tracing, and all spans that arrive."""
+    with otlp_receiver() as received:
+        tracing = perdure.Tracing(received.url, service_name="shop", **options)
+        trace_of_test = tracing.provider.get_tracer("tests")
+
+        @asynccontextmanager
+        async def opened(settings=None):
+            async with perdure.open(app, store=store_url, tracing=tracing, settings=settings) as client:
+                yield client
+            await asyncio.to_thread(tracing.provider.force_flush)
+
+        try:
+            yield opened, trace_of_test, received
+        finally:
+            await asyncio.to_thread(tracing.close)
+
+
+async def test_a_trace_goes_from_the_caller_to_the_childs_activity(store_url):
+    async with traced(store_url) as (opened, tracer, received):
+        async with opened() as client:
+            with tracer.start_as_current_span("checkout"):
+                assert await client.execute(parent, "order", id="order-1") == "order"
+    checkout, call = received.one("checkout"), received.one("ExecuteWorkflow:parent")
+    run, child_run = received.one("RunWorkflow:parent"), received.one("RunWorkflow:child")
+    first, second = (received.one("RunActivity:shaky", attempt=attempt) for attempt in (1, 2))
+    last = received.one("RunActivity:in_a_thread")
+    assert {span.trace_id for span in received.spans} == {checkout.trace_id}
+    assert call.parent_id == checkout.id
+    assert run.parent_id == call.id
+    assert first.parent_id == second.parent_id == child_run.parent_id == run.id
+    assert last.parent_id == child_run.id
+    assert [f"{context.span_id:016x}" for context in seen] == [first.id, second.id, last.id]
+    assert first.failed and first.attributes["error.type"] == "ValueError"
+    assert not second.failed and not run.failed
+    assert run.start <= child_run.start <= child_run.end <= run.end
+    assert run.attributes["perdure.workflow_id"] == "order-1"
+    assert run.attributes["perdure.status"] == "completed"
+    assert call.attributes["perdure.run_id"] == run.attributes["perdure.run_id"]
+    assert {span.service for span in received.spans} == {"shop"}
+
+
+async def test_a_replay_makes_no_span_twice(tmp_path):
+    """The run is forgotten at every wait, and once the whole process is."""
+    async with traced(f"sqlite:///{tmp_path / 'runs.db'}") as (opened, _, received):
+        async with opened(perdure.Settings(resident_runs=0)) as client:
+            run = await client.start(parent, "waits", id="order-1")
+            while not await is_waiting(run):
+                await asyncio.sleep(0.01)
+        async with opened(perdure.Settings(resident_runs=0)) as client:
+            run = client.get("order-1")
+            await run.signal("go", 1)
+            assert await run.result() == "waits"
+    names = sorted(span.name for span in received.spans)
+    assert names == [
+        "RunActivity:in_a_thread",
+        "RunActivity:shaky",
+        "RunActivity:shaky",
+        "RunWorkflow:child",
+        "RunWorkflow:parent",
+        "SignalWorkflow:go",
+        "StartWorkflow:parent",
+    ]
+    ids = [span.id for span in received.spans]
+    assert len(ids) == len(set(ids))
+    signal = received.one("SignalWorkflow:go")
+    assert {span.trace_id for span in received.spans if span is not signal} == {
+        received.one("StartWorkflow:parent").trace_id
+    }
+
+
+async def is_waiting(run):
+    types = [event.type async for event in run.history()]
+    return "ActivityTaskCompleted" in types and types[-1] == "WorkflowTaskCompleted"
+
+
+async def test_a_run_that_continues_is_linked_to_the_one_before(store_url):
+    async with traced(store_url) as (opened, _, received):
+        async with opened() as client:
+            await client.execute(again, 1)
+    call = received.one("ExecuteWorkflow:again")
+    before = received.one("RunWorkflow:again", status="continued_as_new")
+    after = received.one("RunWorkflow:again", status="completed")
+    assert before.parent_id == after.parent_id == call.id
+    assert (before.links, after.links) == ([], [before.id])
+
+
+async def test_a_failed_run_is_a_failed_span(store_url):
+    async with traced(store_url) as (opened, _, received):
+        async with opened() as client:
+            with pytest.raises(perdure.WorkflowFailedError):
+                await client.execute(broken)
+    assert received.one("RunWorkflow:broken").failed
+
+
+async def test_what_nobody_samples_is_not_exported_but_its_ids_go_along(store_url):
+    async with traced(store_url, sample_ratio=0) as (opened, _, received):
+        async with opened() as client:
+            await client.execute(child, "order")
+    assert received.spans == []
+    assert seen[0].is_valid and not seen[0].trace_flags.sampled
+
+
+async def test_without_tracing_nothing_is_carried(store_url):
+    async with perdure.open(app, store=store_url) as client:
+        run = await client.start(child, "order")
+        await run.result()
+        headers = [event.attributes["header"] async for event in run.history() if "header" in event.attributes]
+    assert headers == [None, None]  # of the run and of its activity
+
+
+async def test_a_history_with_a_trace_replays(store_url):
+    async with traced(store_url) as (opened, _, received):
+        async with opened() as client:
+            run = await client.start(parent, "order")
+            await run.result()
+            history = await run.fetch_history()
+    assert received.one("RunWorkflow:parent").id == run_span_id(run.run_id)
+    perdure.replay(app, history)
+
+
+async def test_a_collector_that_is_not_there_holds_nobody_up(store_url, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
+    tracing = perdure.Tracing("http://127.0.0.1:9", service_name="shop")
+    async with perdure.open(app, store=store_url, tracing=tracing) as client:
+        assert await client.execute(child, "order") == "order"
+    await asyncio.to_thread(tracing.close)
+
+
+@pytest.mark.parametrize("wrong", [{"endpoint": "localhost:4318"}, {"sample_ratio": 1.5}])
+def test_what_makes_no_sense_is_refused(wrong):
+    with pytest.raises(perdure.InvalidArgumentError, match=next(iter(wrong))):
+        perdure.Tracing(**wrong)
