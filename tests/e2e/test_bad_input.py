@@ -154,6 +154,17 @@ any_workflow: Any = workflow  # what a type checker would refuse
 any_hello: Any = hello
 any_echo: Any = echo
 
+any_filter: Any = [5, None, b"", "\0", "WorkflowId = '\ud800'", "WorkflowId = '\0'"]
+
+
+@pytest.mark.parametrize("filter", any_filter, ids=range(len(any_filter)))
+async def test_a_filter_that_is_none(opened, filter):
+    async with opened(app) as client:
+        for ask in (client.count, lambda filter: anext(client.list(filter))):
+            with pytest.raises(perdure.InvalidArgumentError, match="The filter"):
+                await ask(filter)
+
+
 BUGS: dict[str, tuple[Callable[[], Any], str]] = {
     "nan": (lambda: any_workflow.sleep(math.nan), "nan is not a duration"),
     "queue": (lambda: any_echo.options(task_queue=5)(1), "task_queue=5 must be text"),

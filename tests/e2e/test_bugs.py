@@ -238,6 +238,26 @@ async def test_a_workflow_that_never_yields_is_found_and_named(opened):
         await run.terminate()
 
 
+async def test_a_workflow_that_starts_itself_stops_growing_and_can_be_ended(opened):
+    app = App("endless")
+
+    @app.workflow
+    async def again(depth: int = 0) -> int:
+        return await again(depth + 1)
+
+    async with opened(app, settings=perdure.Settings(limits=perdure.Limits(child_depth=20))) as client:
+        top = await client.start(again)
+        while await client.count() != 21:
+            await asyncio.sleep(0.01)
+        deepest = await anext(client.list())
+        explained = str(await client.get(deepest.id).explain())
+        assert "20 deep (limit child_depth)" in explained
+        await top.terminate("enough")
+        while await client.count(status="running"):
+            await asyncio.sleep(0.01)
+        assert await client.count() == 21
+
+
 async def test_children_in_a_cycle_end_where_an_id_is_taken(opened):
     app = App("cycle")
 

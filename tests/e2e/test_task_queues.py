@@ -393,7 +393,11 @@ async def test_a_breaker_is_still_open_after_a_restart(store_url):
         ("work", {"ageing": -5}, "ageing=-5 must be above zero"),
         ("", {}, "must not be empty"),
         (" work", {}, "begin or end with a space"),
-        ("x" * 2000, {}, "must not be longer than 1000 characters"),
+        ("x" * 2000, {}, "has 2,000 characters; the limit id_length is 1,000"),
+        ("a\0b", {}, "NUL"),
+        (5, {}, "name=5 must be text"),
+        ("a", {"concurrency": 10**30}, "is more than 1,000,000,000"),
+        ("a", {"paused": True, "pause_reason": 5}, "pause_reason=5 must be text"),
     ],
 )
 async def test_settings_that_make_no_sense_are_refused(name, wrong, says):

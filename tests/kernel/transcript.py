@@ -16,7 +16,7 @@ The first line of a step says what happens:
   ``start next`` begins the run that goes on in the place of the one that just closed.
 - ``take``: a worker takes the turn; ``hand in``: it hands in the commands that follow; ``turn``: both, in one commit.
 - ``wait 5s``: time passes. ``use r1``: from now on the story is about that run. ``limits NAME=VALUE``: from now on these
-  limits hold.
+  limits hold. ``types NAME=TYPE``: the search attributes of the namespace.
 - ``retry now``: an engine that takes the run up does not wait out the back-off of its failed turn.
 - ``show``: what the run waits for. ``preview``: the events of the turn in hand that the history does not have yet.
 - anything else is a request, written as Python would write it.
@@ -49,6 +49,7 @@ from perdure.model import commands, events, failures, ids, options, payloads, re
 from perdure.model.limits import Limits
 from perdure.model.options import SECOND_NS
 from perdure.model.payloads import JSON, NULL, Payload
+from perdure.model.search import AttributeType
 
 BEGINNING = 1_700_000_000 * SECOND_NS
 WIDTH = 120
@@ -101,6 +102,7 @@ class _Teller:
         self.seen = seen
         self.now = BEGINNING
         self.limits = Limits()
+        self.types: dict[str, AttributeType] = {}
         self.runs: dict[str, Run] = {}
         self.ledgers: dict[str, Ledger] = {}
         self.names: dict[str, str] = {}
@@ -129,6 +131,11 @@ class _Teller:
                 self.limits = msgspec.structs.replace(
                     self.limits, **{name: int(value) for name, value in settings.items()}
                 )
+                return []
+            case "types":
+                self.types = {
+                    name: AttributeType[type.upper()] for name, type in (part.split("=") for part in rest.split())
+                }
                 return []
             case "show":
                 return self._indent(self._state())
@@ -204,6 +211,8 @@ class _Teller:
         self.seen.add(type(request))
         for command in getattr(request, "commands", ()):
             self.seen.add(type(command))
+        if commit is None:
+            commit = Commit(self.run, self.now, self.limits, self.types)
         return transition(self.run, request, self.now, self.limits, commit)
 
     def _turn_in_hand(self) -> tuple[int, int]:

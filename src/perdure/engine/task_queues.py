@@ -12,12 +12,15 @@ from perdure.engine.engine import Engine
 from perdure.engine.ports import Store
 from perdure.engine.workers import Workers, pollers_of
 from perdure.model.errors import InvalidArgumentError, NotFoundError, PerdureError
+from perdure.model.names import problem, text_problem
 from perdure.model.program import ActivityTask
 from perdure.model.task_queues import HoldReason, TaskQueue, TaskQueueDescription
 
 log = logging.getLogger("perdure.engine")
 
 _LIMITS = ("concurrency", "rate", "concurrency_per_key", "rate_per_key")
+_MOST = 10**9
+"""Of any of them: more is meant for no limit at all, and might not fit where it is stored."""
 
 
 class TaskQueues:
@@ -159,12 +162,18 @@ class TaskQueues:
 
 def _check(settings: TaskQueue, length: int) -> None:
     name = settings.name
+    if found := problem("name", name, length) if name else None:
+        raise InvalidArgumentError(f"task queue: {found}")
+    if found := text_problem("pause_reason", settings.pause_reason):
+        raise InvalidArgumentError(f"task queue {name!r}: {found}")
     if not name or name != name.strip():
         raise InvalidArgumentError(f"task queue {name!r}: a name must not be empty, nor begin or end with a space")
-    if len(name) > length:
-        raise InvalidArgumentError(f"task queue {name[:50]!r}...: a name must not be longer than {length} characters")
     for limit in _LIMITS:
         if getattr(settings, limit) < 0:
             raise InvalidArgumentError(f"task queue {name!r}: {limit}={getattr(settings, limit)} must not be negative")
+        if getattr(settings, limit) > _MOST:
+            raise InvalidArgumentError(
+                f"task queue {name!r}: {limit}={getattr(settings, limit)} is more than {_MOST:,}"
+            )
     if settings.per_ns <= 0 or settings.ageing_ns < 0:
         raise InvalidArgumentError(f"task queue {name!r}: per must be above zero, and ageing must not be negative")

@@ -149,6 +149,8 @@ def _task_started(run: Run, event: e.WorkflowTaskStarted) -> None:
     task.started_event_id = event.id
     task.started_time = event.time
     task.identity = event.identity
+    if run.updates:
+        _deliver_updates(run)
 
 
 def _task_attempt_started(run: Run, record: e.WorkflowTaskAttemptStarted) -> None:
@@ -158,6 +160,13 @@ def _task_attempt_started(run: Run, record: e.WorkflowTaskAttemptStarted) -> Non
     task.started_event_id = run.next_event_id + (0 if task.scheduled_event_id else 1)
     task.started_time = record.time
     task.identity = record.identity
+    if run.updates:
+        _deliver_updates(run)
+
+
+def _deliver_updates(run: Run) -> None:
+    for update in run.updates.values():
+        update.is_delivered = True
 
 
 def _task_completed(run: Run, event: e.WorkflowTaskCompleted) -> None:

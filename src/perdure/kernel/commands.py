@@ -144,6 +144,13 @@ class _Check(msgspec.Struct, gc=False):
                 "BAD_START_CHILD_EXECUTION_ATTRIBUTES",
                 f"A workflow id is longer than {self.limits.id_length} characters.",
             )
+        above, deepest = self.run.started.parent, self.limits.child_depth
+        if deepest and above is not None and above.depth >= deepest:
+            return (
+                "BAD_START_CHILD_EXECUTION_ATTRIBUTES",
+                f"The run is a child of a child and so on, {deepest} deep (limit child_depth), and would start one more. "
+                "Is it a workflow that starts itself without an end?",
+            )
         self.children += 1
         limit = self.limits.pending_children
         if limit and len(self.run.children) + self.children > limit:

@@ -306,4 +306,5 @@ def _succeed(
 def parent_link(commit: Commit, initiated_event_id: int) -> ParentLink:
     """How a child names the run that starts it."""
     run = commit.run
-    return ParentLink(run.namespace, run.workflow_id, run.run_id, initiated_event_id)
+    above = run.started.parent.depth if run.started.parent is not None else 0
+    return ParentLink(run.namespace, run.workflow_id, run.run_id, initiated_event_id, above + 1)

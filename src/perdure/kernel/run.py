@@ -86,11 +86,13 @@ class Child(msgspec.Struct, gc=False):
 
 
 class Update(msgspec.Struct, gc=False):
-    """An update from admission on; finished ones stay, to answer those who ask again."""
+    """An update from admission on; finished ones stay, to answer those who ask again. ``is_delivered``: a turn with it
+    has been started."""
 
     admitted: UpdateAdmitted | None
     accepted_event_id: int = 0
     completed: WorkflowExecutionUpdateCompleted | None = None
+    is_delivered: bool = False
 
 
 class Run(msgspec.Struct):

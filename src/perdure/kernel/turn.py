@@ -32,6 +32,7 @@ def finish(commit: Commit, task: WorkflowTask, asked: Sequence[AnyCommand], iden
         for command in asked:
             assert isinstance(command, RejectUpdate)
             update.reject(commit, command)
+        update.reject_ignored(commit)
         commit.record(e.WorkflowTaskDropped(0, commit.now))
     else:
         if task.started_event_id >= run.next_event_id:
@@ -48,6 +49,8 @@ def finish(commit: Commit, task: WorkflowTask, asked: Sequence[AnyCommand], iden
         for command in asked:
             commands.carry_out(commit, command, completed_id)
             cancels = cancels or command.__class__ is RequestCancelActivityTask
+        if run.updates and run.close is None:
+            update.reject_ignored(commit)
     if run.close is None:
         is_news = cancels and activity.end_cancelled(commit, asked)
         if is_news or run.buffered or run.updates:

@@ -5,6 +5,7 @@ from perdure.kernel.commit import Answer, Commit, Reason, Rejection
 from perdure.kernel.run import Update
 from perdure.model import events as e
 from perdure.model.commands import AcceptUpdate, CompleteUpdate, RejectUpdate
+from perdure.model.failures import Failure
 from perdure.model.requests import UpdateWorkflow
 from perdure.model.service import UpdateStage
 
@@ -52,6 +53,18 @@ def reject(commit: Commit, command: RejectUpdate) -> None:
     """The program's validator refused it. The history does not show it."""
     commit.record(e.UpdateRejected(0, commit.now, command.update_id, command.failure))
     commit.answers.append(Answer(command.update_id, UpdateStage.COMPLETED, failure=command.failure))
+
+
+def reject_ignored(commit: Commit) -> None:
+    """A turn has ended. The updates that it was to answer and did not are rejected, as Temporal does: the next turn
+    would get them again, and so on for ever."""
+    for update_id, update in tuple(commit.run.updates.items()):
+        if update.admitted is not None and update.is_delivered:
+            message = (
+                f"Update {update.admitted.update_name!r} was neither accepted nor rejected by the worker that took the turn. "
+                "It may not know updates."
+            )
+            reject(commit, RejectUpdate(update_id, Failure(message, source="perdure")))
 
 
 def complete(commit: Commit, command: CompleteUpdate) -> None:

@@ -12,12 +12,14 @@ class RunAddress(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ParentLink(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The run that started this one, and the event there that asked for it."""
+    """The run that started this one, and the event there that asked for it. ``depth`` counts the runs above the child:
+    1 where the parent is nobody's child."""
 
     namespace: str
     workflow_id: str
     run_id: str
     initiated_event_id: int
+    depth: int = 1
 
 
 class CompletionCallback(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from perdure.engine.search.literals import LiteralProblem, value_of
 from perdure.kernel import search_attribute
 from perdure.model.errors import InvalidArgumentError
+from perdure.model.names import text_problem
 from perdure.model.search import (
     EVERYTHING,
     SYSTEM_ATTRIBUTES,
@@ -66,6 +67,8 @@ def parse(text: str, types: AttributeTypes, *, counting: bool = False) -> Query:
     Raises:
         InvalidArgumentError: it makes no sense; the message says where, and what was expected there.
     """
+    if problem := text_problem("The filter", text):
+        raise InvalidArgumentError(f"{problem}.")
     if not text or text.isspace():
         return EVERYTHING
     if len(text) > LONGEST:

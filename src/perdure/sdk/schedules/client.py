@@ -13,6 +13,7 @@ from perdure.model.requests import SignalWorkflow, StartWorkflow, TerminateWorkf
 from perdure.model.service import Namespace, RunDescription, RunPage, Service
 from perdure.sdk.choices import choose
 from perdure.sdk.converter import Converter
+from perdure.sdk.names import checked_text
 from perdure.sdk.schedules import asking
 from perdure.sdk.schedules.asking import OVERLAPS
 from perdure.sdk.schedules.definition import (
@@ -246,11 +247,11 @@ class ScheduleHandle:
 
     async def pause(self, note: str = "") -> None:
         """Start no more runs until ``resume``, triggers and backfills apart. Times that pass meanwhile are left out."""
-        await self._tell(Pause(note))
+        await self._tell(Pause(checked_text("note", note)))
 
     async def resume(self, note: str = "") -> None:
         """Go on with the next time."""
-        await self._tell(Resume(note))
+        await self._tell(Resume(checked_text("note", note)))
 
     async def trigger(self, *, overlap: str | None = None, request_id: str = "") -> None:
         """Start a run now, also while paused. The overlap policy holds, or the one given here.
