@@ -7,11 +7,11 @@ the worker that ran it. So a replay makes none, and nothing has to be remembered
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import perdure
 from perdure.kernel.run import Run
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.failures import Failure
@@ -81,8 +81,8 @@ class Tracing:
         self._processor = processor or _exporting(endpoint)
         self._provider = TracerProvider(resource=resource, sampler=ParentBasedTraceIdRatio(sample_ratio))
         self._provider.add_span_processor(self._processor)
-        self._tracer = self._provider.get_tracer("perdure", perdure.__version__)
-        self._scope = InstrumentationScope("perdure", perdure.__version__)
+        self._tracer = self._provider.get_tracer("perdure", version("perdure"))
+        self._scope = InstrumentationScope("perdure", version("perdure"))
 
     @property
     def provider(self) -> "TracerProvider":
