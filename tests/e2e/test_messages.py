@@ -7,6 +7,9 @@ import pytest
 
 import perdure
 from perdure import App, workflow
+from perdure.app import Embedded
+from perdure.engine.clock import SystemClock
+from perdure.stores.memory import MemoryStore
 from perdure.testing import environment
 
 from .conftest import events_of
@@ -194,6 +197,48 @@ async def test_children_run_and_fail_into_their_parent(opened):
         with pytest.raises(perdure.WorkflowFailedError) as caught:
             await client.execute(parent, [1, -1])
         assert isinstance(caught.value.__cause__, perdure.ChildWorkflowError)
+
+
+@app.workflow
+async def chain(length: int) -> int:
+    return 1 + await chain(length - 1) if length else 0
+
+
+async def test_few_or_many_children_deep_or_wide(opened):
+    async with opened(app) as client:
+        assert await client.execute(parent, list(range(30))) == list(range(1, 31))
+        assert await client.execute(chain, 40) == 40
+
+
+@app.workflow
+async def starts(id: str) -> str:
+    try:
+        return str(await child.options(id=id)(1))
+    except perdure.ChildWorkflowError as error:
+        return str(error)
+
+
+async def test_a_child_whose_id_is_taken_cannot_start(opened):
+    async with opened(app) as client:
+        taken = await client.start(sleeper, id="taken")
+        assert "is running as" in await client.execute(starts, "taken")
+        await taken.terminate()
+        assert await client.execute(starts, "taken") == "2"
+
+
+async def test_a_child_starts_in_the_transaction_that_asks_for_it():
+    batches = []
+
+    class Noting(MemoryStore):
+        def write(self, batch, done):
+            batches.append([each.key for each in batch])
+            super().write(batch, done)
+
+    embedded = Embedded([app], Noting(), SystemClock(asyncio.get_running_loop()))
+    await embedded.open()
+    await embedded.client.execute(parent, [1, 2])
+    await embedded.close()
+    assert sorted(batches[0]) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -263,3 +263,46 @@ async def test_a_schedule_acts_in_no_other_namespace(opened):
                 await asyncio.sleep(0.01)
         assert "is no schedule of namespace 'theirs'" in described.last_error
         assert await victim.count() == 0
+
+
+# --- quotas, and what the clock starts
+
+
+async def test_what_the_clock_starts_waits_for_room_as_well(opened):
+    async with opened(app, namespace="small") as client:
+        await client.set_namespace("small", quota=Quota(open_runs=1))
+        first = await client.start(Waits, id="first")
+        handle = await client.schedules.create("s", Waits, every=timedelta(days=1), overlap="allow_all")
+        await handle.trigger()
+        await asyncio.sleep(0.05)
+        assert await client.count() == 1
+        await first.signal(Waits.finish)
+        await first.result()
+        async with asyncio.timeout(20):
+            while not (described := await handle.describe()).counts.fired:
+                await asyncio.sleep(0.01)
+        assert described.last_error == ""
+        [started] = [run async for run in client.list(status="running")]
+        assert started.id.startswith("s-")
+
+
+async def test_what_a_namespace_can_never_take_is_the_schedules_last_error(opened):
+    async with opened(app, namespace="small") as client:
+        handle = await client.schedules.create("s", parent, 1_000_000, every=timedelta(days=1))
+        await client.set_namespace("small", quota=Quota(payload_bytes=3))
+        await handle.trigger()
+        async with asyncio.timeout(20):
+            while not (described := await handle.describe()).counts.failed:
+                await asyncio.sleep(0.01)
+        assert "payload_bytes" in described.last_error
+        assert await client.count() == 0
+
+
+async def test_a_schedule_of_too_long_an_id_fails_visibly(opened):
+    async with opened(app) as client:
+        handle = await client.schedules.create("s", Waits, every=timedelta(days=1), workflow_id="w" * 1000)
+        await handle.trigger()
+        async with asyncio.timeout(20):
+            while not (described := await handle.describe()).counts.failed:
+                await asyncio.sleep(0.01)
+        assert "limit id_length" in described.last_error

@@ -15,7 +15,7 @@ from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model import requests as r
 from perdure.model.failures import Failure
-from perdure.model.ids import RunAddress
+from perdure.model.ids import DetachedStart, RunAddress
 from perdure.model.options import SECOND_NS, RetryPolicy
 from perdure.model.payloads import Payload
 
@@ -166,6 +166,7 @@ def commands_for(draw: Any, run: Run) -> tuple[c.AnyCommand, ...]:
                             c.ScheduleActivityTask(name, "work", ""),
                             c.StartTimer(name, SECOND_NS),
                             c.StartChildWorkflowExecution(name, "Child", ""),
+                            c.StartChildWorkflowExecution(name, "Job", "", detached=DetachedStart()),
                             c.SignalExternalWorkflowExecution(RunAddress("", "a"), "go"),
                             c.RequestCancelExternalWorkflowExecution(RunAddress("", "a")),
                         )

@@ -243,6 +243,7 @@ STORED = (
     ids.RunAddress,
     ids.ParentLink,
     ids.CompletionCallback,
+    ids.DetachedStart,
     Message,
     r.StartWorkflow,
     r.SignalWorkflow,

@@ -16,7 +16,7 @@ after a crash: callers are told, and whatever the engine itself had asked for (a
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from functools import partial
 
 from perdure.engine import turns
@@ -26,7 +26,8 @@ from perdure.engine.ids import new_run_id
 from perdure.engine.loading import Loader
 from perdure.engine.outbox import Outbox
 from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline, Start
-from perdure.engine.ports import Clock, Store
+from perdure.engine.ports import Clock, RunRow, Store
+from perdure.engine.refusals import refusal
 from perdure.engine.resident import Resident, Residents
 from perdure.engine.search.attributes import Attributes
 from perdure.engine.settings import Settings
@@ -84,6 +85,10 @@ class Engine:
         self.backlog = self.dispatch.backlog
         self.admission = self.dispatch.admission
         self.outbox = Outbox(self)
+        self.entrance: Callable[[str, StartWorkflow, Started], None] = self.start
+        """How runs start that a workflow asks for and that are nobody's child; whoever guards namespaces stands here."""
+        self.guarded: Container[str] = ()
+        """Namespaces where a start may have to wait."""
         self.alarms = Alarms(clock, self._fire)
         self.horizon_ns = 0
         """Durable timers due up to here are in ``alarms``; those after it sleep in the store."""
@@ -103,8 +108,11 @@ class Engine:
 
     # --- 1. the run
 
-    def submit(self, address: RunAddress, request: Request, done: Done | None = None) -> None:
-        """Do something to a run; ``done`` is called when it is recorded, or can't be."""
+    def submit(
+        self, address: RunAddress, request: Request, done: Done | None = None, *, even_closed: bool = True
+    ) -> None:
+        """Do something to a run; ``done`` is called when it is recorded, or can't be. Without ``even_closed``, nobody
+        wants to know how a closed run would refuse it."""
         resident = self.residents.find(address.namespace, address.workflow_id, address.run_id)
         if resident is not None:
             self.decide(resident, request, done)
@@ -116,7 +124,7 @@ class Engine:
             elif done is not None:
                 done(resident or Rejection(Reason.NOT_FOUND, not_found(address)))
 
-        self.loader.find(address, found)
+        self.loader.find(address, found, even_closed=even_closed)
 
     def start(self, namespace: str, request: StartWorkflow, done: Started) -> None:
         """Start a run, or find the one that the request's policies say is the answer."""
@@ -136,6 +144,27 @@ class Engine:
                 done(resident)
 
         self.loader.find(RunAddress(namespace, request.workflow_id), found)
+
+    def start_at_once(self, namespace: str, request: StartWorkflow) -> str:
+        """Start a run that a workflow asks for, if its workflow id is known to be free and it is let in; its id, empty if it
+        was not started."""
+        name, is_free = request.workflow_id, False
+        if request.parent is None and (namespace in self.guarded or refusal(request, self.limits) is not None):
+            return ""
+
+        def found(row: RunRow | StoreError | None) -> None:
+            nonlocal is_free
+            is_free = row is None
+
+        if self.residents.find(namespace, name, "") is None and not (
+            request.search_attributes and self.attributes.problem(namespace, request.search_attributes, self.limits)
+        ):
+            self.store.find(namespace, name, "", found)
+        if not is_free:
+            return ""
+        run_id = self.make_run_id(self.clock.now_ns())
+        self._begin(namespace, request, None, run_id)
+        return run_id
 
     # --- 2. the decision
 
@@ -253,12 +282,9 @@ class Engine:
             commit.attribute_types = self.attributes.known.get(commit.run.namespace)
             if resident.is_turn_out and ((turn := commit.run.workflow_task) is None or not turn.started_time):
                 turns.ended(resident, commit)
-            while (
-                (turn := commit.run.workflow_task) is not None
-                and turns.is_due(commit, turn)
-                and self._has_program(resident, worker)
-            ):
-                turns.take(resident, commit, turn)
+            self._take_turns(resident, commit, worker)
+            if commit.messages and self.outbox.start_at_once(commit):
+                self._take_turns(resident, commit, worker)
             if commit.ready:
                 starts = self.dispatch.start_ready(resident, commit, worker)
         if commit.records:
@@ -275,6 +301,14 @@ class Engine:
                 self.dispatch.drain()
             if done is not None:
                 self.pipeline.when_durable(resident, done)
+
+    def _take_turns(self, resident: Resident, commit: Commit, worker: Worker) -> None:
+        while (
+            (turn := commit.run.workflow_task) is not None
+            and turns.is_due(commit, turn)
+            and self._has_program(resident, worker)
+        ):
+            turns.take(resident, commit, turn)
 
     def _has_program(self, resident: Resident, worker: Worker) -> bool:
         """See that the run's program is there and can take a turn. If a worker is missing, or its history has to be read

@@ -34,8 +34,9 @@ class Loader:
         """Whether any run is being read."""
         return bool(self._waiting)
 
-    def find(self, address: RunAddress, then: Then) -> None:
-        """Bring the run with this address into memory."""
+    def find(self, address: RunAddress, then: Then, *, even_closed: bool = True) -> None:
+        """Bring the run with this address into memory. Unless ``even_closed``, one that is in the store and closed
+        counts as not found, which costs no reading of its history."""
         resident = self._residents.find(address.namespace, address.workflow_id, address.run_id)
         if resident is not None:
             then(resident)
@@ -44,6 +45,8 @@ class Loader:
         def found(row: RunRow | StoreError | None) -> None:
             if row is None or isinstance(row, StoreError):
                 then(row)
+            elif row.close_time and not even_closed:
+                then(None)
             else:
                 self.load(row.key, then)
 

@@ -2,6 +2,9 @@
 
 A message stays in the store until what came of it is recorded. Every request is safe to receive twice, so a crash
 anywhere in between costs a repetition and nothing else.
+
+A start whose workflow id is free needs no message: the new run, and that its starter has heard of it, join the
+starter's own transaction.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from perdure.kernel.commit import Message, Reason, Rejection
+from perdure.kernel.commit import Commit, Message, Reason, Rejection
+from perdure.kernel.transition import transition
 from perdure.model.errors import PerdureError
 from perdure.model.ids import RunAddress
 from perdure.model.requests import (
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("perdure.engine")
 
+AT_ONCE = 8
+"""So many runs are started in the transaction that asks for them; a decision that asks for more sends messages."""
+
 decode_message = msgspec.msgpack.Decoder(Message).decode
 
 
@@ -40,6 +47,7 @@ class Outbox:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sending = 0
+        self._is_starting = False
 
     @property
     def under_way(self) -> int:
@@ -51,6 +59,25 @@ class Outbox:
         """Whether any message is on its way."""
         return self._sending > 0
 
+    def start_at_once(self, commit: Commit) -> bool:
+        """Start the runs that a decision asks for in the same transaction, as far as their ids are free and there are
+        not many. Whether any were."""
+        # What they start in turn goes as messages, so that no chain of them holds up the loop.
+        if self._is_starting or len(commit.messages) > AT_ONCE or commit.run.close is not None:
+            return False
+        engine, any_started = self._engine, False
+        self._is_starting = True
+        try:
+            for message in tuple(commit.messages.values()):
+                if message is not None and message.request.__class__ is StartWorkflow and message.wants_reply:
+                    run_id = engine.start_at_once(message.target.namespace, message.request)
+                    if run_id:
+                        transition(commit.run, ChildStarted(message.ref, run_id), commit.now, commit.limits, commit)
+                        any_started = True
+        finally:
+            self._is_starting = False
+        return any_started
+
     def send(self, key: int, source: RunAddress, message: Message) -> None:
         """Deliver a message of the run ``source`` that is in the store."""
         self._sending += 1
@@ -59,11 +86,11 @@ class Outbox:
     def _deliver(self, key: int, source: RunAddress, message: Message) -> None:
 
         def done(outcome: StartResult | Rejection | PerdureError | None) -> None:
+            self._sending -= 1
             if isinstance(outcome, PerdureError):
                 log.warning("A message to %s waits: %s", message.target, outcome)
-                self._engine.after_store_retry(lambda: self._deliver(key, source, message))
+                self._engine.after_store_retry(lambda: self.send(key, source, message))
                 return
-            self._sending -= 1
             reply = _reply(message, outcome) if message.wants_reply else None
             if reply is None:
                 self._engine.pipeline.forget_message(key, message.ref)
@@ -71,9 +98,10 @@ class Outbox:
                 self._answer(key, source, message, reply)
 
         if isinstance(message.request, StartWorkflow):
-            self._engine.start(message.target.namespace, message.request, done)
+            start = self._engine.entrance if message.request.parent is None else self._engine.start
+            start(message.target.namespace, message.request, done)
         else:
-            self._engine.submit(message.target, message.request, done)
+            self._engine.submit(message.target, message.request, done, even_closed=message.wants_reply)
 
     def _answer(self, key: int, source: RunAddress, message: Message, reply: Request) -> None:
         """Tell the sender what came of it. Recording that also takes the message out of the store."""
@@ -93,7 +121,7 @@ def _reply(message: Message, outcome: StartResult | Rejection | None) -> Request
         case StartWorkflow():
             if isinstance(outcome, StartResult):
                 return ChildStarted(message.ref, outcome.run_id)
-            return ChildStartFailed(message.ref, cause)
+            return ChildStartFailed(message.ref, cause, outcome.message if outcome is not None else "")
         case SignalWorkflow():
             return ExternalSignalDelivered(message.ref, cause)
         case CancelWorkflow():

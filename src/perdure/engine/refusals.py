@@ -61,6 +61,19 @@ def settle(future: "asyncio.Future[None]") -> Callable[[Outcome], None]:
     return done
 
 
+def rejection_of(error: PerdureError) -> Rejection | PerdureError:
+    """An error as the refusal that a workflow is told of; as it is, if the same may be tried again."""
+    match error:
+        case LimitExceededError(retry_after_seconds=0.0):
+            return Rejection(Reason.LIMIT, str(error))
+        case InvalidArgumentError():
+            return Rejection(Reason.INVALID, str(error))
+        case NotFoundError():
+            return Rejection(Reason.NOT_FOUND, str(error))
+        case _:
+            return error
+
+
 def error_of(outcome: Rejection | PerdureError) -> PerdureError:
     """A refusal as the error that callers know."""
     if isinstance(outcome, PerdureError):

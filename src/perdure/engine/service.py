@@ -12,7 +12,7 @@ from perdure.engine.ids import new_run_id
 from perdure.engine.namespaces import Namespaces
 from perdure.engine.paging import Pages, whole_records
 from perdure.engine.ports import Clock, Store
-from perdure.engine.refusals import error_of, refusal, settle
+from perdure.engine.refusals import error_of, refusal, rejection_of, settle
 from perdure.engine.resident import Resident
 from perdure.engine.search.cursors import cursor_of, place_at
 from perdure.engine.search.evaluate import place_of
@@ -61,7 +61,8 @@ class EngineService:
         self._pages = Pages(store)
         self._task_queues = TaskQueues(self.engine, store)
         self._namespaces = Namespaces(self.engine, store)
-        self._bounded = self._namespaces.bounded
+        self._bounded = self.engine.guarded = self._namespaces.bounded
+        self.engine.entrance = self._start_detached
         self._entering: set[asyncio.Task[None]] = set()
         self._background: list[asyncio.Task[None]] = []
         self._recovery: list[asyncio.Task[None]] = []
@@ -141,16 +142,31 @@ class EngineService:
 
         if not self._refuse(future, request):
             if self._bounded and namespace in self._bounded:
-                self._enter(namespace, request, future, done)
+                self._enter(namespace, request, done)
             else:
                 self.engine.start(namespace, request, done)
         return future
 
-    def _enter(self, namespace: str, request: StartWorkflow, future: "asyncio.Future[Any]", started: Started) -> None:
-        """Start in a namespace with a quota, once there is room, or settle the future with an error."""
+    def _start_detached(self, namespace: str, request: StartWorkflow, started: Started) -> None:
+        """Start what a workflow asks for that is not to be its child, under the rules that hold for clients. What may
+        be tried again comes back as an error, all else as a rejection."""
+
+        def done(outcome: s.StartResult | Rejection | PerdureError) -> None:
+            started(rejection_of(outcome) if isinstance(outcome, PerdureError) else outcome)
+
+        refused = refusal(request, self.engine.limits)
+        if refused is not None:
+            done(refused)
+        elif namespace in self._bounded:
+            self._enter(namespace, request, done)
+        else:
+            self.engine.start(namespace, request, started)
+
+    def _enter(self, namespace: str, request: StartWorkflow, started: Started) -> None:
+        """Start in a namespace with a quota, if there is room."""
         refused = self._namespaces.refuse(namespace, request)
         if refused is not None:
-            future.set_exception(refused)
+            started(refused)
             return
 
         async def enter() -> None:
@@ -182,7 +198,7 @@ class EngineService:
 
         if not self._refuse(future, request):
             if self._bounded and namespace in self._bounded:
-                self._enter(namespace, request, future, started)
+                self._enter(namespace, request, started)
             else:
                 self.engine.start(namespace, request, started)
         return future

@@ -311,6 +311,9 @@ def _child_initiated(run: Run, event: e.StartChildWorkflowExecutionInitiated) ->
 
 def _child_started(run: Run, event: e.ChildWorkflowExecutionStarted) -> None:
     child = run.children[event.initiated_event_id]
+    if child.initiated.detached is not None:
+        del run.children[event.initiated_event_id]
+        return
     child.run_id = event.run_id
     child.started_event_id = event.id
 

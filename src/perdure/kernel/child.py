@@ -1,4 +1,5 @@
-"""Child workflows, seen from the parent: asked for, started, closed."""
+"""Child workflows, seen from the parent: asked for, started, closed. A run that is started detached is asked for in the
+same way, and is nobody's child from when it has started."""
 
 from perdure.kernel import lifecycle, workflow_task
 from perdure.kernel.commit import Commit, Message, Reason, Rejection
@@ -7,15 +8,15 @@ from perdure.model import events as e
 from perdure.model.commands import StartChildWorkflowExecution
 from perdure.model.errors import InvariantError
 from perdure.model.failures import Failure, FailureKind
-from perdure.model.ids import RunAddress
-from perdure.model.options import IdConflict
+from perdure.model.ids import CompletionCallback, DetachedStart, RunAddress
+from perdure.model.options import IdConflict, ParentClose
 from perdure.model.requests import ChildClosed, ChildStarted, ChildStartFailed, StartWorkflow
 
 
 def initiate(commit: Commit, command: StartChildWorkflowExecution, task_completed_id: int) -> None:
-    """The program wants a child."""
+    """The program wants a child, or a run of its own."""
     run = commit.run
-    namespace = command.namespace or run.namespace
+    namespace, detached = command.namespace or run.namespace, command.detached
     event = e.StartChildWorkflowExecutionInitiated(
         commit.next_id,
         commit.now,
@@ -27,43 +28,65 @@ def initiate(commit: Commit, command: StartChildWorkflowExecution, task_complete
         command.workflow_execution_timeout_ns,
         command.workflow_run_timeout_ns,
         command.workflow_task_timeout_ns,
-        command.parent_close_policy,
+        command.parent_close_policy if detached is None else ParentClose.ABANDON,
         command.workflow_id_reuse_policy,
         command.retry_policy,
         command.memo,
         command.search_attributes,
         command.header,
         task_completed_id,
+        detached,
     )
     commit.record(event)
-    commit.send(
-        Message(
-            event.id,
-            RunAddress(namespace, event.workflow_id),
-            StartWorkflow(
-                workflow_id=event.workflow_id,
-                workflow_type=event.workflow_type,
-                task_queue=event.task_queue,
-                input=event.input,
-                request_id=f"{run.run_id}:{event.id}",
-                id_reuse=event.workflow_id_reuse_policy,
-                id_conflict=IdConflict.FAIL,
-                execution_timeout_ns=event.workflow_execution_timeout_ns,
-                run_timeout_ns=event.workflow_run_timeout_ns,
-                task_timeout_ns=event.workflow_task_timeout_ns,
-                retry_policy=event.retry_policy,
-                memo=event.memo,
-                search_attributes=event.search_attributes,
-                header=event.header,
-                parent=lifecycle.parent_link(commit, event.id),
-                parent_close_policy=event.parent_close_policy,
-                root_workflow_id=run.started.root_workflow_id,
-                root_run_id=run.started.root_run_id,
-                # Another queue's workers have other code, and other builds.
-                pinned_build_id=run.pinned_build_id if event.task_queue == run.started.task_queue else "",
-            ),
-            wants_reply=True,
-        )
+    request = _child(commit, event) if detached is None else _detached(commit, event, detached)
+    commit.send(Message(event.id, RunAddress(namespace, event.workflow_id), request, wants_reply=True))
+
+
+def _child(commit: Commit, event: e.StartChildWorkflowExecutionInitiated) -> StartWorkflow:
+    run = commit.run
+    return StartWorkflow(
+        workflow_id=event.workflow_id,
+        workflow_type=event.workflow_type,
+        task_queue=event.task_queue,
+        input=event.input,
+        request_id=f"{run.run_id}:{event.id}",
+        id_reuse=event.workflow_id_reuse_policy,
+        id_conflict=IdConflict.FAIL,
+        execution_timeout_ns=event.workflow_execution_timeout_ns,
+        run_timeout_ns=event.workflow_run_timeout_ns,
+        task_timeout_ns=event.workflow_task_timeout_ns,
+        retry_policy=event.retry_policy,
+        memo=event.memo,
+        search_attributes=event.search_attributes,
+        header=event.header,
+        parent=lifecycle.parent_link(commit, event.id),
+        parent_close_policy=event.parent_close_policy,
+        root_workflow_id=run.started.root_workflow_id,
+        root_run_id=run.started.root_run_id,
+        # Another queue's workers have other code, and other builds.
+        pinned_build_id=run.pinned_build_id if event.task_queue == run.started.task_queue else "",
+    )
+
+
+def _detached(commit: Commit, event: e.StartChildWorkflowExecutionInitiated, detached: DetachedStart) -> StartWorkflow:
+    run, signal = commit.run, detached.closed_signal
+    return StartWorkflow(
+        workflow_id=event.workflow_id,
+        workflow_type=event.workflow_type,
+        task_queue=event.task_queue,
+        input=event.input,
+        request_id=detached.request_id or f"{run.run_id}:{event.id}",
+        id_reuse=event.workflow_id_reuse_policy,
+        id_conflict=IdConflict.FAIL,
+        execution_timeout_ns=event.workflow_execution_timeout_ns,
+        run_timeout_ns=event.workflow_run_timeout_ns,
+        task_timeout_ns=event.workflow_task_timeout_ns,
+        retry_policy=event.retry_policy,
+        memo=event.memo,
+        search_attributes=event.search_attributes,
+        header=event.header,
+        identity=detached.identity,
+        completion_callback=CompletionCallback(run.namespace, run.workflow_id, signal) if signal else None,
     )
 
 
@@ -103,6 +126,7 @@ def start_failed(commit: Commit, request: ChildStartFailed) -> Rejection | None:
             request.cause,
             initiated.id,
             initiated.workflow_task_completed_event_id,
+            request.message,
         )
     )
     workflow_task.schedule(commit)
@@ -112,7 +136,7 @@ def start_failed(commit: Commit, request: ChildStartFailed) -> Rejection | None:
 def closed(commit: Commit, request: ChildClosed) -> Rejection | None:
     """The child has ended. Its message may overtake the one that says it started."""
     child = commit.run.children.get(request.initiated_event_id)
-    if child is None:
+    if child is None or child.initiated.detached is not None:
         return _unknown(commit, request.initiated_event_id)
     if not child.run_id:
         commit.arrived(request.initiated_event_id)

@@ -139,7 +139,8 @@ class _Check(msgspec.Struct, gc=False):
     def start_child(self, command: c.StartChildWorkflowExecution) -> tuple[str, str] | None:
         if not command.workflow_id or not command.workflow_type:
             return "BAD_START_CHILD_EXECUTION_ATTRIBUTES", "A child workflow needs an id and a type."
-        if len(command.workflow_id) > self.limits.id_length:
+        # A detached start is judged like a client's, where it comes in.
+        if len(command.workflow_id) > self.limits.id_length and command.detached is None:
             return (
                 "BAD_START_CHILD_EXECUTION_ATTRIBUTES",
                 f"A workflow id is longer than {self.limits.id_length} characters.",

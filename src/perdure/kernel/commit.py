@@ -270,5 +270,6 @@ class Commit(msgspec.Struct, eq=False, gc=False):
         self.messages[message.ref] = message
 
     def arrived(self, ref: int) -> None:
-        """A message need not be sent any more."""
-        self.messages[ref] = None
+        """A message need not be sent any more. One that was asked for in this same commit is never written."""
+        if self.messages.pop(ref, None) is None:
+            self.messages[ref] = None

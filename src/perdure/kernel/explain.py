@@ -170,11 +170,12 @@ def _activity(activity: Activity, now: int) -> Wait:
 def _child(child: Child) -> Wait:
     initiated = child.initiated
     state = f"{initiated.workflow_type} runs as {child.run_id}" if child.run_id else "it has not started yet"
+    is_child = initiated.detached is None
     return Wait(
         kind=WaitKind.CHILD,
-        what=f"child {initiated.workflow_id} (#{initiated.id})",
+        what=f"{'child' if is_child else 'workflow'} {initiated.workflow_id} (#{initiated.id})",
         state=state,
-        ends_by=f"workflow {initiated.workflow_id}, when it closes",
+        ends_by=f"workflow {initiated.workflow_id}, when it {'closes' if is_child else 'has started'}",
         since=initiated.time,
         ref=initiated.id,
     )

@@ -5,7 +5,7 @@ from typing import Union
 import msgspec
 
 from perdure.model.failures import Failure
-from perdure.model.ids import RunAddress
+from perdure.model.ids import DetachedStart, RunAddress
 from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
 from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.task_queues import BreakerPolicy, Priority
@@ -78,7 +78,8 @@ class ContinueAsNewWorkflowExecution(Command, frozen=True, array_like=True, gc=F
 
 
 class StartChildWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=9):
-    """An empty ``namespace`` means the parent's."""
+    """An empty ``namespace`` means the parent's. With ``detached`` the run is nobody's child: the program hears whether
+    it has started, and no more."""
 
     workflow_id: str
     workflow_type: str
@@ -94,6 +95,7 @@ class StartChildWorkflowExecution(Command, frozen=True, array_like=True, gc=Fals
     memo: PayloadMap | None = None
     search_attributes: PayloadMap | None = None
     header: PayloadMap | None = None
+    detached: DetachedStart | None = None
 
 
 class SignalExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=10):

@@ -21,7 +21,7 @@ from typing import Union
 import msgspec
 
 from perdure.model.failures import Failure, RetryState, TimeoutType
-from perdure.model.ids import CompletionCallback, ParentLink, RunAddress
+from perdure.model.ids import CompletionCallback, DetachedStart, ParentLink, RunAddress
 from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
 from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.task_queues import BreakerPolicy, Priority
@@ -368,7 +368,7 @@ class WorkflowPropertiesModified(Record, frozen=True, array_like=True, gc=False,
 
 
 class StartChildWorkflowExecutionInitiated(Record, frozen=True, array_like=True, gc=False, tag=29):
-    """The program asked for a child workflow."""
+    """The program asked for a child workflow; with ``detached``, for a run that is nobody's child."""
 
     workflow_id: str
     workflow_type: str
@@ -385,16 +385,18 @@ class StartChildWorkflowExecutionInitiated(Record, frozen=True, array_like=True,
     search_attributes: PayloadMap | None = None
     header: PayloadMap | None = None
     workflow_task_completed_event_id: int = 0
+    detached: DetachedStart | None = None
 
 
 class StartChildWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=30):
-    """The child could not start."""
+    """The child could not start. ``message`` says why, in words."""
 
     workflow_id: str
     workflow_type: str
     cause: str
     initiated_event_id: int
     workflow_task_completed_event_id: int = 0
+    message: str = ""
 
 
 class ChildWorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, tag=31):

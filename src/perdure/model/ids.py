@@ -31,6 +31,16 @@ class CompletionCallback(msgspec.Struct, frozen=True, array_like=True, gc=False)
     signal_name: str
 
 
+class DetachedStart(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a run is started that is nobody's child. The same ``request_id`` again, also from another run, starts nothing
+    more; without one, each command starts one run. ``identity`` is who asks, in the new run's history. With a
+    ``closed_signal``, the starter's workflow id gets that signal when the run closes, as by a ``CompletionCallback``."""
+
+    request_id: str = ""
+    identity: str = ""
+    closed_signal: str = ""
+
+
 class Completion(msgspec.Struct, frozen=True, gc=False):
     """How a run, and the chain that began with ``first_run_id``, ended; ``status`` is a ``RunStatus`` as a number."""
 

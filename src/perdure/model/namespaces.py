@@ -9,7 +9,7 @@ class Quota(msgspec.Struct, frozen=True, gc=False):
     """How much a namespace may have of an engine that it shares with others; 0 means no limit.
 
     Checked where requests enter. A child workflow is started all the same, since its parent's turn is decided, but it
-    counts.
+    counts. What a schedule starts waits until there is room.
     """
 
     open_runs: int = 0

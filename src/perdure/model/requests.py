@@ -279,8 +279,11 @@ class ChildStarted(BaseRequest, frozen=True, array_like=True, gc=False, tag=60):
 
 
 class ChildStartFailed(BaseRequest, frozen=True, array_like=True, gc=False, tag=61):
+    """``cause`` is a name of Temporal's; ``message`` says the same in words."""
+
     initiated_event_id: int
     cause: str
+    message: str = ""
 
 
 class ChildClosed(BaseRequest, frozen=True, array_like=True, gc=False, tag=62):

@@ -21,9 +21,10 @@ from perdure.model.errors import (
     TimeoutError,
 )
 from perdure.model.failures import RetryState, TimeoutType
-from perdure.model.ids import RunAddress
+from perdure.model.ids import DetachedStart, RunAddress
 from perdure.model.options import CancellationType
 from perdure.model.payloads import PayloadMap, Payloads
+from perdure.model.requests import StartWorkflow
 from perdure.sdk.definitions import ActivityDefinition, ActivityOptions, ChildOptions, WorkflowDefinition
 from perdure.sdk.failures import from_failure
 from perdure.sdk.run import OVER, UNSENT, Pending, Run
@@ -170,6 +171,40 @@ def ask_for_child(run: Run, definition: WorkflowDefinition, options: ChildOption
     return pending
 
 
+async def start_detached(
+    run: Run, namespace: str, request: StartWorkflow, closed_signal: str
+) -> e.ChildWorkflowExecutionStarted | e.StartChildWorkflowExecutionFailed:
+    """Start a run that is nobody's child, and wait for what comes of that. The same request again starts nothing more.
+
+    Of the request, its signal, update and delay are left out, and all that only the engine may set. ``closed_signal`` is
+    how this workflow hears of the run's end, empty if it does not.
+    """
+    started: asyncio.Future[Any] = run.loop.create_future()
+    pending = PendingChild(request.workflow_id, namespace, started, started)
+    run.add(
+        c.StartChildWorkflowExecution(
+            request.workflow_id,
+            request.workflow_type,
+            request.task_queue,
+            namespace,
+            request.input,
+            request.execution_timeout_ns,
+            request.run_timeout_ns,
+            request.task_timeout_ns,
+            workflow_id_reuse_policy=request.id_reuse,
+            retry_policy=request.retry_policy,
+            memo=request.memo,
+            search_attributes=request.search_attributes,
+            header=request.header,
+            detached=DetachedStart(request.request_id, request.identity, closed_signal),
+        ),
+        pending,
+    )
+    event: e.ChildWorkflowExecutionStarted | e.StartChildWorkflowExecutionFailed = await started
+    run.pending.pop(event.initiated_event_id, None)
+    return event
+
+
 async def child_started(run: Run, pending: PendingChild, cancellation: CancellationType) -> None:
     """Wait until a child has started. Raises ``ChildWorkflowError`` when it cannot."""
     try:
@@ -226,7 +261,7 @@ def child_error(run: Run, event: Any) -> ChildWorkflowError:
     cause: BaseException
     match event:
         case e.StartChildWorkflowExecutionFailed():
-            message = f"{name} could not start: {event.cause}"
+            message = f"{name} could not start: {event.message or event.cause}"
             cause = ApplicationError(message, type=event.cause, non_retryable=True)
         case e.ChildWorkflowExecutionFailed():
             cause = from_failure(event.failure, run.converter)

@@ -115,7 +115,7 @@ class Schedules:
         definition = asking.changed(Definition(self._namespace, id, Spec(), start), options, is_new=True)
         await self._keep_records()
         # What came before the schedule was created is not missed.
-        state = State(definition, cursor=0, is_paused=paused, note=note)
+        state = State(definition, cursor=0, is_paused=paused, note=note, by_command=True)
         request = StartWorkflow(
             schedule_workflow_id(self._namespace, id),
             WORKFLOW_TYPE,

@@ -148,6 +148,9 @@ class State(msgspec.Struct):
     recent: list[Started] = msgspec.field(default_factory=list)
     last_error: str = ""
     last_error_time: int = 0
+    by_command: bool = False
+    """Whether its runs are started by commands. Schedules of before there were such go on by activities until their
+    history is renewed."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -1,7 +1,8 @@
-"""What a schedule's activities do: find its next times, and start its runs.
+"""How a schedule finds its next times and starts its runs.
 
-Both may run twice, when an engine is killed between doing and recording. Times depend on their arguments alone. A
-start names its occasion in its workflow id and request id, so that the same one again leads to the same run.
+What its activities do may be done twice, when an engine is killed between doing and recording. Times depend on their
+arguments alone. A start names its occasion in its workflow id and request id, so that the same one again leads to the
+same run.
 """
 
 import time
@@ -12,7 +13,7 @@ import msgspec
 from perdure.model.errors import LimitExceededError, NotFoundError, PerdureError, RunClosedError, StoreError
 from perdure.model.ids import CompletionCallback, RunAddress
 from perdure.model.options import IdConflict, IdReuse
-from perdure.model.requests import CancelWorkflow, TerminateWorkflow, reserved_fields
+from perdure.model.requests import CancelWorkflow, StartWorkflow, TerminateWorkflow, reserved_fields
 from perdure.model.service import Service
 from perdure.sdk.converter import Converter
 from perdure.sdk.schedules.definition import (
@@ -58,17 +59,29 @@ def find_times(ask: AskTimes) -> Times:
     return Times(found, missed, cursor, True)  # type: ignore[arg-type]
 
 
-async def start_run(service: Service, ask: AskStart, own_id: str) -> Answer:
-    """Start the run of an occasion, or do what the overlap policy says.
+def may_start(overlap: Overlap, open_runs: Sequence[Started], buffered: int) -> bool:
+    """Whether an occasion may start its run as things stand in the schedule itself, with nobody to be asked."""
+    if overlap is Overlap.ALLOW_ALL:
+        return True
+    return not open_runs and not (buffered and overlap in (Overlap.BUFFER_ONE, Overlap.BUFFER_ALL))
 
-    ``own_id`` is the schedule's workflow id, by which people were let in to set it up: it acts nowhere else. Raises
-    ``StoreError``, and ``LimitExceededError`` where that passes, to be tried again.
+
+def refusal(definition: Definition, own_id: str) -> str:
+    """Why a schedule may do nothing; empty if it may. ``own_id`` is its workflow id, by which people were let in to set
+    it up: it acts nowhere else."""
+    if own_id == schedule_workflow_id(definition.namespace, definition.id):
+        return ""
+    return f"{own_id!r} is no schedule of namespace {definition.namespace!r}"
+
+
+async def deal_with(service: Service, ask: AskStart, own_id: str) -> Answer:
+    """Do what the overlap policy says, which may be to start the occasion's run.
+
+    Raises ``StoreError``, and ``LimitExceededError`` where that passes, to be tried again.
     """
     definition, waiting = ask.definition, ask.waiting
-    if own_id != schedule_workflow_id(definition.namespace, definition.id):
-        return Answer(
-            Outcome.FAILED, ask.open, error=f"{own_id!r} is no schedule of namespace {definition.namespace!r}"
-        )
+    if refused := refusal(definition, own_id):
+        return Answer(Outcome.FAILED, ask.open, error=refused)
     open_runs = ask.open
     if open_runs and waiting.overlap is not Overlap.ALLOW_ALL:
         open_runs = [run for run in open_runs if await _is_open(service, definition.namespace, run)]
@@ -99,23 +112,15 @@ async def start_run(service: Service, ask: AskStart, own_id: str) -> Answer:
 async def _start(
     service: Service, definition: Definition, waiting: Waiting, key: str, open_runs: list[Started]
 ) -> Answer:
-    nominal = waiting.occasion.nominal
-    start = definition.start
-    if reserved := reserved_fields(start):
+    if reserved := reserved_fields(definition.start):
         return Answer(Outcome.FAILED, open_runs, error=f"{reserved} can't be set by whoever asks for a start")
-    own = {SCHEDULED_BY_ID: definition.id, SCHEDULED_START_TIME: to_datetime(nominal)}
-    attributes = {**(start.search_attributes or {}), **(_converter.to_search_attributes(own) or {})}
     request = msgspec.structs.replace(
-        start,
-        workflow_id=f"{start.workflow_id}-{_text(nominal)}",
-        request_id=f"{key}/{waiting.origin}/{nominal}",
-        id_conflict=IdConflict.FAIL,
-        id_reuse=IdReuse.ALLOW,
-        search_attributes=attributes,
+        start_request(definition, waiting, key),
         completion_callback=CompletionCallback(
             SYSTEM_NAMESPACE, schedule_workflow_id(definition.namespace, definition.id), CLOSED_SIGNAL
         ),
     )
+    nominal = waiting.occasion.nominal
     try:
         result = await service.start(definition.namespace, request)
     except StoreError:
@@ -123,8 +128,28 @@ async def _start(
     except PerdureError as error:
         if isinstance(error, LimitExceededError) and error.retry_after_seconds:
             raise
-        return Answer(Outcome.FAILED, open_runs, error=f"the run of {_text(nominal)} could not be started: {error}")
+        return Answer(Outcome.FAILED, open_runs, error=could_not_start(waiting, str(error)))
     return Answer(Outcome.STARTED, open_runs, Started(request.workflow_id, result.run_id, nominal, 0))
+
+
+def start_request(definition: Definition, waiting: Waiting, key: str) -> StartWorkflow:
+    """What starts an occasion's run, but for how its end is told; ``key`` is the schedule's first run id."""
+    nominal = waiting.occasion.nominal
+    start = definition.start
+    own = {SCHEDULED_BY_ID: definition.id, SCHEDULED_START_TIME: to_datetime(nominal)}
+    return msgspec.structs.replace(
+        start,
+        workflow_id=f"{start.workflow_id}-{_text(nominal)}",
+        request_id=f"{key}/{waiting.origin}/{nominal}",
+        id_conflict=IdConflict.FAIL,
+        id_reuse=IdReuse.ALLOW,
+        search_attributes={**(start.search_attributes or {}), **(_converter.to_search_attributes(own) or {})},
+    )
+
+
+def could_not_start(waiting: Waiting, why: str) -> str:
+    """A schedule's last error."""
+    return f"the run of {_text(waiting.occasion.nominal)} could not be started: {why}"
 
 
 def _text(nominal: int) -> str:

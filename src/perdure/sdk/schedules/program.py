@@ -1,20 +1,24 @@
 """The workflow ``perdure.schedule``: one run for each schedule.
 
-It sleeps until an occasion is due, or something is said to it, deals with one thing at a time, and begins again. Two
-activities do what a replay must not repeat: ``perdure.schedule.times`` finds the next times, so that another version of
-the time zone database never breaks a history; ``perdure.schedule.start`` starts a run. After a batch of times it goes
-on as a new run, with all it must remember as its argument.
+It sleeps until an occasion is due, or something is said to it, deals with one thing at a time, and begins again. Where
+an occasion may start its run, it does so by a command, which is recorded with the turn. Two activities do what a replay
+must not repeat: ``perdure.schedule.times`` finds the next times, so that another version of the time zone database
+never breaks a history; ``perdure.schedule.start`` looks at the runs that were open and does what the overlap policy
+says. After a batch of times it goes on as a new run, with all it must remember as its argument.
 """
 
 from collections.abc import Callable
 
+from perdure.model.events import StartChildWorkflowExecutionFailed
 from perdure.model.ids import Completion
 from perdure.model.service import Service
-from perdure.sdk import activity, workflow
+from perdure.sdk import activity, calls, workflow
 from perdure.sdk.app import App
 from perdure.sdk.retry import Retry
+from perdure.sdk.run import require_run
 from perdure.sdk.schedules import firing
 from perdure.sdk.schedules.definition import (
+    CLOSED_SIGNAL,
     MEMO,
     OPEN_LIMIT,
     RECENT,
@@ -25,6 +29,7 @@ from perdure.sdk.schedules.definition import (
     AskTimes,
     Backfill,
     Command,
+    Definition,
     Outcome,
     Overlap,
     Pause,
@@ -59,7 +64,7 @@ def schedule_app(service: Callable[[], Service]) -> App:
 
     @app.activity(name="perdure.schedule.start", retry=_RETRY)
     async def start_run(ask: AskStart) -> Answer:
-        return await firing.start_run(service(), ask, activity.info().workflow_id)
+        return await firing.deal_with(service(), ask, activity.info().workflow_id)
 
     @app.workflow(name=WORKFLOW_TYPE)
     class Schedule:
@@ -97,6 +102,7 @@ def schedule_app(service: Callable[[], Service]) -> App:
                         return state
                     await self.wait(state)
                 if self.steps >= STEPS and not self.heard and not self.closed_runs:
+                    state.by_command = True
                     workflow.continue_as_new(state)
 
         # --- what is said to it
@@ -232,8 +238,11 @@ def schedule_app(service: Callable[[], Service]) -> App:
         async def deal_with(self, state: State, waiting: Waiting, buffered: int) -> None:
             definition, counts = state.definition, state.counts
             self.steps += 1
-            key = workflow.info().first_run_id
-            answer = await start_run(AskStart(definition, waiting, key, state.open, buffered))
+            key = require_run().started.first_execution_run_id
+            if state.by_command and firing.may_start(waiting.overlap, state.open, buffered):
+                answer = await start_by_command(definition, waiting, key, state.open)
+            else:
+                answer = await start_run(AskStart(definition, waiting, key, state.open, buffered))
             state.open = answer.open
             if answer.error:
                 state.last_error, state.last_error_time = answer.error, now()
@@ -260,6 +269,20 @@ def schedule_app(service: Callable[[], Service]) -> App:
                     state.buffer.append(waiting)
 
     return app
+
+
+async def start_by_command(definition: Definition, waiting: Waiting, key: str, open_runs: list[Started]) -> Answer:
+    """Start the run of an occasion, whatever is open."""
+    run = require_run()
+    if refused := firing.refusal(definition, run.address.workflow_id):
+        return Answer(Outcome.FAILED, open_runs, error=refused)
+    request = firing.start_request(definition, waiting, key)
+    event = await calls.start_detached(run, definition.namespace, request, CLOSED_SIGNAL)
+    if isinstance(event, StartChildWorkflowExecutionFailed):
+        error = firing.could_not_start(waiting, event.message or event.cause)
+        return Answer(Outcome.FAILED, open_runs, error=error)
+    started = Started(request.workflow_id, event.run_id, waiting.occasion.nominal, 0)
+    return Answer(Outcome.STARTED, open_runs, started)
 
 
 def now() -> int:
