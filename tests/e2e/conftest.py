@@ -27,7 +27,7 @@ def opened(request, tmp_path):
 
     @asynccontextmanager
     async def connect_apps(*apps, namespace="default", **options):
-        server = Server(store, options.pop("settings", None), grpc_address="127.0.0.1:0")
+        server = Server(store, options.pop("settings", None), rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0")
         await server.open()
         try:
             url = f"grpc://127.0.0.1:{server.grpc_port}"

@@ -2,10 +2,13 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from importlib.metadata import version
 
 from perdure.app.embedded import tuned
+from perdure.app.rest import rest_server
 from perdure.app.stores import store_of
 from perdure.engine.clock import SystemClock
+from perdure.engine.polls import Polls
 from perdure.engine.ports import Store
 from perdure.engine.service import EngineService
 from perdure.engine.settings import Settings
@@ -15,6 +18,7 @@ from perdure.protocols.worker.server import WorkerProtocol
 from perdure.sdk.schedules import schedule_app
 from perdure.sdk.worker import LocalWorker
 
+DEFAULT_REST_ADDRESS = "127.0.0.1:7420"
 DEFAULT_GRPC_ADDRESS = "127.0.0.1:7421"
 
 
@@ -24,14 +28,21 @@ class Server:
     Args:
         store: a URL, or a store.
         settings: of the engine.
+        rest_address: where the REST interface listens; port 0 picks a free one.
         grpc_address: where the worker protocol listens; port 0 picks a free one.
     """
 
     def __init__(
-        self, store: str | Store, settings: Settings | None = None, *, grpc_address: str = DEFAULT_GRPC_ADDRESS
+        self,
+        store: str | Store,
+        settings: Settings | None = None,
+        *,
+        rest_address: str = DEFAULT_REST_ADDRESS,
+        grpc_address: str = DEFAULT_GRPC_ADDRESS,
     ) -> None:
         self._store = store_of(store) if isinstance(store, str) else store
         self._settings = settings
+        self._rest_address = rest_address
         self._grpc_address = grpc_address
         self._stack = AsyncExitStack()
         self.service: EngineService
@@ -54,6 +65,20 @@ class Server:
             self._protocol = WorkerProtocol(self.gate, workers, self._grpc_address)
             self._stack.push_async_callback(self._protocol.close)
             await self._protocol.open()
+            host, _, port = self._rest_address.rpartition(":")
+            self._rest = rest_server(
+                self.service,
+                self.gate,
+                self._store,
+                host.strip("[]"),
+                int(port),
+                version=version("perdure"),
+                poll_activity=Polls(workers).poll,
+                about={"version": version("perdure"), "grpc_port": self.grpc_port},
+                trusts_everybody=isinstance(self.gate, OpenGate),
+            )
+            self._stack.push_async_callback(self._rest.stop)
+            await self._rest.start()
         except BaseException:
             await self._stack.aclose()
             raise
@@ -62,6 +87,11 @@ class Server:
     def grpc_port(self) -> int:
         """Where the worker protocol listens."""
         return self._protocol.port
+
+    @property
+    def rest_port(self) -> int:
+        """Where the REST interface listens."""
+        return self._rest.port
 
     async def close(self) -> None:
         """Stop, leaving everything in the store."""

@@ -277,6 +277,11 @@ class RemoteWorker:
         self._queries.clear()
 
     @property
+    def used_slots(self) -> int:
+        """How many slots have an activity, or are kept for one."""
+        return sum(group.used for group in self._groups)
+
+    @property
     def activity_slots(self) -> int:
         """How many activities it runs at once at most."""
         return sum(group.slots for group in self._groups)

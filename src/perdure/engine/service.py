@@ -229,7 +229,7 @@ class EngineService:
             await self._durable(resident)
             answered(found)
         else:
-            self.engine.waiting.for_update(resident.key, update_id, max(wait, s.UpdateStage.ACCEPTED), answered)
+            self.engine.waiting.for_update(resident.key, update_id, max(wait, s.UpdateStage.ACCEPTED), future, answered)
             submitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             if not self._refuse(submitted, request):
                 self.engine.submit(resident.address, request, settle(submitted))
@@ -284,7 +284,7 @@ class EngineService:
             elif resident.run.close is not None and not resident.in_flight:
                 closed(resident.run, resident.run.close)
             else:
-                self.engine.waiting.for_close(resident.key, closed)
+                self.engine.waiting.for_close(resident.key, future, closed)
 
         self.engine.loader.find(address, found)
 
@@ -319,7 +319,7 @@ class EngineService:
                 if not grown.done():
                     grown.set_result(None)
 
-            self.engine.waiting.for_growth(resident.key, wake)
+            self.engine.waiting.for_growth(resident.key, grown, wake)
             await grown
             resident = await self._by_key(resident)
 

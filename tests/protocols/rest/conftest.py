@@ -8,18 +8,23 @@ import httpx
 import pytest
 from tests.protocols.rest.programs import app
 
-from perdure.app import Embedded, store_of
+from perdure.app import store_of
 from perdure.app.rest import rest_server
 from perdure.engine.clock import SystemClock
+from perdure.engine.polls import Polls
+from perdure.engine.service import EngineService
+from perdure.engine.workers import Workers
 from perdure.model.access import OpenGate
 from perdure.protocols.rest import Bounds, RestServer
+from perdure.sdk.schedules import schedule_app
+from perdure.sdk.worker import LocalWorker
 
 
 @dataclass
 class Running:
     """A server, and somebody who talks to it."""
 
-    embedded: Embedded
+    service: EngineService
     server: RestServer
     http: httpx.AsyncClient
 
@@ -40,17 +45,24 @@ async def serve(store_url):
 
         async def start(*, bounds=None, **options):
             store = store_of(store_url)
-            embedded = Embedded([app], store, SystemClock(asyncio.get_running_loop()))
-            await embedded.open()
-            stack.push_async_callback(embedded.close)
-            gate = options.pop("gate", None) or OpenGate(embedded.service)
+            own = LocalWorker([app], own_apps=[schedule_app(lambda: service)])
+            workers = Workers(own)
+            service = EngineService(store, SystemClock(asyncio.get_running_loop()), workers)
+            workers.open(service.engine)
+            own.open(service.engine.report)
+            await service.open()
+            stack.push_async_callback(service.close)
+            stack.push_async_callback(own.close)
+            gate = options.pop("gate", None) or OpenGate(service)
             server = rest_server(
-                embedded.service,
+                service,
                 gate,
                 store,
                 "127.0.0.1",
                 0,
                 bounds=bounds or Bounds(),
+                version="1.2.3",
+                poll_activity=Polls(workers).poll,
                 trusts_everybody=True,
                 **options,
             )
@@ -58,7 +70,7 @@ async def serve(store_url):
             stack.push_async_callback(server.stop)
             base = f"http://127.0.0.1:{server.port}/api/v1"
             http = await stack.enter_async_context(httpx.AsyncClient(base_url=base, timeout=30))
-            return Running(embedded, server, http)
+            return Running(service, server, http)
 
         yield start
 

@@ -7,6 +7,15 @@ import perdure
 from perdure import workflow
 
 app = perdure.App("rest-tests")
+outside = perdure.App("outside", task_queue="shell")
+
+
+@outside.activity(
+    task_queue="shell", start_to_close=60, heartbeat=30, cancellation="wait", retry=perdure.Retry(initial=0.01)
+)
+async def charge(order: dict[str, Any]) -> Any:
+    """Nobody serves it here: its worker speaks REST."""
+    raise NotImplementedError
 
 
 @app.activity
@@ -17,6 +26,12 @@ async def greet(name: str) -> str:
 @app.workflow
 async def hello(name: str) -> str:
     return await greet(name)
+
+
+@app.workflow
+async def asks_outside(order: dict[str, Any]) -> Any:
+    """Its activities are done by whoever polls."""
+    return await charge(order)
 
 
 @app.workflow

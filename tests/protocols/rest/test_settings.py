@@ -7,11 +7,26 @@ NAMESPACE = "/namespaces/default"
 
 
 async def test_namespaces(http):
-    put = await http.put("/namespaces/shop", json={"retention_seconds": 86400, "description": "orders"})
-    assert put.json() == {"name": "shop", "retention_seconds": 86400.0, "description": "orders"}
-    assert (await http.get("/namespaces/shop")).json() == put.json()
-    assert put.json() in (await http.get("/namespaces")).json()["namespaces"]
+    body = {"retention_seconds": 86400, "description": "orders", "quota": {"open_runs": 1}}
+    put = await http.put("/namespaces/shop", json=body)
+    shop = put.json()
+    assert (shop["name"], shop["retention_seconds"], shop["description"]) == ("shop", 86400.0, "orders")
+    assert shop["quota"]["open_runs"] == 1
+    assert shop in (await http.get("/namespaces")).json()["namespaces"]
+    for status in (201, 429):
+        started = await http.post("/namespaces/shop/workflows", json={"workflow_type": "Account"})
+        assert started.status_code == status
+    described = (await http.get("/namespaces/shop")).json()
+    assert (described["namespace"], described["open_runs"]) == (shop, 1)
+    assert (await http.delete("/namespaces/shop")).status_code == 400
+    assert (await http.delete("/namespaces/shop", params={"force": "true"})).status_code == 204
     assert (await http.get("/namespaces/none")).json()["code"] == "not_found"
+
+
+async def test_workers(http):
+    await http.post(f"{NAMESPACE}/task-queues/shell/activities/poll", json={"identity": "me", "wait_seconds": 0})
+    found = (await http.get(f"{NAMESPACE}/workers")).json()["workers"]
+    assert [(one["identity"], one["task_queues"]) for one in found] == [("me", ["shell"])]
 
 
 async def test_search_attributes(http):

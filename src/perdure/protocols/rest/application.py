@@ -23,6 +23,7 @@ from perdure.protocols.rest import (
     server_facts,
     starting,
     task_queues,
+    workers,
 )
 from perdure.protocols.rest.endpoint import Endpoint, send_problem
 from perdure.protocols.rest.idempotency import Remembered
@@ -39,6 +40,7 @@ OPERATIONS: Sequence[Operation] = (
     *activities.operations.all,
     *schedules.operations.all,
     *task_queues.operations.all,
+    *workers.operations.all,
     *namespaces.operations.all,
     *server_facts.operations.all,
 )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 from urllib.parse import unquote
 
@@ -58,7 +59,7 @@ class Endpoint:
         except PerdureError as error:
             if not isinstance(error, InvalidArgumentError) and problem_of(error).status >= 500:
                 _log.warning("%s %s: %s", scope["method"], scope["path"], error)
-            await send_problem(send, problem_of(error, getattr(error, "shown_failure", None)))
+            await send_problem(send, problem_of(error, getattr(error, "shown_failure", None)), _retry_after(error))
             return
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
@@ -138,6 +139,11 @@ def _is_list(type: msgspec.inspect.Type) -> bool:
 
 def _required(body: Any) -> bool:
     return any(field.required for field in msgspec.structs.fields(body))
+
+
+def _retry_after(error: PerdureError) -> tuple[tuple[str, str], ...]:
+    seconds = getattr(error, "retry_after_seconds", 0.0)
+    return (("retry-after", str(ceil(seconds))),) if seconds else ()
 
 
 def _segment(text: str) -> str:

@@ -4,18 +4,31 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from perdure.model.errors import NotFoundError
-from perdure.model.search import CUSTOM_TYPES
-from perdure.model.service import Namespace
+from perdure.model.namespaces import Namespace, Quota
+from perdure.model.search import CUSTOM_TYPES, AttributeTypes
+from perdure.model.system import SYSTEM_NAMESPACE
 from perdure.protocols.rest.asking import Asked, Limit, Name
 from perdure.protocols.rest.operations import Call, Nothing, Operations
 from perdure.protocols.rest.values import to_ns, to_seconds
 
 operations = Operations("namespaces")
 
-SYSTEM = "perdure.system"
-
 TypeWord = Literal["keyword", "text", "int", "float", "bool", "datetime", "keyword_list"]
+
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53, description="0 for no limit.")]
+Rate = Annotated[float, msgspec.Meta(ge=0, le=1e9, description="0 for no limit.")]
+
+
+class QuotaBody(Asked):
+    """How much a namespace may have of a server that it shares with others. ``share`` is its part of the workers' slots
+    where several wait for them: one with 2 gets twice as many as one with 1."""
+
+    open_runs: Count = 0
+    starts_per_second: Rate = 0
+    requests_per_second: Rate = 0
+    payload_bytes: Count = 0
+    share: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1
 
 
 class NamespaceBody(Asked):
@@ -23,14 +36,42 @@ class NamespaceBody(Asked):
 
     retention_seconds: Limit | None = None
     description: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
+    quota: QuotaBody = msgspec.field(default_factory=QuotaBody)
+
+
+class DeleteQuery(Asked):
+    """Of a deletion."""
+
+    force: Annotated[bool, msgspec.Meta(description="Also if it has open runs; they are terminated.")] = False
+
+
+class QuotaView(msgspec.Struct, frozen=True):
+    """How much it may have; 0 is no limit."""
+
+    open_runs: int
+    starts_per_second: float
+    requests_per_second: float
+    payload_bytes: int
+    share: float
 
 
 class NamespaceView(msgspec.Struct, frozen=True):
-    """A space of workflow ids."""
+    """A space of workflow ids. ``is_deleted``: it takes nothing new, and goes when its runs are gone."""
 
     name: str
     retention_seconds: float | None
     description: str
+    quota: QuotaView
+    is_deleted: bool
+
+
+class NamespaceDescriptionView(msgspec.Struct, frozen=True):
+    """A namespace, how many runs it has, and the types of its search attributes."""
+
+    namespace: NamespaceView
+    open_runs: int
+    closed_runs: int
+    search_attributes: dict[str, TypeWord]
 
 
 class NamespacesView(msgspec.Struct, frozen=True):
@@ -54,32 +95,38 @@ class AttributesBody(Asked):
 @operations.add("GET", "/namespaces", answer=NamespacesView)
 async def list_namespaces(call: Call[None, Nothing]) -> NamespacesView:
     """All namespaces, but for the engine's own."""
-    return NamespacesView([_view(one) for one in await call.service.namespaces() if one.name != SYSTEM])
+    return NamespacesView([_view(one) for one in await call.service.namespaces() if one.name != SYSTEM_NAMESPACE])
 
 
-@operations.add("GET", "/namespaces/{namespace}", answer=NamespaceView)
-async def get_namespace(call: Call[None, Nothing]) -> NamespaceView:
-    """One namespace."""
-    for one in await call.service.namespaces():
-        if one.name == call.namespace:
-            return _view(one)
-    raise NotFoundError(f"Nobody has set up a namespace {call.namespace!r:.1000}; it can be used all the same.")
+@operations.add("GET", "/namespaces/{namespace}", answer=NamespaceDescriptionView)
+async def describe_namespace(call: Call[None, Nothing]) -> NamespaceDescriptionView:
+    """A namespace, its quota, and how many runs it has."""
+    found = await call.service.describe_namespace(call.namespace)
+    return NamespaceDescriptionView(
+        _view(found.namespace), found.open_runs, found.closed_runs, _words(found.search_attributes)
+    )
 
 
 @operations.add("PUT", "/namespaces/{namespace}", body=NamespaceBody, answer=NamespaceView)
 async def set_namespace(call: Call[NamespaceBody, Nothing]) -> NamespaceView:
-    """Create a namespace, or change one."""
-    body = call.body
-    namespace = Namespace(call.namespace, to_ns(body.retention_seconds), body.description)
+    """Create a namespace, or change one: everything that is left out has its default again."""
+    body, quota = call.body, Quota(**msgspec.structs.asdict(call.body.quota))
+    namespace = Namespace(call.namespace, to_ns(body.retention_seconds), body.description, quota)
     await call.service.set_namespace(namespace)
     return _view(namespace)
+
+
+@operations.add("DELETE", "/namespaces/{namespace}", query=DeleteQuery)
+async def delete_namespace(call: Call[None, DeleteQuery]) -> None:
+    """Remove a namespace with all that is in it. At once it takes nothing new; its runs go one after the other."""
+    await call.service.delete_namespace(call.namespace, force=call.query.force)
 
 
 @operations.add("GET", "/namespaces/{namespace}/search-attributes", answer=AttributesView)
 async def list_search_attributes(call: Call[None, Nothing]) -> AttributesView:
     """The custom search attributes of a namespace."""
     types = await call.service.search_attributes(call.namespace)
-    return AttributesView({name: str(type) for name, type in types.items()})  # type: ignore[misc]
+    return AttributesView(_words(types))
 
 
 @operations.add("POST", "/namespaces/{namespace}/search-attributes", body=AttributesBody)
@@ -92,6 +139,11 @@ async def add_search_attributes(call: Call[AttributesBody, Nothing]) -> None:
     await call.service.add_search_attributes(call.namespace, types)
 
 
+def _words(types: AttributeTypes) -> dict[str, TypeWord]:
+    return {name: str(type) for name, type in types.items()}  # type: ignore[misc]
+
+
 def _view(namespace: Namespace) -> NamespaceView:
     retention = to_seconds(namespace.retention_ns) if namespace.retention_ns else None
-    return NamespaceView(namespace.name, retention, namespace.description)
+    quota = QuotaView(**msgspec.structs.asdict(namespace.quota))
+    return NamespaceView(namespace.name, retention, namespace.description, quota, namespace.is_deleted)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from perdure.protocols.rest.operations import Nothing, Operation
-from perdure.protocols.rest.problems import MEDIA_TYPE, Problem, kinds
+from perdure.protocols.rest.problems import MEDIA_TYPE, STATUSES, Problem
 
 PREFIX = "/api/v1"
 
@@ -159,6 +159,6 @@ def _responses(operation: Operation, known: dict[int, Any]) -> dict[str, Any]:
         responses[str(status)] = {"description": description}
         if status == 202:
             responses[str(status)]["content"] = content
-    for status in sorted({kind.status for kind in kinds().values()}):
+    for status in STATUSES:
         responses[str(status)] = {"$ref": "#/components/responses/Problem"}
     return responses

@@ -32,6 +32,7 @@ _STATUS: dict[type[BaseException], int] = {
 }
 
 _OF_HTTP = {
+    403: ("permission_denied", "A page of another site may not use the browser of somebody who can reach this server."),
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path does not know the method."),
     408: ("request_timeout", "The request took too long to arrive."),
@@ -62,6 +63,10 @@ class Kind(msgspec.Struct, frozen=True):
     status: int
     title: str
     description: str
+
+
+STATUSES = sorted({*_STATUS.values(), *_OF_HTTP})
+"""All that a problem document can have."""
 
 
 def code_of(kind: type[BaseException]) -> str:

@@ -1,0 +1,62 @@
+"""Who does the work."""
+
+from datetime import datetime
+
+import msgspec
+
+from perdure.protocols.rest.operations import Call, Nothing, Operations
+from perdure.protocols.rest.values import to_time
+
+operations = Operations("workers")
+
+
+class WorkerView(msgspec.Struct, frozen=True):
+    """A worker that is connected, or was a moment ago. Activities and turns are those it has in hand, slots how many it
+    can have; ``programs`` are the runs whose code it keeps in memory."""
+
+    worker_id: str
+    identity: str
+    build_id: str
+    task_queues: list[str]
+    workflow_types: list[str]
+    activity_types: list[str]
+    is_connected: bool
+    connected_time: datetime | None
+    activities: int
+    activity_slots: int
+    turns: int
+    turn_slots: int
+    programs: int
+    labels: dict[str, str]
+
+
+class WorkersView(msgspec.Struct, frozen=True):
+    """Those of a namespace."""
+
+    workers: list[WorkerView]
+
+
+@operations.add("GET", "/namespaces/{namespace}/workers", answer=WorkersView)
+async def list_workers(call: Call[None, Nothing]) -> WorkersView:
+    """The workers that are connected to a namespace."""
+    return WorkersView(
+        [
+            WorkerView(
+                one.worker_id,
+                one.identity,
+                one.build_id,
+                list(one.task_queues),
+                list(one.workflow_types),
+                [name for name in one.activity_types if name],
+                one.is_connected,
+                to_time(one.connected_time),
+                one.activities,
+                one.activity_slots,
+                one.turns,
+                one.turn_slots,
+                one.programs,
+                dict(one.labels),
+            )
+            for one in await call.service.workers(call.namespace)
+        ]
+    )
