@@ -91,7 +91,7 @@ class Loader:
     def park(self, run_id: str, error: PerdureError) -> None:
         """Leave a run alone that broke an invariant, until the engine is opened again."""
         self.parked[run_id] = str(error)
-        log.error("Run %s is parked: %s", run_id, error, exc_info=error)
+        log.error("Run %s is parked: %s", run_id, error, exc_info=error, extra={"run_id": run_id})
 
     def _whole_records(self, stored: StoredRun, then: Callable[[list[AnyRecord] | PerdureError], None]) -> None:
         try:
@@ -141,7 +141,8 @@ class Loader:
                 is_last = isinstance(last, RunRow) and last.key == row.key
                 present = self._residents.find(row.namespace, row.workflow_id, "")
                 self._residents.add(resident, is_current=is_last and present is None)
-                self._residents.shrink()
             then(known or resident)
+            # Only now: where there is no room it would be forgotten before it is used, and then be there twice.
+            self._residents.shrink()
 
         self._store.find(row.namespace, row.workflow_id, "", current)
