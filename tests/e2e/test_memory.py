@@ -17,7 +17,8 @@ async def echo(number: int) -> int:
 @app.workflow
 async def adds_up() -> int:
     first = await echo(1)
-    return first + await workflow.receive("more") + await echo(3)
+    second: int = await workflow.receive("more")
+    return first + second + await echo(3)
 
 
 async def test_messages_and_activities_meet_in_runs_that_are_forgotten_at_once(opened):

@@ -1,8 +1,11 @@
 """The operator's pages, over HTTP as anything that probes or scrapes sees them."""
 
+import asyncio
+
 import httpx
 from tests.observability.scene import waits, watched_engine
 
+from perdure.app.server import Server
 from perdure.model.access import OpenGate
 from perdure.model.errors import PermissionDeniedError, UnauthenticatedError
 from perdure.observability.http import OBSERVED, ObservedApplication, OperatorPages
@@ -98,3 +101,21 @@ async def test_a_server_without_metrics_has_no_page_for_them(store_url):
         gate = OpenGate(embedded.service)
         async with browser(OperatorPages(watched, gate, "1", with_metrics=False)) as http:
             assert (await http.get("/metrics")).status_code == 404
+
+
+async def test_a_real_server_answers_its_operator(tmp_path):
+    server = Server(f"sqlite:///{tmp_path / 'runs.db'}", rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0")
+    await server.open()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.rest_port}") as http:
+            for _ in range(100):
+                if (await http.get("/health/ready")).status_code == 200:
+                    break
+                await asyncio.sleep(0.01)
+            assert (await http.get("/health/ready")).json() == {"status": "ready"}
+            assert (await http.get("/api/v1/server")).status_code == 200
+            text = (await http.get("/metrics")).text
+            assert 'perdure_http_requests_total{method="GET",route="/server",status="200"} 1.0' in text
+            assert (await http.get("/metrics", headers={"Host": "evil.example"})).status_code == 421
+    finally:
+        await server.close()

@@ -3,12 +3,14 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 from opentelemetry import trace
 from tests.observability.receiver import otlp_receiver
 
 import perdure
 from perdure import activity, workflow
+from perdure.app.server import Server
 from perdure.model.trace_context import run_span_id
 
 app = perdure.App("traced")
@@ -193,3 +195,51 @@ async def test_a_collector_that_is_not_there_holds_nobody_up(store_url, monkeypa
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(perdure.InvalidArgumentError, match=next(iter(wrong))):
         perdure.Tracing(**wrong)
+
+
+async def test_a_trace_goes_over_a_server_and_its_worker(tmp_path):
+    """Three places with a Tracing each, as if they were three processes."""
+    with otlp_receiver() as received:
+        places = {name: perdure.Tracing(received.url, service_name=name) for name in ("caller", "server", "worker")}
+        store = f"sqlite:///{tmp_path / 'runs.db'}"
+        server = Server(store, rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0", tracing=places["server"])
+        await server.open()
+        try:
+            url = f"grpc://127.0.0.1:{server.grpc_port}"
+            async with await perdure.connect(url, app, tracing=places["caller"]) as client:
+                async with perdure.Worker(client, app, tracing=places["worker"]):
+                    assert await client.execute(parent, "order") == "order"
+        finally:
+            await server.close()
+            for place in places.values():
+                await asyncio.to_thread(place.close)
+    call, run = received.one("ExecuteWorkflow:parent"), received.one("RunWorkflow:parent")
+    child_run, last = received.one("RunWorkflow:child"), received.one("RunActivity:in_a_thread")
+    assert [span.service for span in (call, run, child_run, last)] == ["caller", "server", "server", "worker"]
+    assert [span.parent_id for span in (run, child_run, last)] == [call.id, run.id, child_run.id]
+    assert {span.trace_id for span in received.spans} == {call.trace_id}
+
+
+async def test_a_call_over_rest_belongs_to_the_trace_in_its_headers(tmp_path):
+    with otlp_receiver() as received:
+        tracing = perdure.Tracing(received.url, service_name="server")
+        server = Server(
+            f"sqlite:///{tmp_path / 'runs.db'}",
+            rest_address="127.0.0.1:0",
+            grpc_address="127.0.0.1:0",
+            tracing=tracing,
+        )
+        await server.open()
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.rest_port}/api/v1") as http:
+                traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+                body = {"workflow_id": "order-1", "workflow_type": "child", "task_queue": "default", "input": ["x"]}
+                answer = await http.post(
+                    "/namespaces/default/workflows", json=body, headers={"traceparent": traceparent}
+                )
+                assert answer.status_code in (200, 201), answer.text
+        finally:
+            await server.close()
+            await asyncio.to_thread(tracing.close)
+    call = received.one("StartWorkflow:child")
+    assert (call.trace_id, call.parent_id) == ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")

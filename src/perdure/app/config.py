@@ -23,6 +23,7 @@ from perdure.app.setting_kinds import (
     BYTES,
     COUNT,
     DURATION,
+    FLAG,
     URL,
     Address,
     Kind,
@@ -84,6 +85,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("rest_address", ADDRESS, Address("127.0.0.1", 7420), "Where the server listens for REST; port 0 takes any free one."),
     Setting("grpc_address", ADDRESS, Address("127.0.0.1", 7421), "Where it listens for workers and clients over gRPC."),
     Setting("log_level", choice("debug", "info", "warning", "error"), "info", "What is logged, at least."),
+    Setting("log_format", choice("text", "json"), "text", "How: lines for people, or a JSON object a line for machines."),
+    Setting("metrics", FLAG, True, "Whether there is a /metrics page on the REST address."),
+    Setting("otlp_endpoint", URL, "", "Where spans go, by OTLP over HTTP, such as http://localhost:4318; nowhere without it."),
+    Setting("trace_sample_percent", COUNT, 100, "How much of the traces that begin here is kept."),
     *_numbers("engine.", Settings, "perdure.Settings"),
     *_numbers("limits.", Limits, "perdure.Limits"),
 )  # fmt: skip

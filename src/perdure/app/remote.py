@@ -13,6 +13,7 @@ from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, D
 from perdure.sdk.durations import Duration, to_seconds
 
 if TYPE_CHECKING:
+    from perdure.observability.tracing import Tracing
     from perdure.sdk.app import App
     from perdure.sdk.client import Client
 
@@ -28,6 +29,7 @@ async def connect(
     namespace: str = DEFAULT_NAMESPACE,
     token: str = "",
     identity: str | None = None,
+    tracing: "Tracing | None" = None,
 ) -> "Client":
     """A client of a server. It is the same client as an embedded one, and goes on through restarts of the server.
 
@@ -38,6 +40,7 @@ async def connect(
         namespace: that the client works in.
         token: who is calling; not needed for a server on this machine that lets everybody in.
         identity: who this is, in histories; process id and host name without it.
+        tracing: gets the spans of the client's calls; a ``perdure.Tracing``.
 
     Returns:
         The client. Close it with ``await client.close()``, or use it with ``async with``.
@@ -52,7 +55,8 @@ async def connect(
 
     connection = Connection(await _target(url), token)
     await connection.open()
-    return Client(connection.service, namespace=namespace, apps=apps, identity=identity, close=connection.close)
+    service = connection.service if tracing is None else tracing.traced(connection.service)
+    return Client(service, namespace=namespace, apps=apps, identity=identity, close=connection.close)
 
 
 async def _target(url: str) -> str:
@@ -91,6 +95,7 @@ class Worker:
         deadlock_timeout: how long one turn of a workflow may take; a timedelta or seconds, None for no limit.
         grace: how long leaving waits for activities that run; a timedelta or seconds.
         labels: what this worker is, by name.
+        tracing: gets the spans of attempts of activities; a ``perdure.Tracing``.
 
     Raises:
         InvalidArgumentError: the client has no connection, or an app or a setting can't be used.
@@ -109,6 +114,7 @@ class Worker:
         deadlock_timeout: Duration | None = DEFAULT_DEADLOCK_TIMEOUT,
         grace: Duration = 10.0,
         labels: Mapping[str, str] | None = None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         from perdure.protocols.worker.connection import connection_of
         from perdure.protocols.worker.runner import Runner
@@ -122,6 +128,7 @@ class Worker:
             max_threads=max_threads,
             max_processes=max_processes,
             deadlock_timeout=deadlock_timeout,
+            tracing=tracing,
         )
         if not apps:
             raise InvalidArgumentError("A worker needs at least one app: perdure.Worker(client, app)")

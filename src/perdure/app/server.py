@@ -14,6 +14,9 @@ from perdure.engine.service import EngineService
 from perdure.engine.settings import Settings
 from perdure.engine.workers import Workers
 from perdure.model.access import Gate, OpenGate
+from perdure.model.service import Service
+from perdure.observability.tracing import Tracing
+from perdure.observability.watched import Watched
 from perdure.protocols.worker.server import WorkerProtocol
 from perdure.sdk.schedules import schedule_app
 from perdure.sdk.worker import LocalWorker
@@ -30,6 +33,8 @@ class Server:
         settings: of the engine.
         rest_address: where the REST interface listens; port 0 picks a free one.
         grpc_address: where the worker protocol listens; port 0 picks a free one.
+        with_metrics: whether the REST interface has a page for metrics.
+        tracing: gets the spans of runs, and of the calls of whoever brings no trace along.
     """
 
     def __init__(
@@ -39,29 +44,38 @@ class Server:
         *,
         rest_address: str = DEFAULT_REST_ADDRESS,
         grpc_address: str = DEFAULT_GRPC_ADDRESS,
+        with_metrics: bool = True,
+        tracing: Tracing | None = None,
     ) -> None:
         self._store = store_of(store) if isinstance(store, str) else store
         self._settings = settings
         self._rest_address = rest_address
         self._grpc_address = grpc_address
+        self._with_metrics = with_metrics
+        self._tracing = tracing
         self._stack = AsyncExitStack()
         self.service: EngineService
+        self.watched: Watched
         self.gate: Gate
 
     async def open(self) -> None:
         """Take the store, go on with what is in it, and listen. Raises ``StoreError``."""
         clock = SystemClock(asyncio.get_running_loop())
-        own = LocalWorker([], own_apps=[schedule_app(lambda: self.service)])
+        own = LocalWorker([], own_apps=[schedule_app(lambda: self._for_clients)])
         workers = Workers(own)
         self.service = EngineService(self._store, clock, workers, self._settings)
         workers.open(self.service.engine)
         own.open(self.service.engine.report)
+        self.watched = Watched(self.service, self._tracing)
+        self._for_clients: Service = self.service if self._tracing is None else self._tracing.traced(self.service)
         try:
             self._stack.enter_context(tuned())
             self._stack.push_async_callback(self.service.close)
             await self.service.open()
             self._stack.push_async_callback(own.close)
-            self.gate = OpenGate(self.service)
+            self.watched.begin()
+            self._stack.callback(self.watched.end)
+            self.gate = OpenGate(self._for_clients)
             self._protocol = WorkerProtocol(self.gate, workers, self._grpc_address)
             self._stack.push_async_callback(self._protocol.close)
             await self._protocol.open()
@@ -76,6 +90,8 @@ class Server:
                 poll_activity=Polls(workers).poll,
                 about={"version": version("perdure"), "grpc_port": self.grpc_port},
                 trusts_everybody=isinstance(self.gate, OpenGate),
+                watched=self.watched,
+                with_metrics=self._with_metrics,
             )
             self._stack.push_async_callback(self._rest.stop)
             await self._rest.start()
@@ -95,4 +111,5 @@ class Server:
 
     async def close(self) -> None:
         """Stop, leaving everything in the store."""
+        self.watched.drain()
         await self._stack.aclose()

@@ -320,7 +320,9 @@ class Engine:
                 return host.has_turn_slot(resident.key)
             resident.drop_program()
         host = worker.host(run.namespace, run.started.task_queue, run.started.workflow_type, build_id, resident.key)
-        if host is None or not turns.prepare(resident, self.loader, self.pipeline, partial(self.wake_key, resident.key)):
+        if host is None or not turns.prepare(
+            resident, self.loader, self.pipeline, partial(self.wake_key, resident.key)
+        ):
             return False
         if run.build_id:
             self.replays += 1

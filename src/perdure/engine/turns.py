@@ -14,6 +14,7 @@ from perdure.kernel.turn import finish
 from perdure.kernel.workflow_task import begin, preview, record_failure, suggests_continue_as_new
 from perdure.model.errors import PerdureError
 from perdure.model.events import AnyRecord
+from perdure.model.log_fields import about_run
 from perdure.model.options import PAUSED
 from perdure.model.program import TurnCompleted, TurnFailed, numbered
 from perdure.model.requests import TerminateWorkflow
@@ -50,7 +51,13 @@ def take(resident: Resident, commit: Commit, turn: WorkflowTask) -> None:
         finish(commit, turn, result.commands, identity, host.build_id)
     else:
         assert isinstance(result, TurnFailed)
-        log.warning("Workflow %s, run %s: its turn failed: %s", run.workflow_id, run.run_id, result.failure.message)
+        log.warning(
+            "Workflow %s, run %s: its turn failed: %s",
+            run.workflow_id,
+            run.run_id,
+            result.failure.message,
+            extra=_about(resident),
+        )
         record_failure(commit, turn, result.cause, result.failure, identity, host.build_id)
     ended(resident, commit)
 
@@ -69,6 +76,11 @@ def ended(resident: Resident, commit: Commit) -> None:
     elif resident.seen >= run.next_event_id:
         # The turn has left no trace, so the numbers the program saw will be used by other events.
         resident.seen = run.next_event_id - 1
+
+
+def _about(resident: Resident) -> dict[str, object]:
+    started = resident.run.started
+    return about_run(resident.address, started.workflow_type, started.header)
 
 
 def _hopeless(limit: int, task: WorkflowTask) -> str:
@@ -106,7 +118,7 @@ def prepare(resident: Resident, loader: Loader, pipeline: Pipeline, ready: Calla
             resident.seen = 0
             resident.has_history = True
         elif isinstance(records, PerdureError):
-            log.error("The history of run %s can't be read: %s", resident.run.run_id, records)
+            log.error("The history of run %s can't be read: %s", resident.run.run_id, records, extra=_about(resident))
             return
         if waited:
             ready()

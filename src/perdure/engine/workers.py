@@ -20,6 +20,7 @@ from perdure.kernel.commit import Rejection
 from perdure.model.errors import InvalidArgumentError, PerdureError, StoreError
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.ids import RunAddress
+from perdure.model.log_fields import about_run
 from perdure.model.program import ActivityTask, Program, Worker
 from perdure.model.requests import CompleteWorkflowTask, FailWorkflowTask, HeartbeatActivity, LoseActivity, Request
 from perdure.model.task_queues import Poller
@@ -297,6 +298,7 @@ class Workers:
                 report.address.workflow_id,
                 report.address.run_id,
                 report.failure.message if report.failure is not None else report.cause,
+                extra=about_run(report.address),
             )
             request = FailWorkflowTask(
                 report.started_event_id, report.attempt, report.cause, report.failure, worker.identity, worker.build_id

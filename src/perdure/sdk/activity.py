@@ -10,8 +10,8 @@ from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
 from perdure.model.events import ActivityTaskScheduled
 from perdure.model.ids import RunAddress
+from perdure.model.log_fields import about_attempt
 from perdure.model.program import ActivityTask
-from perdure.model.trace_context import attempt_span_id, context_of
 from perdure.sdk.attempt import ActivityInfo, Attempt, complete_later, current, current_attempt
 from perdure.sdk.callables import Activity
 from perdure.sdk.converter import Converter
@@ -98,27 +98,8 @@ class _ActivityLogger(logging.LoggerAdapter[logging.Logger]):
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         attempt = current.get(None)
         if attempt is not None:
-            task = attempt.task
-            kwargs["extra"] = {
-                "namespace": task.address.namespace,
-                "workflow_id": task.address.workflow_id,
-                "run_id": task.address.run_id,
-                "workflow_type": task.workflow_type,
-                "activity_type": task.scheduled.activity_type,
-                "activity_id": task.scheduled.activity_id,
-                "attempt": task.attempt,
-                **_trace_of(task),
-                **(kwargs.get("extra") or {}),
-            }
+            kwargs["extra"] = {**about_attempt(attempt.task), **(kwargs.get("extra") or {})}
         return msg, kwargs
-
-
-def _trace_of(task: ActivityTask) -> dict[str, str]:
-    context = context_of(task.scheduled.header)
-    if context is None:
-        return {}
-    span_id = attempt_span_id(task.address.run_id, task.scheduled.id, task.attempt)
-    return {"trace_id": context.trace_id, "span_id": span_id}
 
 
 logger = _ActivityLogger(logging.getLogger("perdure.activity"), {})

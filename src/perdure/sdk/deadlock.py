@@ -78,6 +78,7 @@ class Watch:
                     run.address.workflow_id,
                     run.address.run_id,
                     stage.stuck,
+                    extra=run.log_fields,
                 )
             stage.stuck = place_of(frame) or "an unknown line"
             _interrupt(stage.thread_id)

@@ -6,6 +6,7 @@ Each takes an attempt that the worker has a free slot for, and hands in its outc
 import asyncio
 import contextvars
 
+from perdure.model.log_fields import about_attempt
 from perdure.model.payloads import Payloads
 from perdure.sdk.attempt import current
 from perdure.sdk.heartbeats import Heartbeats
@@ -116,6 +117,10 @@ class ProcessExecutor:
         except WorkerLost as error:
             outcome = lost(str(error), "WorkerLost")
         except Exception as error:
-            log.exception("cannot run activity %s in a process", running.task.scheduled.activity_type)
+            log.exception(
+                "cannot run activity %s in a process",
+                running.task.scheduled.activity_type,
+                extra=about_attempt(running.task),
+            )
             outcome = lost(f"the worker cannot start a process: {error}", "WorkerLost")
         self._engine.post(self._end, running, outcome)

@@ -11,7 +11,6 @@ from typing import Any
 from perdure.model.ids import ParentLink
 from perdure.model.options import RetryPolicy
 from perdure.model.payloads import NULL, PayloadMap
-from perdure.model.trace_context import context_of
 from perdure.sdk.run import PROGRESS_KEY, log, require_run
 from perdure.sdk.turns import current_run
 
@@ -125,15 +124,7 @@ class WorkflowLogger(logging.LoggerAdapter[logging.Logger]):
         ids of its trace and span where it is traced."""
         run = current_run()
         if run is not None:
-            extra = {
-                "namespace": run.address.namespace,
-                "workflow_id": run.address.workflow_id,
-                "run_id": run.address.run_id,
-                "workflow_type": run.definition.name,
-            }
-            if (context := context_of(run.header)) is not None:
-                extra |= {"trace_id": context.trace_id, "span_id": context.span_id}
-            kwargs["extra"] = {**extra, **(kwargs.get("extra") or {})}
+            kwargs["extra"] = {**run.log_fields, **(kwargs.get("extra") or {})}
         return msg, kwargs
 
 

@@ -86,7 +86,13 @@ class Mailbox:
                 # What a codec cannot read today it may read tomorrow, with another key. Then this fails the turn.
                 converter.from_payloads(input)
             if not self.run.is_replaying:
-                log.warning("signal %r to workflow %s was dropped: %s", name, self.run.address.workflow_id, error)
+                log.warning(
+                    "signal %r to workflow %s was dropped: %s",
+                    name,
+                    self.run.address.workflow_id,
+                    error,
+                    extra=self.run.log_fields,
+                )
             return None
 
     async def receive(self, name: str, type_hint: Any) -> Any:

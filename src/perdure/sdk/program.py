@@ -322,6 +322,7 @@ class PythonProgram:
                 run.address.workflow_id,
                 run.address.run_id,
                 ", ".join(run.mailbox.open_names),
+                extra=run.log_fields,
             )
 
     # --- what events do

@@ -21,6 +21,7 @@ from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model.errors import InvalidArgumentError, NotAllowedInWorkflowError
 from perdure.model.ids import RunAddress
+from perdure.model.log_fields import about_run
 from perdure.model.payloads import PayloadMap
 from perdure.sdk.converter import Converter
 from perdure.sdk.deadlock import stage_of_thread
@@ -203,6 +204,11 @@ class Run(msgspec.Struct, eq=False):
         self.barred = barred
         self.conditions = waiting or None
 
+    @property
+    def log_fields(self) -> dict[str, object]:
+        """What the log is told of it, beside a message."""
+        return about_run(self.address, self.definition.name, self.started.header)
+
     # --- the end
 
     def report_lost_failures(self) -> None:
@@ -261,6 +267,7 @@ class Run(msgspec.Struct, eq=False):
                 self.address.workflow_id,
                 self.address.run_id,
                 exc_info=context.get("exception"),
+                extra=self.log_fields,
             )
 
 

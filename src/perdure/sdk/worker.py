@@ -18,6 +18,7 @@ from perdure.model.errors import InvalidArgumentError
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.failures import Failure, FailureKind
 from perdure.model.ids import RunAddress
+from perdure.model.log_fields import about_attempt
 from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS
 from perdure.model.program import ActivityTask, Program, Report
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, Request
@@ -264,6 +265,7 @@ class LocalWorker:
                 "Let it call activity.heartbeat() now and then",
                 _names([running.task]),
                 LINGERING_SECONDS,
+                extra=about_attempt(running.task),
             )
 
     # --- how attempts end

@@ -278,12 +278,13 @@ class _RemoteService:
 
 def connection_of(service: Service) -> Connection:
     """The connection behind a client port. Raises ``InvalidArgumentError`` if there is none."""
-    if not isinstance(service, _RemoteService):
+    connection = getattr(service, "connection", None)
+    if not isinstance(connection, Connection):
         raise InvalidArgumentError(
             "This client has its engine in its own process, and the apps were given to perdure.open(...). A Worker is for "
             "a client of perdure.connect(...)."
         )
-    return service.connection
+    return connection
 
 
 def error_of(error: grpc.aio.AioRpcError) -> PerdureError | None:
