@@ -1,6 +1,8 @@
 """Runs pinned to a build of the code: only that one takes their turns."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -119,3 +121,43 @@ async def test_an_empty_build_is_refused(opened):
         run = await client.start("order", id="x")
         with pytest.raises(perdure.InvalidArgumentError):
             await run.pin("")
+
+
+async def test_runs_are_found_by_the_build_they_are_pinned_to(opened):
+    async def pinned(client, filter="PinnedBuildId = 'old'"):
+        return [run.id async for run in client.list(f"{filter} ORDER BY WorkflowId")]
+
+    async with opened(app_of("new")) as client:
+        assert await pinned(client) == [], "before anything was pinned the name is known as well"
+        free = await client.start("order", id="free")
+        await client.start("order", id="from the start", pin_build="old")
+        later = await client.start("order", 1, id="later")
+        await later.pin("old")
+        assert await pinned(client) == ["from the start", "later"]
+        assert await pinned(client, "PinnedBuildId IS NULL") == ["free"]
+        assert await client.count_by("GROUP BY PinnedBuildId") == {"old": 2, None: 1}
+        assert [run.search_attributes async for run in client.list("WorkflowId = 'later'")] == [
+            {"PinnedBuildId": "old"}
+        ]
+        await free.pin("new")
+        await later.pin("new")
+        await later.signal("word", "a")  # it continues as new
+        while (await client.get("later").describe()).run_id == later.run_id:
+            await asyncio.sleep(0.01)
+        assert await pinned(client, "PinnedBuildId = 'new' AND ExecutionStatus = 'Running'") == ["free", "later"]
+        await free.unpin()
+        assert await pinned(client, "PinnedBuildId = 'new' AND ExecutionStatus = 'Running'") == ["later"]
+        with pytest.raises(perdure.InvalidArgumentError, match="set by the engine alone"):
+            await client.start("order", search_attributes={"PinnedBuildId": "mine"})
+        with pytest.raises(perdure.InvalidArgumentError, match="set by the engine alone"):
+            await client.add_search_attributes({"PinnedBuildId": "int"})
+
+
+async def test_a_file_with_pinned_runs_is_sound(tmp_path):
+    async with perdure.open(app_of("new"), store=f"sqlite:///{tmp_path / 'work.db'}") as client:
+        run = await client.start("order", id="x", pin_build="old", search_attributes={"City": "Rome"})
+        await run.pin("older")
+        await (await client.start("order", id="y", pin_build="old")).unpin()
+    command = [sys.executable, "-m", "perdure", "verify", str(tmp_path / "work.db")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

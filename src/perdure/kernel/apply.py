@@ -8,11 +8,14 @@ history is read back.
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from perdure.kernel.run import Activity, Child, Run, Timer, Update, WorkflowTask
 from perdure.model import events as e
 from perdure.model.errors import InvariantError
 from perdure.model.options import RunStatus
-from perdure.model.payloads import NULL, PayloadMap
+from perdure.model.payloads import JSON, NULL, Payload, PayloadMap
+from perdure.model.search import PINNED_BUILD_ID
 
 
 def fold(namespace: str, run_id: str, records: Iterable[e.AnyRecord]) -> Run:
@@ -55,11 +58,12 @@ def _nothing(run: Run, record: Any) -> None:
 
 def _started(run: Run, event: e.WorkflowExecutionStarted) -> None:
     run.first_task_pending = event.first_workflow_task_backoff_ns > 0
-    run.pinned_build_id = event.pinned_build_id
     if event.memo:
         run.memo = event.memo
     if event.search_attributes:
         run.search_attributes = event.search_attributes
+    if event.pinned_build_id:
+        _pin(run, event.pinned_build_id)
 
 
 def _first_task_ready(run: Run, record: e.FirstTaskReady) -> None:
@@ -111,7 +115,13 @@ def _unpaused(run: Run, event: e.WorkflowExecutionUnpaused) -> None:
 
 
 def _options_updated(run: Run, event: e.WorkflowExecutionOptionsUpdated) -> None:
-    run.pinned_build_id = event.pinned_build_id
+    _pin(run, event.pinned_build_id)
+
+
+def _pin(run: Run, build_id: str) -> None:
+    run.pinned_build_id = build_id
+    found_by = Payload(msgspec.json.encode(build_id), JSON) if build_id else Payload(b"", NULL)
+    run.search_attributes = _merged(run.search_attributes, {PINNED_BUILD_ID: found_by})
 
 
 def _merged(old: PayloadMap, new: PayloadMap) -> PayloadMap:

@@ -105,6 +105,7 @@ def update_options(commit: Commit, request: UpdateWorkflowOptions) -> Rejection 
     run = commit.run
     if run.pinned_build_id == request.pinned_build_id:
         return None
+    commit.is_visible = commit.is_found_by_other_values = True
     commit.occur(
         e.WorkflowExecutionOptionsUpdated(
             commit.occurrence_id(), commit.now, request.pinned_build_id, request.identity, request.request_id

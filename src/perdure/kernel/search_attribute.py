@@ -15,7 +15,7 @@ import msgspec
 
 from perdure.model.limits import Limits
 from perdure.model.payloads import JSON, NULL, Payload, PayloadMap
-from perdure.model.search import DATETIME_MARK, SYSTEM_ATTRIBUTES, AttributeType, AttributeTypes, Value
+from perdure.model.search import DATETIME_MARK, OWN_ATTRIBUTES, SYSTEM_ATTRIBUTES, AttributeType, AttributeTypes, Value
 
 LOWEST_INT, HIGHEST_INT = -(1 << 63), (1 << 63) - 1
 
@@ -100,7 +100,7 @@ def problem(attributes: PayloadMap, types: AttributeTypes, limits: Limits, count
     if 0 < limit < count:
         return f"A run can have {limit} search attributes (limit search_attributes), and would have {count}."
     for name, payload in attributes.items():
-        if name in SYSTEM_ATTRIBUTES:
+        if name in SYSTEM_ATTRIBUTES or name in OWN_ATTRIBUTES:
             return f"Search attribute {name!r} is set by the engine alone. Choose another name."
         if not name or len(name) > limits.id_length:
             return f"The name of a search attribute needs 1 to {limits.id_length} characters."

@@ -23,10 +23,15 @@ def problem(what: str, name: object, longest: int = 0) -> str | None:
 
 def text_problem(what: str, text: object) -> str | None:
     """As ``problem``, for text that may be empty and as long as it likes, such as a reason."""
+    if isinstance(text, str) and "\0" in text:
+        return f"{what}={text!r} must not contain the character NUL"
+    return unwritable(what, text)
+
+
+def unwritable(what: str, text: object) -> str | None:
+    """As ``problem``, for any text that has bytes in UTF-8."""
     if not isinstance(text, str):
         return f"{what}={text!r} must be text, not {type(text).__name__}"
-    if "\0" in text:
-        return f"{what}={text!r} must not contain the character NUL"
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         return f"{what}={text!r} has half of a surrogate pair, which is no character"
     return None

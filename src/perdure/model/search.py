@@ -78,6 +78,11 @@ SYSTEM_ATTRIBUTES: Mapping[str, Attribute] = {
 }
 """What every run has, under Temporal's names. Those that a run lacks (no parent, not closed yet) are null."""
 
+PINNED_BUILD_ID = "PinnedBuildId"
+
+OWN_ATTRIBUTES: Mapping[str, AttributeType] = {PINNED_BUILD_ID: AttributeType.KEYWORD}
+"""What the engine sets of the few runs that have it: kept as custom attributes are, so that it costs no other run."""
+
 
 class Operator(IntEnum):
     """How a value is compared."""

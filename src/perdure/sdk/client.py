@@ -34,7 +34,7 @@ from perdure.sdk.descriptions import RunInfo, counts_by_value
 from perdure.sdk.durations import Duration
 from perdure.sdk.failures import to_failure
 from perdure.sdk.handles import STAGES, Run, UpdateHandle, UpdateWait
-from perdure.sdk.names import checked_name, checked_names, checked_text
+from perdure.sdk.names import checked_filter, checked_name, checked_names, checked_text
 from perdure.sdk.references import Message
 from perdure.sdk.results import result_of
 from perdure.sdk.schedules.client import Schedules
@@ -339,7 +339,7 @@ class Client:
         Raises:
             InvalidArgumentError: an argument makes no sense; for a filter, it says where and what was expected.
         """
-        return self._list(filter, *self._narrowing(status, workflow_type))
+        return self._list(checked_filter(filter), *self._narrowing(status, workflow_type))
 
     async def _list(self, filter: str, statuses: Sequence[RunStatus], workflow_type: str) -> AsyncIterator[RunInfo]:
         cursor = ""
@@ -391,7 +391,9 @@ class Client:
 
     async def _count(self, filter: str, status: Statuses, workflow_type: Any) -> RunCount:
         statuses, name = self._narrowing(status, workflow_type)
-        return await self._service.count(self._namespace, filter=filter, statuses=statuses, workflow_type=name)
+        return await self._service.count(
+            self._namespace, filter=checked_filter(filter), statuses=statuses, workflow_type=name
+        )
 
     def _narrowing(self, status: Statuses, workflow_type: Any) -> tuple[Sequence[RunStatus], str]:
         words = () if status is None else (status,) if isinstance(status, (str, RunStatus)) else status

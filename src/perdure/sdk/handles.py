@@ -434,6 +434,8 @@ class UpdateHandle(Generic[R_co]):
 def _check_event_id(event_id: object) -> None:
     if not isinstance(event_id, int) or isinstance(event_id, bool):
         raise InvalidArgumentError(f"event_id={event_id!r} must be a whole number: an event of the run's history")
+    if not 0 < event_id < 2**63:
+        raise InvalidArgumentError(f"event_id={event_id} is none: a run's events count from 1")
 
 
 def _new_id() -> str:

@@ -23,6 +23,14 @@ def checked_text(option: str, text: object) -> str:
     return text
 
 
+def checked_filter(filter: object) -> str:
+    """A filter as given; whether it means anything is for the engine to say. Raises ``InvalidArgumentError``."""
+    if problem := names.unwritable("The filter", filter):
+        raise InvalidArgumentError(problem)
+    assert isinstance(filter, str)
+    return filter
+
+
 def checked_names(option: str, values: object) -> Mapping[str, Any]:
     """Values by name, as given. Raises ``InvalidArgumentError``, which names the option."""
     if not isinstance(values, Mapping):

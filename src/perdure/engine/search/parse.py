@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from perdure.engine.search.literals import LiteralProblem, value_of
 from perdure.kernel import search_attribute
 from perdure.model.errors import InvalidArgumentError
-from perdure.model.names import text_problem
+from perdure.model.names import unwritable
 from perdure.model.search import (
     EVERYTHING,
+    OWN_ATTRIBUTES,
     SYSTEM_ATTRIBUTES,
     And,
     Attribute,
@@ -67,7 +68,7 @@ def parse(text: str, types: AttributeTypes, *, counting: bool = False) -> Query:
     Raises:
         InvalidArgumentError: it makes no sense; the message says where, and what was expected there.
     """
-    if problem := text_problem("The filter", text):
+    if problem := unwritable("The filter", text):
         raise InvalidArgumentError(f"{problem}.")
     if not text or text.isspace():
         return EVERYTHING
@@ -177,9 +178,9 @@ class _Checker:
         known = SYSTEM_ATTRIBUTES.get(name)
         if known is not None:
             return known
-        type = self._types.get(name)
+        type = self._types.get(name) or OWN_ATTRIBUTES.get(name)
         if type is None:
-            self._fail(token, _unknown(name, [*SYSTEM_ATTRIBUTES, *self._types]))
+            self._fail(token, _unknown(name, [*SYSTEM_ATTRIBUTES, *OWN_ATTRIBUTES, *self._types]))
         return Attribute(name, type, is_custom=True)
 
     def _ordered(self, tree: "Tree[Token]", sign: str) -> Attribute:
