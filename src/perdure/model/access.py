@@ -4,7 +4,7 @@ A protocol takes ``Credentials`` from each request and hands them to the ``Gate`
 ``service`` is the whole client port and refuses by itself what the caller may not do. So a protocol decides nothing.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from enum import IntEnum
 from typing import Protocol
 
@@ -43,10 +43,19 @@ class Permission(IntEnum):
         return self.name.lower()
 
 
+ALLOWED: Mapping[Role, frozenset[Permission]] = {
+    Role.READER: frozenset({Permission.READ}),
+    Role.OPERATOR: frozenset({Permission.READ, Permission.OPERATE}),
+    Role.WORKER: frozenset({Permission.READ, Permission.WORK}),
+    Role.ADMIN: frozenset(Permission),
+}
+"""What each role may do. Whoever is to do more has several."""
+
+
 class Credentials(msgspec.Struct, frozen=True, gc=False):
     """What came with a request.
 
-    ``authorization`` is the header's value, such as ``Bearer ...``; ``certificate`` the subject of the client's
+    ``authorization`` is the header's value, such as ``Bearer ...``; ``certificate`` the common name in the client's
     certificate, where TLS has checked it; ``remote`` the caller's address.
     """
 
@@ -56,17 +65,23 @@ class Credentials(msgspec.Struct, frozen=True, gc=False):
 
 
 class Principal(msgspec.Struct, frozen=True, gc=False):
-    """Somebody who is known: a name for histories and the audit log, and a role in each namespace.
+    """Somebody who is known: a name for histories and the audit log, and roles in each namespace.
 
-    ``ALL_NAMESPACES`` among the namespaces stands for those not named.
+    Those in ``ALL_NAMESPACES`` hold everywhere.
     """
 
     name: str
-    roles: Mapping[str, Role]
+    roles: Mapping[str, Collection[Role]]
 
-    def role(self, namespace: str) -> Role | None:
-        """What it is in a namespace."""
-        return self.roles.get(namespace) or self.roles.get(ALL_NAMESPACES)
+    def may(self, permission: Permission, namespace: str) -> bool:
+        """Whether it may do something in a namespace; ``ALL_NAMESPACES`` for what concerns the whole server."""
+        roles = self.roles
+        for role in roles.get(namespace, ()):
+            if permission in ALLOWED[role]:
+                return True
+        if namespace == ALL_NAMESPACES:
+            return False
+        return any(permission in ALLOWED[role] for role in roles.get(ALL_NAMESPACES, ()))
 
 
 class Session(Protocol):
@@ -98,7 +113,7 @@ class Gate(Protocol):
 class OpenSession:
     """Of a server that trusts everybody who reaches it."""
 
-    principal = Principal("anonymous", {ALL_NAMESPACES: Role.ADMIN})
+    principal = Principal("anonymous", {ALL_NAMESPACES: (Role.ADMIN,)})
 
     def __init__(self, service: Service) -> None:
         self.service = service

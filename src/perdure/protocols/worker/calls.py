@@ -67,7 +67,12 @@ def error_to_wire(error: BaseException) -> pb.Error:
     """An error as the other side gets it."""
     if not isinstance(error, PerdureError):
         error = InvariantError(f"The server failed in a way that should be impossible: {error!r}. Its log has more.")
-    return pb.Error(code=type(error).__name__, message=str(error), run_id=getattr(error, "run_id", ""))
+    return pb.Error(
+        code=type(error).__name__,
+        message=str(error),
+        run_id=getattr(error, "run_id", ""),
+        retry_after_seconds=getattr(error, "retry_after_seconds", 0.0),
+    )
 
 
 def error_from_wire(error: pb.Error) -> PerdureError:
@@ -75,4 +80,6 @@ def error_from_wire(error: pb.Error) -> PerdureError:
     kind = ERRORS.get(error.code, PerdureError)
     if error.run_id:
         return kind(error.message, error.run_id)
+    if error.retry_after_seconds:
+        return errors.LimitExceededError(error.message, retry_after_seconds=error.retry_after_seconds)
     return kind(error.message)

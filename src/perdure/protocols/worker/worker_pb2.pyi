@@ -1,10 +1,8 @@
-from collections.abc import Iterable as _Iterable
-from collections.abc import Mapping as _Mapping
-from typing import ClassVar as _ClassVar
-
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from google.protobuf.internal import containers as _containers
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -16,7 +14,7 @@ class Payload(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: bytes
-        def __init__(self, key: str | None = ..., value: bytes | None = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
 
     DATA_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
@@ -26,32 +24,32 @@ class Payload(_message.Message):
     metadata: _containers.ScalarMap[str, bytes]
     def __init__(
         self,
-        data: bytes | None = ...,
-        encoding: str | None = ...,
-        metadata: _Mapping[str, bytes] | None = ...,
+        data: _Optional[bytes] = ...,
+        encoding: _Optional[str] = ...,
+        metadata: _Optional[_Mapping[str, bytes]] = ...,
     ) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = (
+        "message",
+        "kind",
+        "type",
+        "non_retryable",
+        "details",
+        "cause",
+        "stack_trace",
+        "source",
+        "next_retry_delay",
+        "timeout_type",
+        "retry_state",
         "activity_id",
         "activity_type",
-        "cause",
-        "details",
-        "identity",
-        "kind",
-        "message",
-        "next_retry_delay",
-        "non_retryable",
-        "retry_state",
-        "run_id",
-        "scheduled_event_id",
-        "source",
-        "stack_trace",
-        "started_event_id",
-        "timeout_type",
-        "type",
         "workflow_id",
+        "run_id",
         "workflow_type",
+        "scheduled_event_id",
+        "started_event_id",
+        "identity",
     )
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -93,29 +91,29 @@ class Failure(_message.Message):
     identity: str
     def __init__(
         self,
-        message: str | None = ...,
-        kind: int | None = ...,
-        type: str | None = ...,
+        message: _Optional[str] = ...,
+        kind: _Optional[int] = ...,
+        type: _Optional[str] = ...,
         non_retryable: bool = ...,
-        details: _Iterable[Payload | _Mapping] | None = ...,
-        cause: Failure | _Mapping | None = ...,
-        stack_trace: str | None = ...,
-        source: str | None = ...,
-        next_retry_delay: int | None = ...,
-        timeout_type: int | None = ...,
-        retry_state: int | None = ...,
-        activity_id: str | None = ...,
-        activity_type: str | None = ...,
-        workflow_id: str | None = ...,
-        run_id: str | None = ...,
-        workflow_type: str | None = ...,
-        scheduled_event_id: int | None = ...,
-        started_event_id: int | None = ...,
-        identity: str | None = ...,
+        details: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...,
+        cause: _Optional[_Union[Failure, _Mapping]] = ...,
+        stack_trace: _Optional[str] = ...,
+        source: _Optional[str] = ...,
+        next_retry_delay: _Optional[int] = ...,
+        timeout_type: _Optional[int] = ...,
+        retry_state: _Optional[int] = ...,
+        activity_id: _Optional[str] = ...,
+        activity_type: _Optional[str] = ...,
+        workflow_id: _Optional[str] = ...,
+        run_id: _Optional[str] = ...,
+        workflow_type: _Optional[str] = ...,
+        scheduled_event_id: _Optional[int] = ...,
+        started_event_id: _Optional[int] = ...,
+        identity: _Optional[str] = ...,
     ) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("namespace", "run_id", "workflow_id")
+    __slots__ = ("namespace", "workflow_id", "run_id")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -123,11 +121,11 @@ class Run(_message.Message):
     workflow_id: str
     run_id: str
     def __init__(
-        self, namespace: str | None = ..., workflow_id: str | None = ..., run_id: str | None = ...
+        self, namespace: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ...
     ) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = ("attempt", "run_id", "scheduled_event_id")
+    __slots__ = ("run_id", "scheduled_event_id", "attempt")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -135,17 +133,17 @@ class Attempt(_message.Message):
     scheduled_event_id: int
     attempt: int
     def __init__(
-        self, run_id: str | None = ..., scheduled_event_id: int | None = ..., attempt: int | None = ...
+        self, run_id: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., attempt: _Optional[int] = ...
     ) -> None: ...
 
 class FromWorkers(_message.Message):
     __slots__ = ("messages",)
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
     messages: _containers.RepeatedCompositeFieldContainer[FromWorker]
-    def __init__(self, messages: _Iterable[FromWorker | _Mapping] | None = ...) -> None: ...
+    def __init__(self, messages: _Optional[_Iterable[_Union[FromWorker, _Mapping]]] = ...) -> None: ...
 
 class FromWorker(_message.Message):
-    __slots__ = ("activity", "capacity", "hello", "query", "turn")
+    __slots__ = ("hello", "capacity", "activity", "turn", "query")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     CAPACITY_FIELD_NUMBER: _ClassVar[int]
     ACTIVITY_FIELD_NUMBER: _ClassVar[int]
@@ -158,25 +156,25 @@ class FromWorker(_message.Message):
     query: QueryReport
     def __init__(
         self,
-        hello: Hello | _Mapping | None = ...,
-        capacity: Capacity | _Mapping | None = ...,
-        activity: ActivityReport | _Mapping | None = ...,
-        turn: TurnReport | _Mapping | None = ...,
-        query: QueryReport | _Mapping | None = ...,
+        hello: _Optional[_Union[Hello, _Mapping]] = ...,
+        capacity: _Optional[_Union[Capacity, _Mapping]] = ...,
+        activity: _Optional[_Union[ActivityReport, _Mapping]] = ...,
+        turn: _Optional[_Union[TurnReport, _Mapping]] = ...,
+        query: _Optional[_Union[QueryReport, _Mapping]] = ...,
     ) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = (
-        "build_id",
-        "groups",
-        "identity",
-        "labels",
-        "namespace",
-        "running",
-        "task_queues",
-        "turn_slots",
         "worker_id",
+        "identity",
+        "build_id",
+        "namespace",
+        "task_queues",
         "workflow_types",
+        "turn_slots",
+        "groups",
+        "running",
+        "labels",
     )
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
@@ -184,7 +182,7 @@ class Hello(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: str
-        def __init__(self, key: str | None = ..., value: str | None = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
@@ -208,16 +206,16 @@ class Hello(_message.Message):
     labels: _containers.ScalarMap[str, str]
     def __init__(
         self,
-        worker_id: str | None = ...,
-        identity: str | None = ...,
-        build_id: str | None = ...,
-        namespace: str | None = ...,
-        task_queues: _Iterable[str] | None = ...,
-        workflow_types: _Iterable[str] | None = ...,
-        turn_slots: int | None = ...,
-        groups: _Iterable[ActivityGroup | _Mapping] | None = ...,
-        running: _Iterable[Attempt | _Mapping] | None = ...,
-        labels: _Mapping[str, str] | None = ...,
+        worker_id: _Optional[str] = ...,
+        identity: _Optional[str] = ...,
+        build_id: _Optional[str] = ...,
+        namespace: _Optional[str] = ...,
+        task_queues: _Optional[_Iterable[str]] = ...,
+        workflow_types: _Optional[_Iterable[str]] = ...,
+        turn_slots: _Optional[int] = ...,
+        groups: _Optional[_Iterable[_Union[ActivityGroup, _Mapping]]] = ...,
+        running: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...,
+        labels: _Optional[_Mapping[str, str]] = ...,
     ) -> None: ...
 
 class ActivityGroup(_message.Message):
@@ -226,27 +224,27 @@ class ActivityGroup(_message.Message):
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     activity_types: _containers.RepeatedScalarFieldContainer[str]
     slots: int
-    def __init__(self, activity_types: _Iterable[str] | None = ..., slots: int | None = ...) -> None: ...
+    def __init__(self, activity_types: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ...) -> None: ...
 
 class Capacity(_message.Message):
-    __slots__ = ("slots", "turn_slots")
+    __slots__ = ("turn_slots", "slots")
     TURN_SLOTS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     turn_slots: int
     slots: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, turn_slots: int | None = ..., slots: _Iterable[int] | None = ...) -> None: ...
+    def __init__(self, turn_slots: _Optional[int] = ..., slots: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ActivityReport(_message.Message):
     __slots__ = (
-        "attempt",
-        "canceled",
-        "completed",
-        "failed",
-        "heartbeat",
-        "last_heartbeat",
-        "left",
         "run",
         "scheduled_event_id",
+        "attempt",
+        "completed",
+        "failed",
+        "canceled",
+        "heartbeat",
+        "left",
+        "last_heartbeat",
     )
     RUN_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -268,25 +266,25 @@ class ActivityReport(_message.Message):
     last_heartbeat: Payloads
     def __init__(
         self,
-        run: Run | _Mapping | None = ...,
-        scheduled_event_id: int | None = ...,
-        attempt: int | None = ...,
-        completed: Payloads | _Mapping | None = ...,
-        failed: Failure | _Mapping | None = ...,
-        canceled: Payloads | _Mapping | None = ...,
-        heartbeat: Payloads | _Mapping | None = ...,
-        left: Payloads | _Mapping | None = ...,
-        last_heartbeat: Payloads | _Mapping | None = ...,
+        run: _Optional[_Union[Run, _Mapping]] = ...,
+        scheduled_event_id: _Optional[int] = ...,
+        attempt: _Optional[int] = ...,
+        completed: _Optional[_Union[Payloads, _Mapping]] = ...,
+        failed: _Optional[_Union[Failure, _Mapping]] = ...,
+        canceled: _Optional[_Union[Payloads, _Mapping]] = ...,
+        heartbeat: _Optional[_Union[Payloads, _Mapping]] = ...,
+        left: _Optional[_Union[Payloads, _Mapping]] = ...,
+        last_heartbeat: _Optional[_Union[Payloads, _Mapping]] = ...,
     ) -> None: ...
 
 class Payloads(_message.Message):
     __slots__ = ("payloads",)
     PAYLOADS_FIELD_NUMBER: _ClassVar[int]
     payloads: _containers.RepeatedCompositeFieldContainer[Payload]
-    def __init__(self, payloads: _Iterable[Payload | _Mapping] | None = ...) -> None: ...
+    def __init__(self, payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...) -> None: ...
 
 class TurnReport(_message.Message):
-    __slots__ = ("attempt", "cause", "commands", "failure", "run", "started_event_id")
+    __slots__ = ("run", "started_event_id", "attempt", "commands", "cause", "failure")
     RUN_FIELD_NUMBER: _ClassVar[int]
     STARTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -301,16 +299,16 @@ class TurnReport(_message.Message):
     failure: Failure
     def __init__(
         self,
-        run: Run | _Mapping | None = ...,
-        started_event_id: int | None = ...,
-        attempt: int | None = ...,
-        commands: bytes | None = ...,
-        cause: str | None = ...,
-        failure: Failure | _Mapping | None = ...,
+        run: _Optional[_Union[Run, _Mapping]] = ...,
+        started_event_id: _Optional[int] = ...,
+        attempt: _Optional[int] = ...,
+        commands: _Optional[bytes] = ...,
+        cause: _Optional[str] = ...,
+        failure: _Optional[_Union[Failure, _Mapping]] = ...,
     ) -> None: ...
 
 class QueryReport(_message.Message):
-    __slots__ = ("failure", "query_id", "result")
+    __slots__ = ("query_id", "result", "failure")
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
@@ -319,19 +317,19 @@ class QueryReport(_message.Message):
     failure: Failure
     def __init__(
         self,
-        query_id: int | None = ...,
-        result: Payloads | _Mapping | None = ...,
-        failure: Failure | _Mapping | None = ...,
+        query_id: _Optional[int] = ...,
+        result: _Optional[_Union[Payloads, _Mapping]] = ...,
+        failure: _Optional[_Union[Failure, _Mapping]] = ...,
     ) -> None: ...
 
 class ToWorkers(_message.Message):
     __slots__ = ("messages",)
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
     messages: _containers.RepeatedCompositeFieldContainer[ToWorker]
-    def __init__(self, messages: _Iterable[ToWorker | _Mapping] | None = ...) -> None: ...
+    def __init__(self, messages: _Optional[_Iterable[_Union[ToWorker, _Mapping]]] = ...) -> None: ...
 
 class ToWorker(_message.Message):
-    __slots__ = ("acknowledge", "activity", "cancel", "evict", "query", "turn")
+    __slots__ = ("activity", "cancel", "acknowledge", "turn", "query", "evict")
     ACTIVITY_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
@@ -346,33 +344,33 @@ class ToWorker(_message.Message):
     evict: Evict
     def __init__(
         self,
-        activity: ActivityTask | _Mapping | None = ...,
-        cancel: CancelAttempt | _Mapping | None = ...,
-        acknowledge: Acknowledge | _Mapping | None = ...,
-        turn: TakeTurn | _Mapping | None = ...,
-        query: AnswerQuery | _Mapping | None = ...,
-        evict: Evict | _Mapping | None = ...,
+        activity: _Optional[_Union[ActivityTask, _Mapping]] = ...,
+        cancel: _Optional[_Union[CancelAttempt, _Mapping]] = ...,
+        acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ...,
+        turn: _Optional[_Union[TakeTurn, _Mapping]] = ...,
+        query: _Optional[_Union[AnswerQuery, _Mapping]] = ...,
+        evict: _Optional[_Union[Evict, _Mapping]] = ...,
     ) -> None: ...
 
 class ActivityTask(_message.Message):
     __slots__ = (
+        "run",
+        "workflow_type",
+        "scheduled_event_id",
         "activity_id",
         "activity_type",
-        "attempt",
-        "header",
-        "heartbeat_details",
-        "heartbeat_timeout",
-        "input",
-        "last_failure",
-        "max_attempts",
-        "run",
-        "schedule_to_close_timeout",
-        "scheduled_event_id",
-        "scheduled_time",
-        "start_to_close_timeout",
-        "started_time",
         "task_queue",
-        "workflow_type",
+        "attempt",
+        "max_attempts",
+        "input",
+        "header",
+        "scheduled_time",
+        "started_time",
+        "schedule_to_close_timeout",
+        "start_to_close_timeout",
+        "heartbeat_timeout",
+        "heartbeat_details",
+        "last_failure",
     )
     class HeaderEntry(_message.Message):
         __slots__ = ("key", "value")
@@ -380,7 +378,7 @@ class ActivityTask(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: Payload
-        def __init__(self, key: str | None = ..., value: Payload | _Mapping | None = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
 
     RUN_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -418,23 +416,23 @@ class ActivityTask(_message.Message):
     last_failure: Failure
     def __init__(
         self,
-        run: Run | _Mapping | None = ...,
-        workflow_type: str | None = ...,
-        scheduled_event_id: int | None = ...,
-        activity_id: str | None = ...,
-        activity_type: str | None = ...,
-        task_queue: str | None = ...,
-        attempt: int | None = ...,
-        max_attempts: int | None = ...,
-        input: _Iterable[Payload | _Mapping] | None = ...,
-        header: _Mapping[str, Payload] | None = ...,
-        scheduled_time: int | None = ...,
-        started_time: int | None = ...,
-        schedule_to_close_timeout: int | None = ...,
-        start_to_close_timeout: int | None = ...,
-        heartbeat_timeout: int | None = ...,
-        heartbeat_details: _Iterable[Payload | _Mapping] | None = ...,
-        last_failure: Failure | _Mapping | None = ...,
+        run: _Optional[_Union[Run, _Mapping]] = ...,
+        workflow_type: _Optional[str] = ...,
+        scheduled_event_id: _Optional[int] = ...,
+        activity_id: _Optional[str] = ...,
+        activity_type: _Optional[str] = ...,
+        task_queue: _Optional[str] = ...,
+        attempt: _Optional[int] = ...,
+        max_attempts: _Optional[int] = ...,
+        input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...,
+        header: _Optional[_Mapping[str, Payload]] = ...,
+        scheduled_time: _Optional[int] = ...,
+        started_time: _Optional[int] = ...,
+        schedule_to_close_timeout: _Optional[int] = ...,
+        start_to_close_timeout: _Optional[int] = ...,
+        heartbeat_timeout: _Optional[int] = ...,
+        heartbeat_details: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...,
+        last_failure: _Optional[_Union[Failure, _Mapping]] = ...,
     ) -> None: ...
 
 class CancelAttempt(_message.Message):
@@ -444,7 +442,7 @@ class CancelAttempt(_message.Message):
     run: Run
     scheduled_event_id: int
     def __init__(
-        self, run: Run | _Mapping | None = ..., scheduled_event_id: int | None = ...
+        self, run: _Optional[_Union[Run, _Mapping]] = ..., scheduled_event_id: _Optional[int] = ...
     ) -> None: ...
 
 class Acknowledge(_message.Message):
@@ -453,10 +451,10 @@ class Acknowledge(_message.Message):
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     attempt: Attempt
     refused: str
-    def __init__(self, attempt: Attempt | _Mapping | None = ..., refused: str | None = ...) -> None: ...
+    def __init__(self, attempt: _Optional[_Union[Attempt, _Mapping]] = ..., refused: _Optional[str] = ...) -> None: ...
 
 class TakeTurn(_message.Message):
-    __slots__ = ("attempt", "events", "is_new", "run", "started_event_id", "updates")
+    __slots__ = ("run", "started_event_id", "attempt", "is_new", "events", "updates")
     RUN_FIELD_NUMBER: _ClassVar[int]
     STARTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -471,16 +469,16 @@ class TakeTurn(_message.Message):
     updates: bytes
     def __init__(
         self,
-        run: Run | _Mapping | None = ...,
-        started_event_id: int | None = ...,
-        attempt: int | None = ...,
+        run: _Optional[_Union[Run, _Mapping]] = ...,
+        started_event_id: _Optional[int] = ...,
+        attempt: _Optional[int] = ...,
         is_new: bool = ...,
-        events: bytes | None = ...,
-        updates: bytes | None = ...,
+        events: _Optional[bytes] = ...,
+        updates: _Optional[bytes] = ...,
     ) -> None: ...
 
 class AnswerQuery(_message.Message):
-    __slots__ = ("events", "input", "name", "query_id", "run")
+    __slots__ = ("query_id", "run", "name", "input", "events")
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -493,27 +491,27 @@ class AnswerQuery(_message.Message):
     events: bytes
     def __init__(
         self,
-        query_id: int | None = ...,
-        run: Run | _Mapping | None = ...,
-        name: str | None = ...,
-        input: _Iterable[Payload | _Mapping] | None = ...,
-        events: bytes | None = ...,
+        query_id: _Optional[int] = ...,
+        run: _Optional[_Union[Run, _Mapping]] = ...,
+        name: _Optional[str] = ...,
+        input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...,
+        events: _Optional[bytes] = ...,
     ) -> None: ...
 
 class Evict(_message.Message):
     __slots__ = ("run_id",)
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     run_id: str
-    def __init__(self, run_id: str | None = ...) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ...) -> None: ...
 
 class Calls(_message.Message):
     __slots__ = ("calls",)
     CALLS_FIELD_NUMBER: _ClassVar[int]
     calls: _containers.RepeatedCompositeFieldContainer[Call]
-    def __init__(self, calls: _Iterable[Call | _Mapping] | None = ...) -> None: ...
+    def __init__(self, calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("arguments", "cancel", "id", "operation")
+    __slots__ = ("id", "operation", "arguments", "cancel")
     ID_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
@@ -524,9 +522,9 @@ class Call(_message.Message):
     cancel: bool
     def __init__(
         self,
-        id: int | None = ...,
-        operation: str | None = ...,
-        arguments: bytes | None = ...,
+        id: _Optional[int] = ...,
+        operation: _Optional[str] = ...,
+        arguments: _Optional[bytes] = ...,
         cancel: bool = ...,
     ) -> None: ...
 
@@ -534,10 +532,10 @@ class Answers(_message.Message):
     __slots__ = ("answers",)
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
     answers: _containers.RepeatedCompositeFieldContainer[Answer]
-    def __init__(self, answers: _Iterable[Answer | _Mapping] | None = ...) -> None: ...
+    def __init__(self, answers: _Optional[_Iterable[_Union[Answer, _Mapping]]] = ...) -> None: ...
 
 class Answer(_message.Message):
-    __slots__ = ("error", "id", "result")
+    __slots__ = ("id", "result", "error")
     ID_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
@@ -545,17 +543,23 @@ class Answer(_message.Message):
     result: bytes
     error: Error
     def __init__(
-        self, id: int | None = ..., result: bytes | None = ..., error: Error | _Mapping | None = ...
+        self, id: _Optional[int] = ..., result: _Optional[bytes] = ..., error: _Optional[_Union[Error, _Mapping]] = ...
     ) -> None: ...
 
 class Error(_message.Message):
-    __slots__ = ("code", "message", "run_id")
+    __slots__ = ("code", "message", "run_id", "retry_after_seconds")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_SECONDS_FIELD_NUMBER: _ClassVar[int]
     code: str
     message: str
     run_id: str
+    retry_after_seconds: float
     def __init__(
-        self, code: str | None = ..., message: str | None = ..., run_id: str | None = ...
+        self,
+        code: _Optional[str] = ...,
+        message: _Optional[str] = ...,
+        run_id: _Optional[str] = ...,
+        retry_after_seconds: _Optional[float] = ...,
     ) -> None: ...

@@ -1,0 +1,370 @@
+"""The client port for one caller: every operation asks first whether the caller may."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NoReturn
+
+from perdure.model.access import ALL_NAMESPACES, Permission, Principal
+from perdure.model.errors import PermissionDeniedError
+from perdure.model.events import Event
+from perdure.model.explanation import Explanation
+from perdure.model.ids import RunAddress
+from perdure.model.namespaces import Namespace, NamespaceDescription
+from perdure.model.options import RunStatus
+from perdure.model.payloads import Payloads
+from perdure.model.requests import OutsideRequest, SignalWorkflow, StartWorkflow, UpdateWorkflow, reserved_fields
+from perdure.model.search import AttributeTypes
+from perdure.model.service import (
+    HistoryPage,
+    RunCount,
+    RunDescription,
+    RunPage,
+    Service,
+    StartResult,
+    UpdateOutcome,
+    UpdateStage,
+)
+from perdure.model.system import SYSTEM_NAMESPACE, served_namespace
+from perdure.model.task_queues import TaskQueue, TaskQueueDescription
+from perdure.model.workers import WorkerDescription
+from perdure.security.audit import AuditLog
+from perdure.security.permissions import OPERATIONS, REQUESTS, Need
+
+
+class Caller:
+    """Who asks, and from where; a connection may ask many times.
+
+    ``still_good`` raises ``UnauthenticatedError`` once what let them in is no longer good, ``keep_rate``
+    ``LimitExceededError`` if they ask too often. The first operation was paid for when they were admitted.
+    """
+
+    __slots__ = ("_is_paid", "audit", "keep_rate", "principal", "remote", "still_good")
+
+    def __init__(
+        self,
+        principal: Principal,
+        remote: str,
+        audit: AuditLog,
+        still_good: Callable[[], None] = lambda: None,
+        keep_rate: Callable[[], None] | None = None,
+    ) -> None:
+        self.principal = principal
+        self.remote = remote
+        self.audit = audit
+        self.still_good = still_good
+        self.keep_rate = keep_rate
+        self._is_paid = True
+
+    def enter(self) -> None:
+        """Another operation begins. Raises ``UnauthenticatedError``, ``LimitExceededError``."""
+        self.still_good()
+        if self.keep_rate is not None:
+            if self._is_paid:
+                self._is_paid = False
+            else:
+                self.keep_rate()
+
+    def need(self, act: str, need: Need, namespace: str, **details: Any) -> None:
+        """Raise ``PermissionDeniedError`` unless the caller may, and write that down."""
+        where = ALL_NAMESPACES if need.whole_server else namespace
+        if not any(self.principal.may(permission, where) for permission in need.any_of):
+            place = "in every namespace" if where == ALL_NAMESPACES else f"in namespace {namespace!r:.200}"
+            self.refuse(
+                act,
+                namespace,
+                f"{self.principal.name!r} may not {act} {place}: that is for a token that is {need.words} there.",
+                **details,
+            )
+
+    def refuse(self, act: str, namespace: str, reason: str, **details: Any) -> NoReturn:
+        """Write a refusal down, and raise it."""
+        self.audit.refused(act, self.principal.name, self.remote, reason, namespace=namespace, **details)
+        raise PermissionDeniedError(reason)
+
+    def require(self, permission: Permission, namespace: str) -> None:
+        """As ``Session.require``."""
+        self.still_good()
+        self.need(str(permission), Need((permission,)), namespace)
+
+    async def perform(self, act: str, work: Callable[[], Awaitable[Any]], **details: Any) -> Any:
+        """Write an act down, and do it. Raises what it raises, and ``StoreError`` if it can't be written down."""
+        who = self.principal.name
+        await self.audit.record(act, who, self.remote, **details)
+        try:
+            return await work()
+        except Exception as error:
+            await self.audit.failed(act, who, self.remote, error, **details)
+            raise
+
+
+class GuardedService:
+    """``Service`` as one caller may use it."""
+
+    __slots__ = ("_caller", "_service")
+
+    def __init__(self, service: Service, caller: Caller) -> None:
+        self._service = service
+        self._caller = caller
+
+    def _allow(self, operation: str, namespace: str) -> None:
+        self._caller.enter()
+        self._caller.need(operation, OPERATIONS[operation], namespace)
+
+    def _allow_run(self, operation: str, address: RunAddress) -> None:
+        self._caller.enter()
+        namespace = self._meant(address)
+        self._caller.need(operation, OPERATIONS[operation], namespace, workflow_id=address.workflow_id)
+
+    def _meant(self, address: RunAddress) -> str:
+        """The namespace that decides: for the engine's own runs the one that they work for."""
+        if address.namespace != SYSTEM_NAMESPACE:
+            return address.namespace
+        return served_namespace(address.workflow_id) or ALL_NAMESPACES
+
+    def _allow_start(self, operation: str, namespace: str, request: StartWorkflow) -> None:
+        self._allow_run(operation, RunAddress(namespace, request.workflow_id))
+        if reserved := reserved_fields(request):
+            self._caller.refuse(operation, namespace, f"{reserved} can't be set by whoever asks for a start.")
+
+    async def _act(self, operation: str, work: Callable[[], Awaitable[Any]], **details: Any) -> Any:
+        return await self._caller.perform(operation, work, **details)
+
+    # --- runs
+
+    def start(self, namespace: str, request: StartWorkflow) -> Awaitable[StartResult]:
+        """As ``Service.start``."""
+        self._allow_start("start", namespace, request)
+        return self._service.start(namespace, request)
+
+    def execute(self, namespace: str, request: StartWorkflow) -> Awaitable[tuple[str, Event]]:
+        """As ``Service.execute``."""
+        self._allow_start("execute", namespace, request)
+        return self._service.execute(namespace, request)
+
+    async def request(self, address: RunAddress, request: OutsideRequest) -> None:
+        """As ``Service.request``."""
+        kind = request.__class__
+        need = REQUESTS.get(kind)
+        self._caller.enter()
+        namespace = self._meant(address)
+        if need is None or (isinstance(request, SignalWorkflow) and request.external is not None):
+            self._caller.refuse(kind.__name__, namespace, f"{kind.__name__} is for the engine itself.")
+        self._caller.need(kind.__name__, need, namespace, workflow_id=address.workflow_id)
+        if need.audited:
+            await self._act(
+                kind.__name__,
+                lambda: self._service.request(address, request),
+                namespace=address.namespace,
+                workflow_id=address.workflow_id,
+                run_id=address.run_id,
+                reason=getattr(request, "reason", ""),
+            )
+        else:
+            await self._service.request(address, request)
+
+    async def update(self, address: RunAddress, request: UpdateWorkflow, wait: UpdateStage) -> UpdateOutcome:
+        """As ``Service.update``."""
+        self._allow_run("update", address)
+        return await self._service.update(address, request, wait)
+
+    async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
+        """As ``Service.query``."""
+        self._allow_run("query", address)
+        return await self._service.query(address, name, input)
+
+    def wait_closed(self, address: RunAddress, *, follow: bool) -> Awaitable[tuple[str, Event]]:
+        """As ``Service.wait_closed``."""
+        self._allow_run("wait_closed", address)
+        return self._service.wait_closed(address, follow=follow)
+
+    async def describe(self, address: RunAddress) -> RunDescription:
+        """As ``Service.describe``."""
+        self._allow_run("describe", address)
+        return await self._service.describe(address)
+
+    async def explain(self, address: RunAddress) -> Explanation:
+        """As ``Service.explain``."""
+        self._allow_run("explain", address)
+        return await self._service.explain(address)
+
+    async def history(self, address: RunAddress, *, after: int, limit: int, wait: bool) -> HistoryPage:
+        """As ``Service.history``."""
+        self._allow_run("history", address)
+        page = await self._service.history(address, after=after, limit=limit, wait=wait)
+        self._caller.still_good()  # it may have waited long
+        return page
+
+    async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
+        """As ``Service.reset``."""
+        self._allow_run("reset", address)
+        new: str = await self._act(
+            "reset",
+            lambda: self._service.reset(address, event_id=event_id, reason=reason, request_id=request_id),
+            namespace=address.namespace,
+            workflow_id=address.workflow_id,
+            run_id=address.run_id,
+            event_id=event_id,
+            reason=reason,
+        )
+        return new
+
+    async def fork(
+        self,
+        address: RunAddress,
+        *,
+        event_id: int,
+        workflow_id: str,
+        input: Payloads | None,
+        reason: str,
+        request_id: str,
+    ) -> str:
+        """As ``Service.fork``."""
+        self._allow_run("fork", address)
+        copy = RunAddress(address.namespace, workflow_id)
+        self._caller.need("fork", OPERATIONS["fork"], self._meant(copy), workflow_id=workflow_id)
+        new: str = await self._act(
+            "fork",
+            lambda: self._service.fork(
+                address, event_id=event_id, workflow_id=workflow_id, input=input, reason=reason, request_id=request_id
+            ),
+            namespace=address.namespace,
+            workflow_id=address.workflow_id,
+            run_id=address.run_id,
+            event_id=event_id,
+            new_workflow_id=workflow_id,
+            reason=reason,
+        )
+        return new
+
+    async def delete(self, address: RunAddress) -> None:
+        """As ``Service.delete``."""
+        self._allow_run("delete", address)
+        await self._act(
+            "delete",
+            lambda: self._service.delete(address),
+            namespace=address.namespace,
+            workflow_id=address.workflow_id,
+            run_id=address.run_id,
+        )
+
+    # --- lists
+
+    async def list(
+        self,
+        namespace: str,
+        *,
+        filter: str,
+        statuses: Sequence[RunStatus],
+        workflow_type: str,
+        cursor: str,
+        limit: int,
+    ) -> RunPage:
+        """As ``Service.list``. Of the engine's own runs, those that work for a namespace the caller may look at."""
+        principal = self._caller.principal
+        is_partial = namespace == SYSTEM_NAMESPACE and not principal.may(Permission.READ, ALL_NAMESPACES)
+        if is_partial:
+            self._caller.enter()
+        else:
+            self._allow("list", namespace)
+        page = await self._service.list(
+            namespace, filter=filter, statuses=statuses, workflow_type=workflow_type, cursor=cursor, limit=limit
+        )
+        if not is_partial:
+            return page
+        runs = [run for run in page.runs if principal.may(Permission.READ, served_namespace(run.workflow_id))]
+        return RunPage(runs, page.next_cursor)
+
+    async def count(
+        self, namespace: str, *, filter: str, statuses: Sequence[RunStatus], workflow_type: str
+    ) -> RunCount:
+        """As ``Service.count``."""
+        self._allow("count", ALL_NAMESPACES if namespace == SYSTEM_NAMESPACE else namespace)
+        return await self._service.count(namespace, filter=filter, statuses=statuses, workflow_type=workflow_type)
+
+    # --- namespaces
+
+    async def search_attributes(self, namespace: str) -> AttributeTypes:
+        """As ``Service.search_attributes``."""
+        self._allow("search_attributes", namespace)
+        return await self._service.search_attributes(namespace)
+
+    async def add_search_attributes(self, namespace: str, types: AttributeTypes) -> None:
+        """As ``Service.add_search_attributes``."""
+        self._allow("add_search_attributes", namespace)
+        await self._act(
+            "add_search_attributes",
+            lambda: self._service.add_search_attributes(namespace, types),
+            namespace=namespace,
+            types=", ".join(f"{name}={type}" for name, type in types.items()),
+        )
+
+    async def set_namespace(self, namespace: Namespace) -> None:
+        """As ``Service.set_namespace``."""
+        self._allow("set_namespace", namespace.name)
+        await self._act(
+            "set_namespace",
+            lambda: self._service.set_namespace(namespace),
+            namespace=namespace.name,
+            retention_ns=namespace.retention_ns,
+            quota=repr(namespace.quota),
+        )
+
+    async def describe_namespace(self, name: str) -> NamespaceDescription:
+        """As ``Service.describe_namespace``."""
+        self._allow("describe_namespace", ALL_NAMESPACES if name == SYSTEM_NAMESPACE else name)
+        return await self._service.describe_namespace(name)
+
+    async def delete_namespace(self, name: str, *, force: bool) -> None:
+        """As ``Service.delete_namespace``."""
+        self._allow("delete_namespace", name)
+        await self._act(
+            "delete_namespace", lambda: self._service.delete_namespace(name, force=force), namespace=name, force=force
+        )
+
+    async def namespaces(self) -> Sequence[Namespace]:
+        """As ``Service.namespaces``: those that the caller may look at, and the engine's own."""
+        self._caller.enter()
+        principal = self._caller.principal
+        return [
+            namespace
+            for namespace in await self._service.namespaces()
+            if namespace.name == SYSTEM_NAMESPACE or principal.may(Permission.READ, namespace.name)
+        ]
+
+    # --- task queues
+
+    async def set_task_queue(self, settings: TaskQueue) -> None:
+        """As ``Service.set_task_queue``."""
+        self._allow("set_task_queue", settings.namespace)
+        await self._act(
+            "set_task_queue",
+            lambda: self._service.set_task_queue(settings),
+            namespace=settings.namespace,
+            task_queue=settings.name,
+            settings=repr(settings),
+        )
+
+    async def pause_task_queue(self, namespace: str, name: str, reason: str | None) -> None:
+        """As ``Service.pause_task_queue``."""
+        self._allow("pause_task_queue", namespace)
+        await self._act(
+            "pause_task_queue" if reason is not None else "resume_task_queue",
+            lambda: self._service.pause_task_queue(namespace, name, reason),
+            namespace=namespace,
+            task_queue=name,
+            reason=reason,
+        )
+
+    async def task_queues(self, namespace: str) -> Sequence[TaskQueue]:
+        """As ``Service.task_queues``."""
+        self._allow("task_queues", namespace)
+        return await self._service.task_queues(namespace)
+
+    async def describe_task_queue(self, namespace: str, name: str) -> TaskQueueDescription:
+        """As ``Service.describe_task_queue``."""
+        self._allow("describe_task_queue", namespace)
+        return await self._service.describe_task_queue(namespace, name)
+
+    async def workers(self, namespace: str) -> Sequence[WorkerDescription]:
+        """As ``Service.workers``."""
+        self._allow("workers", namespace)
+        return await self._service.workers(namespace)
