@@ -1,9 +1,12 @@
 """Alarms that are due all at once."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
+from perdure import App, workflow
 from perdure.engine.clock import SystemClock
-from perdure.engine.timers import SLICE, Alarms
+from perdure.engine.timers import SHARE, SLICE, Alarms
+from perdure.testing import environment
 
 
 async def test_a_rush_of_alarms_takes_turns_with_everything_else():
@@ -40,3 +43,38 @@ async def test_an_alarm_cancelled_within_the_rush_does_not_fire():
         while len(fired) < 2:
             await asyncio.sleep(0)
     assert fired == [0, 3 * SLICE]
+
+
+async def test_what_is_due_waits_until_the_last_slice_is_written():
+    clock = SystemClock(asyncio.get_running_loop())
+    fired: list[int] = []
+    alarms = Alarms(clock, lambda key, ref: fired.append(key), is_idle=lambda: False)
+    count = 10 * SLICE - 1
+    for key in range(count):
+        alarms.set(key, 0, clock.now_ns())
+    steps: list[int] = []
+    for decisions in (0, 0, 3 * SLICE * SHARE, 0, 0, 0, 0, 0):
+        before = len(fired)
+        await asyncio.sleep(0.01)
+        if not steps:
+            alarms.set(count, 0, clock.now_ns())  # what comes late waits too
+            await asyncio.sleep(0.01)
+        steps.append(len(fired) - before)
+        if alarms.are_held:
+            alarms.go_on(decisions)
+    assert steps == [SLICE, SLICE, SLICE, 3 * SLICE, SLICE, SLICE, SLICE, SLICE]
+    assert sorted(fired) == list(range(count + 1))
+
+
+async def test_hundreds_of_runs_wake_at_the_same_instant():
+    app = App("sleepers")
+
+    @app.workflow
+    async def sleeper(number: int) -> int:
+        await workflow.sleep(3600)
+        return number
+
+    async with environment(app, start_time=datetime(2026, 1, 1, tzinfo=UTC)) as env:
+        runs = [await env.client.start(sleeper, number) for number in range(300)]
+        assert [await run.result() for run in runs] == list(range(300))
+        assert env.elapsed < timedelta(hours=2)

@@ -89,7 +89,7 @@ class Engine:
         """How runs start that a workflow asks for and that are nobody's child; whoever guards namespaces stands here."""
         self.guarded: Container[str] = ()
         """Namespaces where a start may have to wait."""
-        self.alarms = Alarms(clock, self._fire)
+        self.alarms = Alarms(clock, self._fire, lambda: self.pipeline.is_idle)
         self.horizon_ns = 0
         """Durable timers due up to here are in ``alarms``; those after it sleep in the store."""
         self.closing = False
@@ -344,6 +344,8 @@ class Engine:
 
     def _act(self, effects: Sequence[Effect]) -> None:
         """A batch is durable: do what it says."""
+        if self.alarms.are_held:
+            self.alarms.go_on(len(effects))
         for effect in effects:
             resident, commit = effect.resident, effect.commit
             resident.in_flight -= 1
@@ -395,6 +397,8 @@ class Engine:
     def _undone(self, effects: Sequence[Effect], error: StoreError) -> None:
         """A batch could not be written: forget what it decided, tell callers, and have the runs go on from what is
         stored."""
+        if self.alarms.are_held:
+            self.alarms.go_on(len(effects))
         for effect in effects:
             self._lose(effect.resident)
             if effect.starts is not None:

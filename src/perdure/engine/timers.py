@@ -13,20 +13,32 @@ from perdure.engine.ports import Clock
 
 BUCKET_NS = 1_000_000_000
 
-SLICE = 8
-"""So many alarms are fired in one go at most; then whatever else the event loop has to do comes first. Thousands may be
-due at one instant, and each may be a turn of a program."""
+SLICE = 12
+"""So many alarms are fired in one go, if more are due. Then what they have decided is written and acted on before the
+next go, and whatever else has come meanwhile. Thousands may be due at one instant, and each may be a turn of a program."""
+
+SHARE = 8
+"""Where transactions are large, because much else happens, one decision of so many may be an alarm's."""
 
 Key = tuple[int, int]
 """The run's key and the deadline's name in it."""
 
 
 class Alarms:
-    """Calls ``fire(key, ref)`` once for each alarm, at its time or just after it. Setting one again moves it."""
+    """Calls ``fire(key, ref)`` once for each alarm, at its time or just after it. Setting one again moves it.
 
-    def __init__(self, clock: Clock, fire: Callable[[int, int], None]) -> None:
+    ``is_idle`` says whether everything decided is written and acted on; where it is not, whoever writes calls ``go_on``.
+    """
+
+    def __init__(
+        self, clock: Clock, fire: Callable[[int, int], None], is_idle: Callable[[], bool] = lambda: True
+    ) -> None:
         self._clock = clock
         self._fire = fire
+        self._is_idle = is_idle
+        self._slice = SLICE
+        self.are_held = False
+        """Whether alarms are due that wait for ``go_on``."""
         self._due: dict[Key, int] = {}
         self._buckets: dict[int, dict[Key, int]] = {}
         self._bucket_order: list[int] = []
@@ -84,6 +96,13 @@ class Alarms:
                 return min(bucket.values())
         return 0
 
+    def go_on(self, decisions: int) -> None:
+        """So many decisions have been written and acted on: time for those that are due."""
+        self.are_held = False
+        self._slice = max(SLICE, decisions // SHARE)
+        if self._near:
+            self._arm(self._near[0][0])
+
     def close(self) -> None:
         """Fire no more."""
         if self._disarm is not None:
@@ -101,9 +120,11 @@ class Alarms:
     def _tick(self) -> None:
         self._armed = 0
         self._disarm = None
+        if self.are_held:
+            return
         now = self._clock.now_ns()
         self._bring_near(now)
-        near, left = self._near, SLICE
+        near, left = self._near, self._slice
         while near and near[0][0] <= now and left:
             due, key, ref = heapq.heappop(near)
             if self._due.get((key, ref)) == due:
@@ -112,7 +133,9 @@ class Alarms:
                 self._fire(key, ref)
         while near and self._due.get(near[0][1:]) != near[0][0]:
             heapq.heappop(near)
-        if near:
+        if near and not left and not self._is_idle():
+            self.are_held = True
+        elif near:
             if not self._armed or near[0][0] < self._armed:
                 self._arm(near[0][0])
         elif self._bucket_order:
