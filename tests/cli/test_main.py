@@ -153,6 +153,11 @@ def test_a_locale_without_the_letters_still_shows_the_rest(process: Perdure, sto
     assert "漢字" in process("list", store, "--json", PYTHONIOENCODING="ascii").out
 
 
+def test_bytes_that_are_no_text_are_refused(process: Perdure, store):
+    outcome = process("show", store, os.fsdecode(b"\xff\xfe"))
+    assert (outcome.exit_code, outcome.out) == (2, "") and "no character" in outcome.err
+
+
 def complete(line: str, *words_before: object) -> list[str]:
     words = ["perdure", *(str(word) for word in words_before), line]
     env = {

@@ -473,3 +473,31 @@ async def until_state(client, state):
     async with asyncio.timeout(20):
         while not any(each.state == state for each in (await client.task_queues.describe("work")).breakers):
             await asyncio.sleep(0.002)
+
+
+async def test_a_start_into_a_queue_that_is_full_is_refused_and_nothing_is_lost(opened):
+    app = App("full")
+
+    @app.activity
+    async def work(number: int) -> int:
+        return number
+
+    @app.workflow
+    async def job(number: int) -> int:
+        return await work(number) + await work(number)
+
+    settings = perdure.Settings(limits=perdure.Limits(queue_depth=2))
+    async with opened(app, settings=settings) as client:
+        assert await client.execute(job, 1) == 2
+        await client.task_queues.pause("default", "for a test")
+        runs = [await client.start(job, number) for number in (2, 3)]
+        while (await client.task_queues.describe("default")).backlog < 2:
+            await asyncio.sleep(0.01)
+        for ask in (client.start, client.execute):
+            with pytest.raises(perdure.LimitExceededError, match="2 activities wait in task queue 'default'"):
+                await ask(job, 4, id="refused")
+        assert await client.count() == 3
+        await client.start(job, 5, task_queue="elsewhere")
+        await client.task_queues.resume("default")
+        assert [await run.result() for run in runs] == [4, 6]
+        assert await client.execute(job, 4, id="refused") == 8

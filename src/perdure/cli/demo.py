@@ -15,7 +15,9 @@ perdure demo --keep /tmp/demo --plain"""
 
 
 def demo(
-    orders: Annotated[int, typer.Option("--orders", metavar="N", min=1, help="How many orders are placed.")] = 300,
+    orders: Annotated[
+        int, typer.Option("--orders", metavar="N", min=1, max=100_000, help="How many orders are placed.")
+    ] = 300,
     kills: Annotated[int, typer.Option("--kills", metavar="N", min=0, help="How often the engine is killed.")] = 5,
     seed: Annotated[
         int,

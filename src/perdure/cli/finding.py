@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from perdure.cli.sources import PAGE, Source
 from perdure.model.errors import InvalidArgumentError, NotFoundError
 from perdure.model.ids import RunAddress
+from perdure.model.names import text_problem
 from perdure.model.service import RunSummary
 
 _RECENT = 5_000
@@ -19,6 +20,9 @@ async def find(source: Source, namespace: str, workflow_id: str, run_id: str = "
         NotFoundError: there is none; the message names what comes close.
         InvalidArgumentError: several runs' ids begin or end so.
     """
+    for what, text in (("WORKFLOW_ID", workflow_id), ("--namespace", namespace), ("--run-id", run_id)):
+        if problem := text_problem(what, text):
+            raise InvalidArgumentError(f"{problem}.")
     found = await _exactly(source, namespace, workflow_id, run_id)
     if found is not None:
         return found

@@ -27,6 +27,7 @@ from perdure.model import service as s
 from perdure.model.errors import (
     AlreadyExistsError,
     InvalidArgumentError,
+    LimitExceededError,
     NotFoundError,
     PerdureError,
     QueryFailedError,
@@ -140,7 +141,7 @@ class EngineService:
             else:
                 future.set_exception(error_of(outcome))  # type: ignore[arg-type]
 
-        if not self._refuse(future, request):
+        if not (self._refuse(future, request) or self._refuse_start(future, namespace, request)):
             if self._bounded and namespace in self._bounded:
                 self._enter(namespace, request, done)
             else:
@@ -196,7 +197,7 @@ class EngineService:
             elif not future.done():
                 future.set_exception(error_of(outcome))  # type: ignore[arg-type]
 
-        if not self._refuse(future, request):
+        if not (self._refuse(future, request) or self._refuse_start(future, namespace, request)):
             if self._bounded and namespace in self._bounded:
                 self._enter(namespace, request, started)
             else:
@@ -551,6 +552,21 @@ class EngineService:
         if error is not None:
             future.set_exception(error)
         return error is not None
+
+    def _refuse_start(self, future: "asyncio.Future[Any]", namespace: str, request: StartWorkflow) -> bool:
+        """Settle the future with an error if too much waits in the run's task queue already. Nothing is lost by that:
+        what is under way goes on, and the caller knows that nothing was started."""
+        line = self.engine.backlog.waiting.get((namespace, request.task_queue))
+        limit = self.engine.limits.queue_depth
+        if line is None or not 0 < limit <= line.count:
+            return False
+        future.set_exception(
+            LimitExceededError(
+                f"{line.count:,} activities wait in task queue {request.task_queue!r} (limit queue_depth), so nothing was "
+                "started. Try again later; perdure queue show says what holds them."
+            )
+        )
+        return True
 
     async def _resident(self, address: RunAddress) -> Resident:
         future: asyncio.Future[Resident] = asyncio.get_running_loop().create_future()

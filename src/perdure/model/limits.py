@@ -39,6 +39,9 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
     """Of one run. A turn that sets more fails, and says so."""
     search_attribute_bytes: int = 2_048
     """One value of a search attribute, as JSON."""
+    queue_depth: int = 1_000_000
+    """Activities that are ready and wait in one task queue. A start into a queue where so many wait is refused; what is
+    under way goes on, children and schedules too."""
     child_depth: int = 100
     """How many runs there may be above a child: its parent, the parent's parent and so on. A turn that starts one below
     them fails, and says so. Workflows that start themselves would otherwise grow faster than they can be ended."""
