@@ -30,7 +30,7 @@ def opened(request, tmp_path):
         server = Server(store, options.pop("settings", None), rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0")
         await server.open()
         try:
-            url = f"grpc://127.0.0.1:{server.grpc_port}"
+            url = server.url
             async with await perdure.connect(url, *apps, namespace=namespace) as client:
                 if not apps:
                     yield client

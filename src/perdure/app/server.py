@@ -109,6 +109,11 @@ class Server:
         """Where the REST interface listens."""
         return self._rest.port
 
+    @property
+    def url(self) -> str:
+        """What clients on this machine connect to."""
+        return f"http://127.0.0.1:{self.rest_port}"
+
     async def close(self) -> None:
         """Stop, leaving everything in the store."""
         self.watched.drain()

@@ -4,6 +4,7 @@ The arguments of each operation, and what it answers, are read off the port itse
 """
 
 import inspect
+import re
 import typing
 from collections.abc import Awaitable
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from perdure.model import errors
-from perdure.model.errors import InvalidArgumentError, InvariantError, PerdureError
+from perdure.model.errors import InvalidArgumentError, InvariantError, LimitExceededError, PerdureError
 from perdure.model.service import Service
 from perdure.protocols.worker import worker_pb2 as pb
 
@@ -32,15 +33,27 @@ class Operation:
         self._answer: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(answer)
 
     def encode(self, args: tuple[Any, ...], options: dict[str, Any]) -> bytes:
-        """The arguments of a call."""
-        return encode([*args, *(options[name] for name in self.parameters[len(args) :])])
+        """The arguments of a call. Raises ``InvalidArgumentError`` for what can't be sent."""
+        values = [*args, *(options[name] for name in self.parameters[len(args) :])]
+        try:
+            return encode(values)
+        except (OverflowError, TypeError, ValueError):
+            for name, value in zip(self.parameters, values, strict=True):
+                try:
+                    encode(value)
+                except (OverflowError, TypeError, ValueError) as error:
+                    raise InvalidArgumentError(f"The {name} of {self.name} can't be sent: {error}") from None
+            raise
 
     def decode(self, arguments: bytes) -> tuple[list[Any], dict[str, Any]]:
         """Positional arguments and keywords. Raises ``InvalidArgumentError``."""
         try:
             values = self._arguments.decode(arguments)
         except msgspec.DecodeError as error:
-            raise InvalidArgumentError(f"the arguments of {self.name} can't be read: {error}") from None
+            # Where it is comes as "$[1]", the second argument.
+            place = re.search(r"\$\[(\d+)\]", str(error))
+            what = self.parameters[int(place[1])] if place else "arguments"
+            raise InvalidArgumentError(f"The {what} of {self.name} can't be read: {error}") from None
         named = dict(zip(self.parameters, values, strict=True))
         keywords = {name: named.pop(name) for name in self.keywords}
         return list(named.values()), keywords
@@ -80,6 +93,6 @@ def error_from_wire(error: pb.Error) -> PerdureError:
     kind = ERRORS.get(error.code, PerdureError)
     if error.run_id:
         return kind(error.message, error.run_id)
-    if error.retry_after_seconds:
-        return errors.LimitExceededError(error.message, retry_after_seconds=error.retry_after_seconds)
+    if kind is LimitExceededError:
+        return LimitExceededError(error.message, retry_after_seconds=error.retry_after_seconds)
     return kind(error.message)

@@ -4,96 +4,99 @@
 # source: perdure/protocols/worker/worker.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 6, 31, 1, "", "perdure/protocols/worker/worker.proto"
+    _runtime_version.Domain.PUBLIC,
+    6,
+    31,
+    1,
+    '',
+    'perdure/protocols/worker/worker.proto'
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n%perdure/protocols/worker/worker.proto\x12\x11perdure.worker.v1"\x96\x01\n\x07Payload\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x10\n\x08\x65ncoding\x18\x02 \x01(\t\x12:\n\x08metadata\x18\x03 \x03(\x0b\x32(.perdure.worker.v1.Payload.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01"\xd9\x03\n\x07\x46\x61ilure\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\x05\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x15\n\rnon_retryable\x18\x04 \x01(\x08\x12+\n\x07\x64\x65tails\x18\x05 \x03(\x0b\x32\x1a.perdure.worker.v1.Payload\x12)\n\x05\x63\x61use\x18\x06 \x01(\x0b\x32\x1a.perdure.worker.v1.Failure\x12\x13\n\x0bstack_trace\x18\x07 \x01(\t\x12\x0e\n\x06source\x18\x08 \x01(\t\x12\x1d\n\x10next_retry_delay\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x14\n\x0ctimeout_type\x18\n \x01(\x05\x12\x13\n\x0bretry_state\x18\x0b \x01(\x05\x12\x13\n\x0b\x61\x63tivity_id\x18\x0c \x01(\t\x12\x15\n\ractivity_type\x18\r \x01(\t\x12\x13\n\x0bworkflow_id\x18\x0e \x01(\t\x12\x0e\n\x06run_id\x18\x0f \x01(\t\x12\x15\n\rworkflow_type\x18\x10 \x01(\t\x12\x1a\n\x12scheduled_event_id\x18\x11 \x01(\x03\x12\x18\n\x10started_event_id\x18\x12 \x01(\x03\x12\x10\n\x08identity\x18\x13 \x01(\tB\x13\n\x11_next_retry_delay"=\n\x03Run\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t"F\n\x07\x41ttempt\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x1a\n\x12scheduled_event_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05">\n\x0b\x46romWorkers\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.perdure.worker.v1.FromWorker"\x8a\x02\n\nFromWorker\x12)\n\x05hello\x18\x01 \x01(\x0b\x32\x18.perdure.worker.v1.HelloH\x00\x12/\n\x08\x63\x61pacity\x18\x02 \x01(\x0b\x32\x1b.perdure.worker.v1.CapacityH\x00\x12\x35\n\x08\x61\x63tivity\x18\x03 \x01(\x0b\x32!.perdure.worker.v1.ActivityReportH\x00\x12-\n\x04turn\x18\x04 \x01(\x0b\x32\x1d.perdure.worker.v1.TurnReportH\x00\x12/\n\x05query\x18\x05 \x01(\x0b\x32\x1e.perdure.worker.v1.QueryReportH\x00\x42\t\n\x07message"\xd6\x02\n\x05Hello\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x10\n\x08identity\x18\x02 \x01(\t\x12\x10\n\x08\x62uild_id\x18\x03 \x01(\t\x12\x11\n\tnamespace\x18\x04 \x01(\t\x12\x13\n\x0btask_queues\x18\x05 \x03(\t\x12\x16\n\x0eworkflow_types\x18\x06 \x03(\t\x12\x12\n\nturn_slots\x18\x07 \x01(\x05\x12\x30\n\x06groups\x18\x08 \x03(\x0b\x32 .perdure.worker.v1.ActivityGroup\x12+\n\x07running\x18\t \x03(\x0b\x32\x1a.perdure.worker.v1.Attempt\x12\x34\n\x06labels\x18\n \x03(\x0b\x32$.perdure.worker.v1.Hello.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01"6\n\rActivityGroup\x12\x16\n\x0e\x61\x63tivity_types\x18\x01 \x03(\t\x12\r\n\x05slots\x18\x02 \x01(\x05"-\n\x08\x43\x61pacity\x12\x12\n\nturn_slots\x18\x01 \x01(\x05\x12\r\n\x05slots\x18\x02 \x03(\x05"\x92\x03\n\x0e\x41\x63tivityReport\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x1a\n\x12scheduled_event_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x30\n\tcompleted\x18\x04 \x01(\x0b\x32\x1b.perdure.worker.v1.PayloadsH\x00\x12,\n\x06\x66\x61iled\x18\x05 \x01(\x0b\x32\x1a.perdure.worker.v1.FailureH\x00\x12/\n\x08\x63\x61nceled\x18\x06 \x01(\x0b\x32\x1b.perdure.worker.v1.PayloadsH\x00\x12\x30\n\theartbeat\x18\x07 \x01(\x0b\x32\x1b.perdure.worker.v1.PayloadsH\x00\x12+\n\x04left\x18\x08 \x01(\x0b\x32\x1b.perdure.worker.v1.PayloadsH\x00\x12\x33\n\x0elast_heartbeat\x18\t \x01(\x0b\x32\x1b.perdure.worker.v1.PayloadsB\t\n\x07outcome"8\n\x08Payloads\x12,\n\x08payloads\x18\x01 \x03(\x0b\x32\x1a.perdure.worker.v1.Payload"\xaa\x01\n\nTurnReport\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x18\n\x10started_event_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x10\n\x08\x63ommands\x18\x04 \x01(\x0c\x12\r\n\x05\x63\x61use\x18\x05 \x01(\t\x12+\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x1a.perdure.worker.v1.Failure"y\n\x0bQueryReport\x12\x10\n\x08query_id\x18\x01 \x01(\x03\x12+\n\x06result\x18\x02 \x01(\x0b\x32\x1b.perdure.worker.v1.Payloads\x12+\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1a.perdure.worker.v1.Failure":\n\tToWorkers\x12-\n\x08messages\x18\x01 \x03(\x0b\x32\x1b.perdure.worker.v1.ToWorker"\xbe\x02\n\x08ToWorker\x12\x33\n\x08\x61\x63tivity\x18\x01 \x01(\x0b\x32\x1f.perdure.worker.v1.ActivityTaskH\x00\x12\x32\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32 .perdure.worker.v1.CancelAttemptH\x00\x12\x35\n\x0b\x61\x63knowledge\x18\x03 \x01(\x0b\x32\x1e.perdure.worker.v1.AcknowledgeH\x00\x12+\n\x04turn\x18\x04 \x01(\x0b\x32\x1b.perdure.worker.v1.TakeTurnH\x00\x12/\n\x05query\x18\x05 \x01(\x0b\x32\x1e.perdure.worker.v1.AnswerQueryH\x00\x12)\n\x05\x65vict\x18\x06 \x01(\x0b\x32\x18.perdure.worker.v1.EvictH\x00\x42\t\n\x07message"\xf5\x04\n\x0c\x41\x63tivityTask\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x15\n\rworkflow_type\x18\x02 \x01(\t\x12\x1a\n\x12scheduled_event_id\x18\x03 \x01(\x03\x12\x13\n\x0b\x61\x63tivity_id\x18\x04 \x01(\t\x12\x15\n\ractivity_type\x18\x05 \x01(\t\x12\x12\n\ntask_queue\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x08 \x01(\x05\x12)\n\x05input\x18\t \x03(\x0b\x32\x1a.perdure.worker.v1.Payload\x12;\n\x06header\x18\n \x03(\x0b\x32+.perdure.worker.v1.ActivityTask.HeaderEntry\x12\x16\n\x0escheduled_time\x18\x0b \x01(\x03\x12\x14\n\x0cstarted_time\x18\x0c \x01(\x03\x12!\n\x19schedule_to_close_timeout\x18\r \x01(\x03\x12\x1e\n\x16start_to_close_timeout\x18\x0e \x01(\x03\x12\x19\n\x11heartbeat_timeout\x18\x0f \x01(\x03\x12\x35\n\x11heartbeat_details\x18\x10 \x03(\x0b\x32\x1a.perdure.worker.v1.Payload\x12\x30\n\x0clast_failure\x18\x11 \x01(\x0b\x32\x1a.perdure.worker.v1.Failure\x1aI\n\x0bHeaderEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x1a.perdure.worker.v1.Payload:\x02\x38\x01"P\n\rCancelAttempt\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x1a\n\x12scheduled_event_id\x18\x02 \x01(\x03"K\n\x0b\x41\x63knowledge\x12+\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x1a.perdure.worker.v1.Attempt\x12\x0f\n\x07refused\x18\x02 \x01(\t"\x8b\x01\n\x08TakeTurn\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x18\n\x10started_event_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x0e\n\x06is_new\x18\x04 \x01(\x08\x12\x0e\n\x06\x65vents\x18\x05 \x01(\x0c\x12\x0f\n\x07updates\x18\x06 \x01(\x0c"\x8d\x01\n\x0b\x41nswerQuery\x12\x10\n\x08query_id\x18\x01 \x01(\x03\x12#\n\x03run\x18\x02 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x0c\n\x04name\x18\x03 \x01(\t\x12)\n\x05input\x18\x04 \x03(\x0b\x32\x1a.perdure.worker.v1.Payload\x12\x0e\n\x06\x65vents\x18\x05 \x01(\x0c"\x17\n\x05\x45vict\x12\x0e\n\x06run_id\x18\x01 \x01(\t"/\n\x05\x43\x61lls\x12&\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x17.perdure.worker.v1.Call"H\n\x04\x43\x61ll\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x11\n\targuments\x18\x03 \x01(\x0c\x12\x0e\n\x06\x63\x61ncel\x18\x04 \x01(\x08"5\n\x07\x41nswers\x12*\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x19.perdure.worker.v1.Answer"\\\n\x06\x41nswer\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x10\n\x06result\x18\x02 \x01(\x0cH\x00\x12)\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x18.perdure.worker.v1.ErrorH\x00\x42\t\n\x07outcome"S\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x1b\n\x13retry_after_seconds\x18\x04 \x01(\x01\x32R\n\x06Worker\x12H\n\x04Work\x12\x1e.perdure.worker.v1.FromWorkers\x1a\x1c.perdure.worker.v1.ToWorkers(\x01\x30\x01\x32J\n\x06\x43lient\x12@\n\x04\x43\x61ll\x12\x18.perdure.worker.v1.Calls\x1a\x1a.perdure.worker.v1.Answers(\x01\x30\x01\x62\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%perdure/protocols/worker/worker.proto\x12\x11perdure.worker.v1\"\x96\x01\n\x07Payload\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x10\n\x08\x65ncoding\x18\x02 \x01(\t\x12:\n\x08metadata\x18\x03 \x03(\x0b\x32(.perdure.worker.v1.Payload.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"\xd9\x03\n\x07\x46\x61ilure\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\x05\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x15\n\rnon_retryable\x18\x04 \x01(\x08\x12+\n\x07\x64\x65tails\x18\x05 \x03(\x0b\x32\x1a.perdure.worker.v1.Payload\x12)\n\x05\x63\x61use\x18\x06 \x01(\x0b\x32\x1a.perdure.worker.v1.Failure\x12\x13\n\x0bstack_trace\x18\x07 \x01(\t\x12\x0e\n\x06source\x18\x08 \x01(\t\x12\x1d\n\x10next_retry_delay\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x14\n\x0ctimeout_type\x18\n \x01(\x05\x12\x13\n\x0bretry_state\x18\x0b \x01(\x05\x12\x13\n\x0b\x61\x63tivity_id\x18\x0c \x01(\t\x12\x15\n\ractivity_type\x18\r \x01(\t\x12\x13\n\x0bworkflow_id\x18\x0e \x01(\t\x12\x0e\n\x06run_id\x18\x0f \x01(\t\x12\x15\n\rworkflow_type\x18\x10 \x01(\t\x12\x1a\n\x12scheduled_event_id\x18\x11 \x01(\x03\x12\x18\n\x10started_event_id\x18\x12 \x01(\x03\x12\x10\n\x08identity\x18\x13 \x01(\tB\x13\n\x11_next_retry_delay\"=\n\x03Run\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\"F\n\x07\x41ttempt\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x1a\n\x12scheduled_event_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\">\n\x0b\x46romWorkers\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.perdure.worker.v1.FromWorker\"\x8a\x02\n\nFromWorker\x12)\n\x05hello\x18\x01 \x01(\x0b\x32\x18.perdure.worker.v1.HelloH\x00\x12/\n\x08\x63\x61pacity\x18\x02 \x01(\x0b\x32\x1b.perdure.worker.v1.CapacityH\x00\x12\x35\n\x08\x61\x63tivity\x18\x03 \x01(\x0b\x32!.perdure.worker.v1.ActivityReportH\x00\x12-\n\x04turn\x18\x04 \x01(\x0b\x32\x1d.perdure.worker.v1.TurnReportH\x00\x12/\n\x05query\x18\x05 \x01(\x0b\x32\x1e.perdure.worker.v1.QueryReportH\x00\x42\t\n\x07message\"\xd6\x02\n\x05Hello\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x10\n\x08identity\x18\x02 \x01(\t\x12\x10\n\x08\x62uild_id\x18\x03 \x01(\t\x12\x11\n\tnamespace\x18\x04 \x01(\t\x12\x13\n\x0btask_queues\x18\x05 \x03(\t\x12\x16\n\x0eworkflow_types\x18\x06 \x03(\t\x12\x12\n\nturn_slots\x18\x07 \x01(\x05\x12\x30\n\x06groups\x18\x08 \x03(\x0b\x32 .perdure.worker.v1.ActivityGroup\x12+\n\x07running\x18\t \x03(\x0b\x32\x1a.perdure.worker.v1.Attempt\x12\x34\n\x06labels\x18\n \x03(\x0b\x32$.perdure.worker.v1.Hello.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"6\n\rActivityGroup\x12\x16\n\x0e\x61\x63tivity_types\x18\x01 \x03(\t\x12\r\n\x05slots\x18\x02 \x01(\x05\"-\n\x08\x43\x61pacity\x12\x12\n\nturn_slots\x18\x01 \x01(\x05\x12\r\n\x05slots\x18\x02 \x03(\x05\"\x92\x03\n\x0e\x41\x63tivityReport\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x1a\n\x12scheduled_event_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x30\n\tcompleted\x18\x04 \x01(\x0b\x32\x1b.perdure.worker.v1.PayloadsH\x00\x12,\n\x06\x66\x61iled\x18\x05 \x01(\x0b\x32\x1a.perdure.worker.v1.FailureH\x00\x12/\n\x08\x63\x61nceled\x18\x06 \x01(\x0b\x32\x1b.perdure.worker.v1.PayloadsH\x00\x12\x30\n\theartbeat\x18\x07 \x01(\x0b\x32\x1b.perdure.worker.v1.PayloadsH\x00\x12+\n\x04left\x18\x08 \x01(\x0b\x32\x1b.perdure.worker.v1.PayloadsH\x00\x12\x33\n\x0elast_heartbeat\x18\t \x01(\x0b\x32\x1b.perdure.worker.v1.PayloadsB\t\n\x07outcome\"8\n\x08Payloads\x12,\n\x08payloads\x18\x01 \x03(\x0b\x32\x1a.perdure.worker.v1.Payload\"\xaa\x01\n\nTurnReport\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x18\n\x10started_event_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x10\n\x08\x63ommands\x18\x04 \x01(\x0c\x12\r\n\x05\x63\x61use\x18\x05 \x01(\t\x12+\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x1a.perdure.worker.v1.Failure\"y\n\x0bQueryReport\x12\x10\n\x08query_id\x18\x01 \x01(\x03\x12+\n\x06result\x18\x02 \x01(\x0b\x32\x1b.perdure.worker.v1.Payloads\x12+\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1a.perdure.worker.v1.Failure\":\n\tToWorkers\x12-\n\x08messages\x18\x01 \x03(\x0b\x32\x1b.perdure.worker.v1.ToWorker\"\xbe\x02\n\x08ToWorker\x12\x33\n\x08\x61\x63tivity\x18\x01 \x01(\x0b\x32\x1f.perdure.worker.v1.ActivityTaskH\x00\x12\x32\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32 .perdure.worker.v1.CancelAttemptH\x00\x12\x35\n\x0b\x61\x63knowledge\x18\x03 \x01(\x0b\x32\x1e.perdure.worker.v1.AcknowledgeH\x00\x12+\n\x04turn\x18\x04 \x01(\x0b\x32\x1b.perdure.worker.v1.TakeTurnH\x00\x12/\n\x05query\x18\x05 \x01(\x0b\x32\x1e.perdure.worker.v1.AnswerQueryH\x00\x12)\n\x05\x65vict\x18\x06 \x01(\x0b\x32\x18.perdure.worker.v1.EvictH\x00\x42\t\n\x07message\"\xf5\x04\n\x0c\x41\x63tivityTask\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x15\n\rworkflow_type\x18\x02 \x01(\t\x12\x1a\n\x12scheduled_event_id\x18\x03 \x01(\x03\x12\x13\n\x0b\x61\x63tivity_id\x18\x04 \x01(\t\x12\x15\n\ractivity_type\x18\x05 \x01(\t\x12\x12\n\ntask_queue\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x08 \x01(\x05\x12)\n\x05input\x18\t \x03(\x0b\x32\x1a.perdure.worker.v1.Payload\x12;\n\x06header\x18\n \x03(\x0b\x32+.perdure.worker.v1.ActivityTask.HeaderEntry\x12\x16\n\x0escheduled_time\x18\x0b \x01(\x03\x12\x14\n\x0cstarted_time\x18\x0c \x01(\x03\x12!\n\x19schedule_to_close_timeout\x18\r \x01(\x03\x12\x1e\n\x16start_to_close_timeout\x18\x0e \x01(\x03\x12\x19\n\x11heartbeat_timeout\x18\x0f \x01(\x03\x12\x35\n\x11heartbeat_details\x18\x10 \x03(\x0b\x32\x1a.perdure.worker.v1.Payload\x12\x30\n\x0clast_failure\x18\x11 \x01(\x0b\x32\x1a.perdure.worker.v1.Failure\x1aI\n\x0bHeaderEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x1a.perdure.worker.v1.Payload:\x02\x38\x01\"P\n\rCancelAttempt\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x1a\n\x12scheduled_event_id\x18\x02 \x01(\x03\"K\n\x0b\x41\x63knowledge\x12+\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x1a.perdure.worker.v1.Attempt\x12\x0f\n\x07refused\x18\x02 \x01(\t\"\x8b\x01\n\x08TakeTurn\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x18\n\x10started_event_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x0e\n\x06is_new\x18\x04 \x01(\x08\x12\x0e\n\x06\x65vents\x18\x05 \x01(\x0c\x12\x0f\n\x07updates\x18\x06 \x01(\x0c\"\x8d\x01\n\x0b\x41nswerQuery\x12\x10\n\x08query_id\x18\x01 \x01(\x03\x12#\n\x03run\x18\x02 \x01(\x0b\x32\x16.perdure.worker.v1.Run\x12\x0c\n\x04name\x18\x03 \x01(\t\x12)\n\x05input\x18\x04 \x03(\x0b\x32\x1a.perdure.worker.v1.Payload\x12\x0e\n\x06\x65vents\x18\x05 \x01(\x0c\"\x17\n\x05\x45vict\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"/\n\x05\x43\x61lls\x12&\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x17.perdure.worker.v1.Call\"H\n\x04\x43\x61ll\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x11\n\targuments\x18\x03 \x01(\x0c\x12\x0e\n\x06\x63\x61ncel\x18\x04 \x01(\x08\"5\n\x07\x41nswers\x12*\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x19.perdure.worker.v1.Answer\"\\\n\x06\x41nswer\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x10\n\x06result\x18\x02 \x01(\x0cH\x00\x12)\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x18.perdure.worker.v1.ErrorH\x00\x42\t\n\x07outcome\"S\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x1b\n\x13retry_after_seconds\x18\x04 \x01(\x01\x32R\n\x06Worker\x12H\n\x04Work\x12\x1e.perdure.worker.v1.FromWorkers\x1a\x1c.perdure.worker.v1.ToWorkers(\x01\x30\x01\x32J\n\x06\x43lient\x12@\n\x04\x43\x61ll\x12\x18.perdure.worker.v1.Calls\x1a\x1a.perdure.worker.v1.Answers(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "perdure.protocols.worker.worker_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'perdure.protocols.worker.worker_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_PAYLOAD_METADATAENTRY"]._loaded_options = None
-    _globals["_PAYLOAD_METADATAENTRY"]._serialized_options = b"8\001"
-    _globals["_HELLO_LABELSENTRY"]._loaded_options = None
-    _globals["_HELLO_LABELSENTRY"]._serialized_options = b"8\001"
-    _globals["_ACTIVITYTASK_HEADERENTRY"]._loaded_options = None
-    _globals["_ACTIVITYTASK_HEADERENTRY"]._serialized_options = b"8\001"
-    _globals["_PAYLOAD"]._serialized_start = 61
-    _globals["_PAYLOAD"]._serialized_end = 211
-    _globals["_PAYLOAD_METADATAENTRY"]._serialized_start = 164
-    _globals["_PAYLOAD_METADATAENTRY"]._serialized_end = 211
-    _globals["_FAILURE"]._serialized_start = 214
-    _globals["_FAILURE"]._serialized_end = 687
-    _globals["_RUN"]._serialized_start = 689
-    _globals["_RUN"]._serialized_end = 750
-    _globals["_ATTEMPT"]._serialized_start = 752
-    _globals["_ATTEMPT"]._serialized_end = 822
-    _globals["_FROMWORKERS"]._serialized_start = 824
-    _globals["_FROMWORKERS"]._serialized_end = 886
-    _globals["_FROMWORKER"]._serialized_start = 889
-    _globals["_FROMWORKER"]._serialized_end = 1155
-    _globals["_HELLO"]._serialized_start = 1158
-    _globals["_HELLO"]._serialized_end = 1500
-    _globals["_HELLO_LABELSENTRY"]._serialized_start = 1455
-    _globals["_HELLO_LABELSENTRY"]._serialized_end = 1500
-    _globals["_ACTIVITYGROUP"]._serialized_start = 1502
-    _globals["_ACTIVITYGROUP"]._serialized_end = 1556
-    _globals["_CAPACITY"]._serialized_start = 1558
-    _globals["_CAPACITY"]._serialized_end = 1603
-    _globals["_ACTIVITYREPORT"]._serialized_start = 1606
-    _globals["_ACTIVITYREPORT"]._serialized_end = 2008
-    _globals["_PAYLOADS"]._serialized_start = 2010
-    _globals["_PAYLOADS"]._serialized_end = 2066
-    _globals["_TURNREPORT"]._serialized_start = 2069
-    _globals["_TURNREPORT"]._serialized_end = 2239
-    _globals["_QUERYREPORT"]._serialized_start = 2241
-    _globals["_QUERYREPORT"]._serialized_end = 2362
-    _globals["_TOWORKERS"]._serialized_start = 2364
-    _globals["_TOWORKERS"]._serialized_end = 2422
-    _globals["_TOWORKER"]._serialized_start = 2425
-    _globals["_TOWORKER"]._serialized_end = 2743
-    _globals["_ACTIVITYTASK"]._serialized_start = 2746
-    _globals["_ACTIVITYTASK"]._serialized_end = 3375
-    _globals["_ACTIVITYTASK_HEADERENTRY"]._serialized_start = 3302
-    _globals["_ACTIVITYTASK_HEADERENTRY"]._serialized_end = 3375
-    _globals["_CANCELATTEMPT"]._serialized_start = 3377
-    _globals["_CANCELATTEMPT"]._serialized_end = 3457
-    _globals["_ACKNOWLEDGE"]._serialized_start = 3459
-    _globals["_ACKNOWLEDGE"]._serialized_end = 3534
-    _globals["_TAKETURN"]._serialized_start = 3537
-    _globals["_TAKETURN"]._serialized_end = 3676
-    _globals["_ANSWERQUERY"]._serialized_start = 3679
-    _globals["_ANSWERQUERY"]._serialized_end = 3820
-    _globals["_EVICT"]._serialized_start = 3822
-    _globals["_EVICT"]._serialized_end = 3845
-    _globals["_CALLS"]._serialized_start = 3847
-    _globals["_CALLS"]._serialized_end = 3894
-    _globals["_CALL"]._serialized_start = 3896
-    _globals["_CALL"]._serialized_end = 3968
-    _globals["_ANSWERS"]._serialized_start = 3970
-    _globals["_ANSWERS"]._serialized_end = 4023
-    _globals["_ANSWER"]._serialized_start = 4025
-    _globals["_ANSWER"]._serialized_end = 4117
-    _globals["_ERROR"]._serialized_start = 4119
-    _globals["_ERROR"]._serialized_end = 4202
-    _globals["_WORKER"]._serialized_start = 4204
-    _globals["_WORKER"]._serialized_end = 4286
-    _globals["_CLIENT"]._serialized_start = 4288
-    _globals["_CLIENT"]._serialized_end = 4362
+  DESCRIPTOR._loaded_options = None
+  _globals['_PAYLOAD_METADATAENTRY']._loaded_options = None
+  _globals['_PAYLOAD_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_HELLO_LABELSENTRY']._loaded_options = None
+  _globals['_HELLO_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_ACTIVITYTASK_HEADERENTRY']._loaded_options = None
+  _globals['_ACTIVITYTASK_HEADERENTRY']._serialized_options = b'8\001'
+  _globals['_PAYLOAD']._serialized_start=61
+  _globals['_PAYLOAD']._serialized_end=211
+  _globals['_PAYLOAD_METADATAENTRY']._serialized_start=164
+  _globals['_PAYLOAD_METADATAENTRY']._serialized_end=211
+  _globals['_FAILURE']._serialized_start=214
+  _globals['_FAILURE']._serialized_end=687
+  _globals['_RUN']._serialized_start=689
+  _globals['_RUN']._serialized_end=750
+  _globals['_ATTEMPT']._serialized_start=752
+  _globals['_ATTEMPT']._serialized_end=822
+  _globals['_FROMWORKERS']._serialized_start=824
+  _globals['_FROMWORKERS']._serialized_end=886
+  _globals['_FROMWORKER']._serialized_start=889
+  _globals['_FROMWORKER']._serialized_end=1155
+  _globals['_HELLO']._serialized_start=1158
+  _globals['_HELLO']._serialized_end=1500
+  _globals['_HELLO_LABELSENTRY']._serialized_start=1455
+  _globals['_HELLO_LABELSENTRY']._serialized_end=1500
+  _globals['_ACTIVITYGROUP']._serialized_start=1502
+  _globals['_ACTIVITYGROUP']._serialized_end=1556
+  _globals['_CAPACITY']._serialized_start=1558
+  _globals['_CAPACITY']._serialized_end=1603
+  _globals['_ACTIVITYREPORT']._serialized_start=1606
+  _globals['_ACTIVITYREPORT']._serialized_end=2008
+  _globals['_PAYLOADS']._serialized_start=2010
+  _globals['_PAYLOADS']._serialized_end=2066
+  _globals['_TURNREPORT']._serialized_start=2069
+  _globals['_TURNREPORT']._serialized_end=2239
+  _globals['_QUERYREPORT']._serialized_start=2241
+  _globals['_QUERYREPORT']._serialized_end=2362
+  _globals['_TOWORKERS']._serialized_start=2364
+  _globals['_TOWORKERS']._serialized_end=2422
+  _globals['_TOWORKER']._serialized_start=2425
+  _globals['_TOWORKER']._serialized_end=2743
+  _globals['_ACTIVITYTASK']._serialized_start=2746
+  _globals['_ACTIVITYTASK']._serialized_end=3375
+  _globals['_ACTIVITYTASK_HEADERENTRY']._serialized_start=3302
+  _globals['_ACTIVITYTASK_HEADERENTRY']._serialized_end=3375
+  _globals['_CANCELATTEMPT']._serialized_start=3377
+  _globals['_CANCELATTEMPT']._serialized_end=3457
+  _globals['_ACKNOWLEDGE']._serialized_start=3459
+  _globals['_ACKNOWLEDGE']._serialized_end=3534
+  _globals['_TAKETURN']._serialized_start=3537
+  _globals['_TAKETURN']._serialized_end=3676
+  _globals['_ANSWERQUERY']._serialized_start=3679
+  _globals['_ANSWERQUERY']._serialized_end=3820
+  _globals['_EVICT']._serialized_start=3822
+  _globals['_EVICT']._serialized_end=3845
+  _globals['_CALLS']._serialized_start=3847
+  _globals['_CALLS']._serialized_end=3894
+  _globals['_CALL']._serialized_start=3896
+  _globals['_CALL']._serialized_end=3968
+  _globals['_ANSWERS']._serialized_start=3970
+  _globals['_ANSWERS']._serialized_end=4023
+  _globals['_ANSWER']._serialized_start=4025
+  _globals['_ANSWER']._serialized_end=4117
+  _globals['_ERROR']._serialized_start=4119
+  _globals['_ERROR']._serialized_end=4202
+  _globals['_WORKER']._serialized_start=4204
+  _globals['_WORKER']._serialized_end=4286
+  _globals['_CLIENT']._serialized_start=4288
+  _globals['_CLIENT']._serialized_end=4362
 # @@protoc_insertion_point(module_scope)

@@ -15,42 +15,16 @@ class Payload(_message.Message):
         key: str
         value: bytes
         def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
-
     DATA_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     data: bytes
     encoding: str
     metadata: _containers.ScalarMap[str, bytes]
-    def __init__(
-        self,
-        data: _Optional[bytes] = ...,
-        encoding: _Optional[str] = ...,
-        metadata: _Optional[_Mapping[str, bytes]] = ...,
-    ) -> None: ...
+    def __init__(self, data: _Optional[bytes] = ..., encoding: _Optional[str] = ..., metadata: _Optional[_Mapping[str, bytes]] = ...) -> None: ...
 
 class Failure(_message.Message):
-    __slots__ = (
-        "message",
-        "kind",
-        "type",
-        "non_retryable",
-        "details",
-        "cause",
-        "stack_trace",
-        "source",
-        "next_retry_delay",
-        "timeout_type",
-        "retry_state",
-        "activity_id",
-        "activity_type",
-        "workflow_id",
-        "run_id",
-        "workflow_type",
-        "scheduled_event_id",
-        "started_event_id",
-        "identity",
-    )
+    __slots__ = ("message", "kind", "type", "non_retryable", "details", "cause", "stack_trace", "source", "next_retry_delay", "timeout_type", "retry_state", "activity_id", "activity_type", "workflow_id", "run_id", "workflow_type", "scheduled_event_id", "started_event_id", "identity")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -89,28 +63,7 @@ class Failure(_message.Message):
     scheduled_event_id: int
     started_event_id: int
     identity: str
-    def __init__(
-        self,
-        message: _Optional[str] = ...,
-        kind: _Optional[int] = ...,
-        type: _Optional[str] = ...,
-        non_retryable: bool = ...,
-        details: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...,
-        cause: _Optional[_Union[Failure, _Mapping]] = ...,
-        stack_trace: _Optional[str] = ...,
-        source: _Optional[str] = ...,
-        next_retry_delay: _Optional[int] = ...,
-        timeout_type: _Optional[int] = ...,
-        retry_state: _Optional[int] = ...,
-        activity_id: _Optional[str] = ...,
-        activity_type: _Optional[str] = ...,
-        workflow_id: _Optional[str] = ...,
-        run_id: _Optional[str] = ...,
-        workflow_type: _Optional[str] = ...,
-        scheduled_event_id: _Optional[int] = ...,
-        started_event_id: _Optional[int] = ...,
-        identity: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, message: _Optional[str] = ..., kind: _Optional[int] = ..., type: _Optional[str] = ..., non_retryable: bool = ..., details: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., cause: _Optional[_Union[Failure, _Mapping]] = ..., stack_trace: _Optional[str] = ..., source: _Optional[str] = ..., next_retry_delay: _Optional[int] = ..., timeout_type: _Optional[int] = ..., retry_state: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., started_event_id: _Optional[int] = ..., identity: _Optional[str] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("namespace", "workflow_id", "run_id")
@@ -120,9 +73,7 @@ class Run(_message.Message):
     namespace: str
     workflow_id: str
     run_id: str
-    def __init__(
-        self, namespace: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ...
-    ) -> None: ...
+    def __init__(self, namespace: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
 
 class Attempt(_message.Message):
     __slots__ = ("run_id", "scheduled_event_id", "attempt")
@@ -132,9 +83,7 @@ class Attempt(_message.Message):
     run_id: str
     scheduled_event_id: int
     attempt: int
-    def __init__(
-        self, run_id: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., attempt: _Optional[int] = ...
-    ) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class FromWorkers(_message.Message):
     __slots__ = ("messages",)
@@ -154,28 +103,10 @@ class FromWorker(_message.Message):
     activity: ActivityReport
     turn: TurnReport
     query: QueryReport
-    def __init__(
-        self,
-        hello: _Optional[_Union[Hello, _Mapping]] = ...,
-        capacity: _Optional[_Union[Capacity, _Mapping]] = ...,
-        activity: _Optional[_Union[ActivityReport, _Mapping]] = ...,
-        turn: _Optional[_Union[TurnReport, _Mapping]] = ...,
-        query: _Optional[_Union[QueryReport, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., capacity: _Optional[_Union[Capacity, _Mapping]] = ..., activity: _Optional[_Union[ActivityReport, _Mapping]] = ..., turn: _Optional[_Union[TurnReport, _Mapping]] = ..., query: _Optional[_Union[QueryReport, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = (
-        "worker_id",
-        "identity",
-        "build_id",
-        "namespace",
-        "task_queues",
-        "workflow_types",
-        "turn_slots",
-        "groups",
-        "running",
-        "labels",
-    )
+    __slots__ = ("worker_id", "identity", "build_id", "namespace", "task_queues", "workflow_types", "turn_slots", "groups", "running", "labels")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -183,7 +114,6 @@ class Hello(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     BUILD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -204,19 +134,7 @@ class Hello(_message.Message):
     groups: _containers.RepeatedCompositeFieldContainer[ActivityGroup]
     running: _containers.RepeatedCompositeFieldContainer[Attempt]
     labels: _containers.ScalarMap[str, str]
-    def __init__(
-        self,
-        worker_id: _Optional[str] = ...,
-        identity: _Optional[str] = ...,
-        build_id: _Optional[str] = ...,
-        namespace: _Optional[str] = ...,
-        task_queues: _Optional[_Iterable[str]] = ...,
-        workflow_types: _Optional[_Iterable[str]] = ...,
-        turn_slots: _Optional[int] = ...,
-        groups: _Optional[_Iterable[_Union[ActivityGroup, _Mapping]]] = ...,
-        running: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...,
-        labels: _Optional[_Mapping[str, str]] = ...,
-    ) -> None: ...
+    def __init__(self, worker_id: _Optional[str] = ..., identity: _Optional[str] = ..., build_id: _Optional[str] = ..., namespace: _Optional[str] = ..., task_queues: _Optional[_Iterable[str]] = ..., workflow_types: _Optional[_Iterable[str]] = ..., turn_slots: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[ActivityGroup, _Mapping]]] = ..., running: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ActivityGroup(_message.Message):
     __slots__ = ("activity_types", "slots")
@@ -235,17 +153,7 @@ class Capacity(_message.Message):
     def __init__(self, turn_slots: _Optional[int] = ..., slots: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ActivityReport(_message.Message):
-    __slots__ = (
-        "run",
-        "scheduled_event_id",
-        "attempt",
-        "completed",
-        "failed",
-        "canceled",
-        "heartbeat",
-        "left",
-        "last_heartbeat",
-    )
+    __slots__ = ("run", "scheduled_event_id", "attempt", "completed", "failed", "canceled", "heartbeat", "left", "last_heartbeat")
     RUN_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -264,18 +172,7 @@ class ActivityReport(_message.Message):
     heartbeat: Payloads
     left: Payloads
     last_heartbeat: Payloads
-    def __init__(
-        self,
-        run: _Optional[_Union[Run, _Mapping]] = ...,
-        scheduled_event_id: _Optional[int] = ...,
-        attempt: _Optional[int] = ...,
-        completed: _Optional[_Union[Payloads, _Mapping]] = ...,
-        failed: _Optional[_Union[Failure, _Mapping]] = ...,
-        canceled: _Optional[_Union[Payloads, _Mapping]] = ...,
-        heartbeat: _Optional[_Union[Payloads, _Mapping]] = ...,
-        left: _Optional[_Union[Payloads, _Mapping]] = ...,
-        last_heartbeat: _Optional[_Union[Payloads, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., scheduled_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., completed: _Optional[_Union[Payloads, _Mapping]] = ..., failed: _Optional[_Union[Failure, _Mapping]] = ..., canceled: _Optional[_Union[Payloads, _Mapping]] = ..., heartbeat: _Optional[_Union[Payloads, _Mapping]] = ..., left: _Optional[_Union[Payloads, _Mapping]] = ..., last_heartbeat: _Optional[_Union[Payloads, _Mapping]] = ...) -> None: ...
 
 class Payloads(_message.Message):
     __slots__ = ("payloads",)
@@ -297,15 +194,7 @@ class TurnReport(_message.Message):
     commands: bytes
     cause: str
     failure: Failure
-    def __init__(
-        self,
-        run: _Optional[_Union[Run, _Mapping]] = ...,
-        started_event_id: _Optional[int] = ...,
-        attempt: _Optional[int] = ...,
-        commands: _Optional[bytes] = ...,
-        cause: _Optional[str] = ...,
-        failure: _Optional[_Union[Failure, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., commands: _Optional[bytes] = ..., cause: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class QueryReport(_message.Message):
     __slots__ = ("query_id", "result", "failure")
@@ -315,12 +204,7 @@ class QueryReport(_message.Message):
     query_id: int
     result: Payloads
     failure: Failure
-    def __init__(
-        self,
-        query_id: _Optional[int] = ...,
-        result: _Optional[_Union[Payloads, _Mapping]] = ...,
-        failure: _Optional[_Union[Failure, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, query_id: _Optional[int] = ..., result: _Optional[_Union[Payloads, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class ToWorkers(_message.Message):
     __slots__ = ("messages",)
@@ -342,36 +226,10 @@ class ToWorker(_message.Message):
     turn: TakeTurn
     query: AnswerQuery
     evict: Evict
-    def __init__(
-        self,
-        activity: _Optional[_Union[ActivityTask, _Mapping]] = ...,
-        cancel: _Optional[_Union[CancelAttempt, _Mapping]] = ...,
-        acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ...,
-        turn: _Optional[_Union[TakeTurn, _Mapping]] = ...,
-        query: _Optional[_Union[AnswerQuery, _Mapping]] = ...,
-        evict: _Optional[_Union[Evict, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, activity: _Optional[_Union[ActivityTask, _Mapping]] = ..., cancel: _Optional[_Union[CancelAttempt, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., turn: _Optional[_Union[TakeTurn, _Mapping]] = ..., query: _Optional[_Union[AnswerQuery, _Mapping]] = ..., evict: _Optional[_Union[Evict, _Mapping]] = ...) -> None: ...
 
 class ActivityTask(_message.Message):
-    __slots__ = (
-        "run",
-        "workflow_type",
-        "scheduled_event_id",
-        "activity_id",
-        "activity_type",
-        "task_queue",
-        "attempt",
-        "max_attempts",
-        "input",
-        "header",
-        "scheduled_time",
-        "started_time",
-        "schedule_to_close_timeout",
-        "start_to_close_timeout",
-        "heartbeat_timeout",
-        "heartbeat_details",
-        "last_failure",
-    )
+    __slots__ = ("run", "workflow_type", "scheduled_event_id", "activity_id", "activity_type", "task_queue", "attempt", "max_attempts", "input", "header", "scheduled_time", "started_time", "schedule_to_close_timeout", "start_to_close_timeout", "heartbeat_timeout", "heartbeat_details", "last_failure")
     class HeaderEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -379,7 +237,6 @@ class ActivityTask(_message.Message):
         key: str
         value: Payload
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
-
     RUN_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -414,26 +271,7 @@ class ActivityTask(_message.Message):
     heartbeat_timeout: int
     heartbeat_details: _containers.RepeatedCompositeFieldContainer[Payload]
     last_failure: Failure
-    def __init__(
-        self,
-        run: _Optional[_Union[Run, _Mapping]] = ...,
-        workflow_type: _Optional[str] = ...,
-        scheduled_event_id: _Optional[int] = ...,
-        activity_id: _Optional[str] = ...,
-        activity_type: _Optional[str] = ...,
-        task_queue: _Optional[str] = ...,
-        attempt: _Optional[int] = ...,
-        max_attempts: _Optional[int] = ...,
-        input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...,
-        header: _Optional[_Mapping[str, Payload]] = ...,
-        scheduled_time: _Optional[int] = ...,
-        started_time: _Optional[int] = ...,
-        schedule_to_close_timeout: _Optional[int] = ...,
-        start_to_close_timeout: _Optional[int] = ...,
-        heartbeat_timeout: _Optional[int] = ...,
-        heartbeat_details: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...,
-        last_failure: _Optional[_Union[Failure, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., workflow_type: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., attempt: _Optional[int] = ..., max_attempts: _Optional[int] = ..., input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., header: _Optional[_Mapping[str, Payload]] = ..., scheduled_time: _Optional[int] = ..., started_time: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., heartbeat_timeout: _Optional[int] = ..., heartbeat_details: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class CancelAttempt(_message.Message):
     __slots__ = ("run", "scheduled_event_id")
@@ -441,9 +279,7 @@ class CancelAttempt(_message.Message):
     SCHEDULED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     run: Run
     scheduled_event_id: int
-    def __init__(
-        self, run: _Optional[_Union[Run, _Mapping]] = ..., scheduled_event_id: _Optional[int] = ...
-    ) -> None: ...
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., scheduled_event_id: _Optional[int] = ...) -> None: ...
 
 class Acknowledge(_message.Message):
     __slots__ = ("attempt", "refused")
@@ -467,15 +303,7 @@ class TakeTurn(_message.Message):
     is_new: bool
     events: bytes
     updates: bytes
-    def __init__(
-        self,
-        run: _Optional[_Union[Run, _Mapping]] = ...,
-        started_event_id: _Optional[int] = ...,
-        attempt: _Optional[int] = ...,
-        is_new: bool = ...,
-        events: _Optional[bytes] = ...,
-        updates: _Optional[bytes] = ...,
-    ) -> None: ...
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., is_new: bool = ..., events: _Optional[bytes] = ..., updates: _Optional[bytes] = ...) -> None: ...
 
 class AnswerQuery(_message.Message):
     __slots__ = ("query_id", "run", "name", "input", "events")
@@ -489,14 +317,7 @@ class AnswerQuery(_message.Message):
     name: str
     input: _containers.RepeatedCompositeFieldContainer[Payload]
     events: bytes
-    def __init__(
-        self,
-        query_id: _Optional[int] = ...,
-        run: _Optional[_Union[Run, _Mapping]] = ...,
-        name: _Optional[str] = ...,
-        input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...,
-        events: _Optional[bytes] = ...,
-    ) -> None: ...
+    def __init__(self, query_id: _Optional[int] = ..., run: _Optional[_Union[Run, _Mapping]] = ..., name: _Optional[str] = ..., input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., events: _Optional[bytes] = ...) -> None: ...
 
 class Evict(_message.Message):
     __slots__ = ("run_id",)
@@ -520,13 +341,7 @@ class Call(_message.Message):
     operation: str
     arguments: bytes
     cancel: bool
-    def __init__(
-        self,
-        id: _Optional[int] = ...,
-        operation: _Optional[str] = ...,
-        arguments: _Optional[bytes] = ...,
-        cancel: bool = ...,
-    ) -> None: ...
+    def __init__(self, id: _Optional[int] = ..., operation: _Optional[str] = ..., arguments: _Optional[bytes] = ..., cancel: bool = ...) -> None: ...
 
 class Answers(_message.Message):
     __slots__ = ("answers",)
@@ -542,9 +357,7 @@ class Answer(_message.Message):
     id: int
     result: bytes
     error: Error
-    def __init__(
-        self, id: _Optional[int] = ..., result: _Optional[bytes] = ..., error: _Optional[_Union[Error, _Mapping]] = ...
-    ) -> None: ...
+    def __init__(self, id: _Optional[int] = ..., result: _Optional[bytes] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class Error(_message.Message):
     __slots__ = ("code", "message", "run_id", "retry_after_seconds")
@@ -556,10 +369,4 @@ class Error(_message.Message):
     message: str
     run_id: str
     retry_after_seconds: float
-    def __init__(
-        self,
-        code: _Optional[str] = ...,
-        message: _Optional[str] = ...,
-        run_id: _Optional[str] = ...,
-        retry_after_seconds: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., run_id: _Optional[str] = ..., retry_after_seconds: _Optional[float] = ...) -> None: ...
