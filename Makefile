@@ -5,10 +5,10 @@ READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
 DOCS_READY := .venv/.ready-docs
 
-.PHONY: help setup test demo lint types imports docs check format proto bench clean
+.PHONY: help setup test demo demo-server lint types imports docs check format proto bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## Make .venv with everything for tests, demo and lint
 	@:
@@ -19,6 +19,9 @@ test: $(READY) ## Run the tests, for example make test ARGS="-k timer -n 0"
 demo: $(READY) ## Run the guided demo, then the flights example
 	@$(BIN)/perdure demo $(ARGS)
 	@$(BIN)/python examples/flights.py
+
+demo-server: $(READY) ## Run the guided demo with a server and workers, which are killed in turn
+	@$(BIN)/perdure demo --server $(ARGS)
 
 lint: $(READY) ## Check style and formatting
 	@$(BIN)/ruff check .

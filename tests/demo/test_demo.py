@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import perdure
-from perdure.demo import main
+from perdure.demo import main, stages
 from perdure.demo.ledger import Books, Charge, read_books
 from perdure.demo.main import run
 from perdure.demo.scenario import draw_kill_marks, draw_orders, draw_stock
@@ -27,14 +27,15 @@ def in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_every_promise_is_kept_through_two_kills(tmp_path, capsys):
-    code = run(orders=25, kills=2, seed=1, keep=None, plain=True)
+@pytest.mark.parametrize(("server", "killed"), [(False, ["engine"] * 2), (True, ["server", "worker"] * 2)])
+def test_every_promise_is_kept_through_kills(tmp_path, capsys, server, killed):
+    code = run(orders=25, kills=len(killed), seed=1, keep=None, plain=True, server=server)
 
     said = capsys.readouterr().out
     assert code == 0, said
     assert len(re.findall(r"^ yes  ", said, re.MULTILINE)) == 7
     assert not re.search(r"^ NO ", said, re.MULTILINE)
-    assert len(re.findall(r"ended by SIGKILL; resumed in \d+\.\d\d s", said)) == 2
+    assert re.findall(r"(\w+) process(?: \d+)? ended by SIGKILL; resumed in \d+\.\d\d s", said) == killed
     assert "runs per second" in said
     assert list(tmp_path.iterdir()) == []
 
@@ -61,7 +62,7 @@ def test_a_charge_too_many_in_the_ledger_fails_the_demo(tmp_path, capsys, monkey
 
 
 def test_an_engine_that_ends_by_itself_fails_the_demo(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(main, "ENGINE", "perdure.demo.no_such_module")
+    monkeypatch.setattr(stages, "ENGINE", "perdure.demo.no_such_module")
 
     assert run(orders=2, kills=0, seed=1, keep=None, plain=True) == 1
     said = capsys.readouterr().out
@@ -86,12 +87,15 @@ def test_nonsense_is_refused(orders, kills):
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("server", [False, True])
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_no_process_outlives_the_demo(tmp_path, end):
-    code = "from perdure.demo.main import run; raise SystemExit(run(orders=50, kills=0, seed=1, keep=None, plain=True))"
+def test_no_process_outlives_the_demo(tmp_path, end, server):
+    arguments = f"orders=50, kills=0, seed=1, keep=None, plain=True, {server=}"
+    code = f"from perdure.demo.main import run; raise SystemExit(run({arguments}))"
     demo = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)})
     try:
-        _wait_until(lambda: len(_processes_in(tmp_path)) == 2)
+        # The client of a server knows of no folder.
+        _wait_until(lambda: len(_processes_in(tmp_path)) == (4 if server else 2))
         time.sleep(0.5)
         demo.send_signal(end)
         exit_code = demo.wait(30)

@@ -11,6 +11,8 @@ perdure demo
 
 perdure demo --orders 200 --kills 20 --seed 7
 
+perdure demo --server
+
 perdure demo --keep /tmp/demo --plain"""
 
 
@@ -31,9 +33,15 @@ def demo(
             "--keep", metavar="FOLDER", help="Keep the store, the ledger and the logs there.", show_default=False
         ),
     ] = None,
+    server: Annotated[
+        bool,
+        typer.Option(
+            "--server", help="A server, workers and a client instead; the server and the workers are killed in turn."
+        ),
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines instead of a live view.")] = False,
 ) -> None:
     """Place orders while the engine is killed again and again, and see what was lost or done twice: nothing."""
     from perdure.demo.main import run
 
-    raise typer.Exit(run(orders=orders, kills=kills, seed=seed, keep=keep, plain=plain))
+    raise typer.Exit(run(orders=orders, kills=kills, seed=seed, keep=keep, plain=plain, server=server))

@@ -16,9 +16,15 @@ from perdure.demo.scenario import Order, draw_orders
 
 async def serve(store: str, orders: list[Order], at_once: int) -> None:
     """Bring every order to its end, ``at_once`` at a time."""
+    async with perdure.open(app, store=store) as client:
+        await settle_all(client, orders, at_once)
+
+
+async def settle_all(client: perdure.Client, orders: list[Order], at_once: int) -> None:
+    """Ask for every order to be fulfilled, and wait until each is settled, ``at_once`` at a time."""
     gate = asyncio.Semaphore(at_once)
 
-    async def settle(client: perdure.Client, order: Order) -> None:
+    async def settle(order: Order) -> None:
         async with gate:
             try:
                 run = await client.start(fulfil, order, id=f"order-{order.id}", id_reuse="reject")
@@ -26,9 +32,9 @@ async def serve(store: str, orders: list[Order], at_once: int) -> None:
                 return  # an earlier life of this process has seen it through
             await run.result()
 
-    async with perdure.open(app, store=store) as client, asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:
         for order in orders:
-            group.create_task(settle(client, order))
+            group.create_task(settle(order))
 
 
 def end_with_parent() -> None:
@@ -54,7 +60,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     options = parser.parse_args()
     end_with_parent()
-    service.connect(options.service, options.number)
+    service.connect(options.service, lambda: options.number)
     asyncio.run(serve(options.store, draw_orders(options.orders, options.seed), options.at_once))
 
 

@@ -50,10 +50,12 @@ class Promise(StrEnum):
 
 @dataclass(frozen=True)
 class Kill:
-    """A kill of the engine: process number ``engine``, at ``at_ns`` of the machine's monotonic clock."""
+    """A kill: no process had a number above ``engine`` then; ``at_ns`` is of the machine's monotonic clock, ``what`` says
+    to people what was killed."""
 
     engine: int
     at_ns: int
+    what: str = "engine"
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def standing_of(order: Order, books: OrderBooks) -> Standing:
 
 
 def resumed_seconds(books: Books, kill: Kill) -> float | None:
-    """From a kill to the first request of a later engine process for an order that was under way; None without one.
+    """From a kill to the first request of a later process for an order that was under way; None without one.
 
     If by chance all orders under way had just made their last request, the first one for any order counts.
     """

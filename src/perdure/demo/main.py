@@ -24,6 +24,7 @@ from perdure.demo.ledger import Books, read_books
 from perdure.demo.processes import Child
 from perdure.demo.report import print_report
 from perdure.demo.scenario import Order, draw_kill_marks, draw_orders
+from perdure.demo.stages import EmbeddedStage, ServerStage
 from perdure.demo.view import Snapshot, choose_view, take_snapshot
 
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -36,22 +37,22 @@ MOST_AT_ONCE = 28
 INTERRUPTED = 130
 
 SERVICE = "perdure.demo.service"
-ENGINE = "perdure.demo.engine"
 
 
 class DemoError(Exception):
     """The demo cannot go on; the message says why."""
 
 
-def run(*, orders: int, kills: int, seed: int, keep: Path | None, plain: bool) -> int:
+def run(*, orders: int, kills: int, seed: int, keep: Path | None, plain: bool, server: bool = False) -> int:
     """Play the whole demo.
 
     Args:
         orders: how many are placed.
-        kills: how often the engine is killed.
+        kills: how often the engine is killed, or with ``server``, the server and its workers in turn.
         seed: from which orders, faults and kills are drawn.
         keep: a folder for the ledger, the engine's store and the logs; None for a temporary one that is removed.
         plain: print lines instead of the live view.
+        server: engine, workers and client are processes of their own.
 
     Returns:
         The exit code: 0 when every promise was kept, 1 when one was not, 130 when interrupted.
@@ -66,7 +67,7 @@ def run(*, orders: int, kills: int, seed: int, keep: Path | None, plain: bool) -
     console = Console()
     try:
         with _interruptible(), _folder(keep) as folder, ExitStack() as children:
-            return Demo(console, folder, children, draw_orders(orders, seed), kills, seed).play(plain)
+            return Demo(console, folder, children, draw_orders(orders, seed), kills, seed, server=server).play(plain)
     except DemoError as error:
         console.print(Text(f"The demo failed: {error}", style="red"), soft_wrap=True)
         return 1
@@ -79,7 +80,15 @@ class Demo:
     """One demo. ``children`` ends what was started, whatever happens."""
 
     def __init__(
-        self, console: Console, folder: Path, children: ExitStack, orders: list[Order], kills: int, seed: int
+        self,
+        console: Console,
+        folder: Path,
+        children: ExitStack,
+        orders: list[Order],
+        kills: int,
+        seed: int,
+        *,
+        server: bool = False,
     ) -> None:
         self.console = console
         self.folder = folder
@@ -88,7 +97,8 @@ class Demo:
         self.seed = seed
         self.marks = draw_kill_marks(kills, len(orders), seed)
         self.kills: list[Kill] = []
-        self.engines = 0
+        at_once = max(4, min(MOST_AT_ONCE, len(orders) // 3))
+        self.stage = (ServerStage if server else EmbeddedStage)(folder, children, len(orders), seed, at_once)
         self.ledger = folder / "ledger.db"
         self.store = folder / "engine.db"
         self.began = time.monotonic()
@@ -98,25 +108,26 @@ class Demo:
         """From the first order to the report; the exit code."""
         kills_wanted = len(self.marks)
         self.console.print(
-            f"{len(self.orders)} orders against a slow and flaky service; the engine will be killed {kills_wanted} "
+            f"{len(self.orders)} orders against a slow and flaky service; {self.stage.what} will be killed {kills_wanted} "
             f"times (seed {self.seed}).",
             highlight=False,
             soft_wrap=True,
         )
         service = self._start_service()
         with choose_view(self.console, plain) as view:
-            engine = self._start_engine()
-            while engine.exit_code is None:
-                snapshot = self._look(engine, kills_wanted)
+            stage = self.stage
+            stage.begin(self.url)
+            while stage.exit_code is None:
+                snapshot = self._look(kills_wanted)
                 view.show(snapshot)
                 self._check_on(service, snapshot)
-                if self._kill_is_due(snapshot) and engine.exit_code is None:
-                    self.kills.append(Kill(self.engines, engine.kill()))
-                    engine = self._start_engine()
+                if self._kill_is_due(snapshot) and stage.exit_code is None:
+                    self.kills.append(stage.kill())
                 time.sleep(SECONDS_BETWEEN_LOOKS)
-            if engine.exit_code != 0:
-                _give_up(engine)
-            view.show(self._look(engine, kills_wanted))
+            if (failed := stage.failed()) is not None:
+                _give_up(failed)
+            view.show(self._look(kills_wanted))
+        stage.end()
         service.end()
         return self._report(read_books(self.ledger), kills_wanted)
 
@@ -134,20 +145,6 @@ class Demo:
         self.url = address.read_text()
         return service
 
-    def _start_engine(self) -> Child:
-        self.engines += 1
-        options = {
-            "store": f"sqlite:///{self.store.absolute()}",
-            "service": self.url,
-            "number": self.engines,
-            "orders": len(self.orders),
-            "seed": self.seed,
-            "at-once": max(4, min(MOST_AT_ONCE, len(self.orders) // 3)),
-        }
-        engine = Child(ENGINE, options, self.folder / "engine.log")
-        self.children.callback(engine.kill)
-        return engine
-
     def _kill_is_due(self, snapshot: Snapshot) -> bool:
         if not self.marks or snapshot.settled < self.marks[0][0]:
             return False
@@ -159,19 +156,20 @@ class Demo:
 
     # --- what goes on
 
-    def _look(self, engine: Child, kills_wanted: int) -> Snapshot:
+    def _look(self, kills_wanted: int) -> Snapshot:
         return take_snapshot(
             read_books(self.ledger),
             self.orders,
             self.kills,
             elapsed_seconds=time.monotonic() - self.began,
             kills_wanted=kills_wanted,
-            engine_pid=engine.pid,
+            engine_pid=self.stage.pid,
         )
 
     def _check_on(self, service: Child, snapshot: Snapshot) -> None:
-        if service.exit_code is not None:
-            _give_up(service)
+        for failed in (service if service.exit_code is not None else None, self.stage.failed()):
+            if failed is not None:
+                _give_up(failed)
         if time.monotonic() > self.deadline:
             waiting = ", ".join(
                 f"{count} {standing}"

@@ -6,6 +6,7 @@ This is all there is of the program that survives the kills. It has no line abou
 import asyncio
 import http.client
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -85,16 +86,16 @@ async def fulfil(order: Order) -> str:
 
 
 class ServiceClient:
-    """Calls the service. Told once, by the engine's process, where it is and which engine process this is."""
+    """Calls the service. Told once, by its process, where that is and which of the processes that are killed this is."""
 
     def __init__(self) -> None:
         self.address = ""
-        self.engine = 0
+        self._number: Callable[[], int] = lambda: 0
 
-    def connect(self, url: str, engine: int) -> None:
-        """Use the service at ``url``, in the name of engine process number ``engine``."""
+    def connect(self, url: str, number: Callable[[], int]) -> None:
+        """Use the service at ``url``, in the name of process ``number``, which is asked for each request."""
         self.address = urlsplit(url).netloc
-        self.engine = engine
+        self._number = number
 
     def ask(
         self, action: str, order_id: str, *, patience_seconds: float = PATIENCE_SECONDS, **arguments: Any
@@ -104,7 +105,7 @@ class ServiceClient:
         Raises ``ServiceUnavailable`` or ``Refused``.
         """
         connection = http.client.HTTPConnection(self.address, timeout=patience_seconds)
-        headers = {"X-Engine": str(self.engine), "Content-Type": "application/json"}
+        headers = {"X-Engine": str(self._number()), "Content-Type": "application/json"}
         if action != "invoice":
             headers["Idempotency-Key"] = activity.info().idempotency_key
         try:

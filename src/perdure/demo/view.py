@@ -121,9 +121,10 @@ class LineView:
             if resumed is None:
                 break
             self._kills_shown += 1
+            number = f" {kill.engine}" if kill.what == "engine" else ""
             self._print(
                 snapshot,
-                f"kill {self._kills_shown}: engine process {kill.engine} ended by SIGKILL; resumed in {resumed:.2f} s",
+                f"kill {self._kills_shown}: {kill.what} process{number} ended by SIGKILL; resumed in {resumed:.2f} s",
             )
         if time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
