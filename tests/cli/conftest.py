@@ -1,9 +1,11 @@
 """A store that an engine wrote and was killed over, and ways to run the program on it."""
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +13,10 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from perdure.app import Worker, connect
+from perdure.app.server import Server
 from perdure.cli.main import app
+from tests.cli import flows
 
 HERE = Path(__file__).parent
 
@@ -75,6 +80,53 @@ def perdure(monkeypatch: pytest.MonkeyPatch, code_loaded: None) -> Perdure:
         return Outcome(result.exit_code, result.stdout, result.stderr)
 
     return run
+
+
+class ServerThread:
+    """A server with a worker for ``flows``, in a thread of its own, while a test asks it."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._is_up = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        assert self._is_up.wait(30)
+        if self._failure is not None:
+            raise self._failure
+        return self.url
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(30)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._failure = error
+            self._is_up.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        server = Server("memory://")
+        await server.open()
+        try:
+            self.url = server.url
+            async with await connect(self.url) as client, Worker(client, flows.app, grace=0.2):
+                self._is_up.set()
+                await self._end.wait()
+        finally:
+            await server.close()
+
+
+@pytest.fixture
+def asked(perdure: Perdure) -> Iterator[Perdure]:
+    """The program, asking a server with a worker."""
+    with ServerThread() as url:
+        yield lambda *arguments, **env: perdure(*arguments, **{"PERDURE_SERVER": url, **env})
 
 
 @pytest.fixture

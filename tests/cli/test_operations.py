@@ -9,19 +9,6 @@ from tests.cli.conftest import Perdure
 import perdure as engine
 
 
-@pytest.fixture
-def asked(perdure: Perdure, tmp_path, monkeypatch):
-    from contextlib import asynccontextmanager
-
-    @asynccontextmanager
-    async def connected(url, token):
-        async with engine.open(flows.app, store=f"sqlite:///{tmp_path}/work.db") as client:
-            yield client._service
-
-    monkeypatch.setattr("perdure.cli.sources.connected", connected)
-    return perdure
-
-
 def test_a_run_is_started_once_and_its_result_is_printed(asked):
     started = asked("start", "echo", '{"a": 1.10}', "--id", "e1", "--json")
     assert started.exit_code == 0
@@ -160,3 +147,61 @@ def test_a_history_is_followed_until_the_run_is_closed(asked):
     whole = asked("history", "d", "--json")
     assert followed.out == whole.out and len(whole.lines) == 11
     assert json.loads(followed.lines[-1])["type"] == "WorkflowExecutionCompleted"
+
+
+def test_one_thing_is_done_to_many_runs(asked):
+    for number in range(5):
+        asked("start", "forever", "--id", f"f{number}", "--search", f"Number={number}")
+    dry = asked("batch", "cancel", "--filter", "Number < 3", "--dry-run")
+    assert (dry.out, dry.exit_code) == ("3\n", 0) and "Nothing was done. It begins with f2, f1, f0" in dry.err
+    assert json.loads(asked("batch", "cancel", "--filter", "Number < 3", "--dry-run", "--json").out)["count"] == 3
+    assert "Cancel 3 runs of namespace 'default'? Nobody is there" in asked("batch", "cancel", "--filter", "Number < 3").err
+    done = asked("batch", "terminate", "--filter", "Number < 3", "--yes", "--reason", "too many", "--json")
+    assert done.exit_code == 0, done.err
+    found = json.loads(done.out)
+    assert (found["status"], found["total"], found["done"], found["failed"]) == ("completed", 3, 3, 0)
+    assert asked("count", "ExecutionStatus = 'Terminated'").out == "3\n"
+    assert "too many" in asked("show", "f0").out
+    detached = asked("batch", "delete", "--all", "--rate", "1", "--yes", "--detach", "--id", "clean")
+    assert detached.out == "clean\n"
+    assert asked("batch", "pause", "clean").exit_code == 0
+    assert json.loads(asked("batch", "show", "clean", "--json").out)["status"] == "paused"
+    assert "paused" in asked("batch", "list").out
+    assert asked("batch", "resume", "clean").exit_code == 0
+    assert asked("batch", "stop", "clean").exit_code == 0
+    assert asked("batch", "show", "none").exit_code == 2
+
+
+def test_a_batch_that_failed_for_some_ends_with_1(asked):
+    asked("start", "forever", "--id", "early", "--delay", "1h")
+    outcome = asked("batch", "reset", "--type", "forever", "--yes")
+    assert outcome.exit_code == 1 and "has no turn" in outcome.out
+
+
+def test_a_batch_needs_to_be_told_which_runs(asked):
+    outcome = asked("batch", "delete", "--yes")
+    assert outcome.exit_code == 2 and "--all" in outcome.err
+
+
+def test_workers_are_listed(asked):
+    assert "flows" not in asked("worker", "list").err
+    [worker] = [json.loads(line) for line in asked("worker", "list", "--json").lines]
+    assert worker["is_connected"] and "echo" in worker["workflow_types"]
+    assert "connected" in asked("worker", "list").out
+    assert "No worker serves namespace 'empty'" in asked("worker", "list", "-n", "empty").err
+
+
+def test_a_namespace_is_shown_and_deleted(asked):
+    asked("namespace", "set", "trial", "--open-runs", "5", "--share", "0.5")
+    found = json.loads(asked("namespace", "show", "trial", "--json").out)
+    assert (found["quota"]["open_runs"], found["quota"]["share"], found["open_runs"]) == (5, 0.5, 0)
+    assert "open runs" in asked("namespace", "show", "trial").out
+    assert asked("namespace", "delete", "trial").exit_code == 2
+    assert asked("namespace", "delete", "trial", "--yes").exit_code == 0
+
+
+def test_no_server_there_is_said_in_one_line(perdure):
+    outcome = perdure("list", PERDURE_SERVER="grpc://127.0.0.1:9")
+    assert (outcome.exit_code, outcome.out) == (2, "") and outcome.err.count("\n") == 1
+    named = perdure("show", "http://127.0.0.1:9", "x")
+    assert named.exit_code == 2 and "No Perdure server answers at http://127.0.0.1:9" in named.err

@@ -53,12 +53,16 @@ class Embedded:
     ) -> None:
         from perdure.engine.service import EngineService
         from perdure.sdk.client import Client
-        from perdure.sdk.schedules import schedule_app
+        from perdure.sdk.own_apps import own_apps
         from perdure.sdk.worker import LocalWorker
 
-        schedules = schedule_app(lambda: self._for_clients)
         self._worker = (make_worker or LocalWorker)(
-            apps, task_queues=task_queues, mocks=mocks, own_apps=[schedules], tracing=tracing, **worker_options
+            apps,
+            task_queues=task_queues,
+            mocks=mocks,
+            own_apps=own_apps(lambda: self._for_clients),
+            tracing=tracing,
+            **worker_options,
         )
         self._service = EngineService(store, clock, self._worker, settings, make_run_id)
         self._for_clients: Service = self._service

@@ -18,7 +18,7 @@ from perdure.model.service import Service
 from perdure.observability.tracing import Tracing
 from perdure.observability.watched import Watched
 from perdure.protocols.worker.server import WorkerProtocol
-from perdure.sdk.schedules import schedule_app
+from perdure.sdk.own_apps import own_apps
 from perdure.sdk.worker import LocalWorker
 
 DEFAULT_REST_ADDRESS = "127.0.0.1:7420"
@@ -61,7 +61,7 @@ class Server:
     async def open(self) -> None:
         """Take the store, go on with what is in it, and listen. Raises ``StoreError``."""
         clock = SystemClock(asyncio.get_running_loop())
-        own = LocalWorker([], own_apps=[schedule_app(lambda: self._for_clients)])
+        own = LocalWorker([], own_apps=own_apps(lambda: self._for_clients))
         workers = Workers(own)
         self.service = EngineService(self._store, clock, workers, self._settings)
         workers.open(self.service.engine)

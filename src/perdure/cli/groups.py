@@ -1,12 +1,17 @@
 """Groups of commands, such as ``perdure schedule``: all alike."""
 
 import typer
+from typer.core import TyperGroup
 
 
-def group(name: str, about: str, examples: str) -> typer.Typer:
+def group(name: str, about: str, examples: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """A group whose help says what it is about and shows examples."""
     made = typer.Typer(
-        name=name, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=examples
+        name=name,
+        cls=cls,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=examples,
     )
 
     def describe() -> None: ...

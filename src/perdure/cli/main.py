@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from perdure.cli import (
     backup,
+    batch,
     config,
     controls,
     count,
@@ -33,6 +34,7 @@ from perdure.cli import (
     stats,
     verify,
     versions,
+    worker,
 )
 from perdure.cli.places import PlaceCommand
 from perdure.model.errors import PerdureError
@@ -136,6 +138,8 @@ _add_placed("history", history.history, history.EXAMPLES)
 app.add_typer(schedule.schedule)
 app.add_typer(queue.queue)
 app.add_typer(namespace.namespace)
+app.add_typer(batch.batch)
+app.add_typer(worker.worker)
 _add_placed("export", export.export, export.EXAMPLES)
 _add("replay", replay.replay, replay.EXAMPLES)
 _add("versions", versions.versions, versions.EXAMPLES)

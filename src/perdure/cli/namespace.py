@@ -1,11 +1,11 @@
 """``perdure namespace ...``: the spaces of workflow ids."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from perdure.cli.groups import group
-from perdure.cli.parameters import Json, Place, Server, ServerPlace, Token
+from perdure.cli.parameters import Json, Place, Server, ServerPlace, Token, Yes
 from perdure.cli.places import PlaceCommand
 
 EXAMPLES = """Examples:
@@ -14,9 +14,18 @@ perdure namespace list
 
 perdure namespace set staging --retention 30d --description "what testers do"
 
-perdure namespace attributes staging Amount=float Note=text"""
+perdure namespace set staging --open-runs 10000 --starts-per-second 50 --share 0.5
 
-namespace = group("namespace", "Look at namespaces, create and change them.", EXAMPLES)
+perdure namespace attributes staging Amount=float Note=text
+
+perdure namespace delete staging --force"""
+
+namespace = group("namespace", "Look at namespaces, create, change and delete them.", EXAMPLES)
+
+
+def _limit(option: str, metavar: str, help: str) -> Any:
+    return typer.Option(option, metavar=metavar, min=0, help=f"{help} 0 for no limit.", show_default=False)
+
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The namespace.", show_default=False)]
 
@@ -62,6 +71,24 @@ def set_namespace(
     description: Annotated[
         str | None, typer.Option("--description", metavar="TEXT", help="What it is for.", show_default=False)
     ] = None,
+    open_runs: Annotated[int | None, _limit("--open-runs", "N", "How many runs may be open at once.")] = None,
+    starts_per_second: Annotated[
+        float | None, _limit("--starts-per-second", "N", "How many may start a second.")
+    ] = None,
+    requests_per_second: Annotated[
+        float | None,
+        _limit("--requests-per-second", "N", "How much may be asked of its runs a second, starts included."),
+    ] = None,
+    payload_bytes: Annotated[int | None, _limit("--payload-bytes", "N", "How large one value may be.")] = None,
+    share: Annotated[
+        float | None,
+        typer.Option(
+            "--share",
+            metavar="N",
+            help="Its share of the workers' slots where several namespaces wait: one with 2 gets twice as many as one with 1.",
+            show_default=False,
+        ),
+    ] = None,
     server: Server = "",
     token: Token = "",
 ) -> None:
@@ -71,8 +98,17 @@ def set_namespace(
     from perdure.cli.inputs import nanoseconds
     from perdure.cli.output import note
     from perdure.cli.sources import ask
-    from perdure.model.service import Namespace, Service
+    from perdure.model.namespaces import Namespace
+    from perdure.model.service import Service
 
+    quota = {
+        "open_runs": open_runs,
+        "starts_per_second": starts_per_second,
+        "requests_per_second": requests_per_second,
+        "payload_bytes": payload_bytes,
+        "share": share,
+    }
+    limits = {name: value for name, value in quota.items() if value is not None}
     changes: dict[str, object] = {}
     if retention is not None:
         changes["retention_ns"] = nanoseconds(retention, "--retention")
@@ -81,11 +117,65 @@ def set_namespace(
 
     async def change(service: Service) -> bool:
         known = {each.name: each for each in await service.namespaces()}
-        await service.set_namespace(msgspec.structs.replace(known.get(name) or Namespace(name), **changes))
+        present = known.get(name) or Namespace(name)
+        changes["quota"] = msgspec.structs.replace(present.quota, **limits)
+        await service.set_namespace(msgspec.structs.replace(present, **changes))
         return name in known
 
     was_there = ask(place, server, token, change)
     note(f"{'Changed' if was_there else 'Created'} namespace {name!r}.")
+
+
+@namespace.command("show", cls=PlaceCommand, epilog=EXAMPLES)
+def show_namespace(place: ServerPlace, name: Name, json: Json = False, server: Server = "", token: Token = "") -> None:
+    """Show a namespace: how many runs it has, its quotas and search attributes."""
+    from perdure.app.setting_kinds import duration_text
+    from perdure.cli.output import Output
+    from perdure.cli.sources import ask
+    from perdure.cli.values import jsonable, visible
+
+    found = ask(place, server, token, lambda service: service.describe_namespace(name))
+    settings, quota = found.namespace, found.namespace.quota
+    attributes = {attribute: str(kind) for attribute, kind in found.search_attributes.items()}
+    if json:
+        shown = jsonable(settings)
+        shown |= {"open_runs": found.open_runs, "closed_runs": found.closed_runs, "search_attributes": attributes}
+        Output().json(shown, indented=True)
+        return
+    limits = {name: getattr(quota, name) for name in quota.__struct_fields__}
+    output = Output()
+    output.line(visible(settings.name))
+    output.fields(
+        [
+            ("description", visible(settings.description)),
+            ("kept", duration_text(settings.retention_ns) if settings.retention_ns else "for ever"),
+            ("runs", f"{found.open_runs:,} open, {found.closed_runs:,} closed"),
+            ("state", "is being deleted" if settings.is_deleted else ""),
+            *((limit.replace("_", " "), f"{value:g}") for limit, value in limits.items() if value),
+        ]
+    )
+    if attributes:
+        output.heading("Search attributes")
+        output.fields([(visible(attribute), kind) for attribute, kind in sorted(attributes.items())])
+
+
+@namespace.command("delete", cls=PlaceCommand, epilog=EXAMPLES)
+def delete_namespace(
+    place: ServerPlace,
+    name: Name,
+    force: Annotated[bool, typer.Option("--force", help="Also if it has open runs, which are terminated.")] = False,
+    yes: Yes = False,
+    server: Server = "",
+    token: Token = "",
+) -> None:
+    """Remove a namespace with all its runs, their histories and its schedules, for good."""
+    from perdure.cli.confirming import confirm
+    from perdure.cli.output import note
+    from perdure.cli.sources import ask
+
+    confirm(f"Delete namespace {name!r} with all its runs for good?", yes)
+    ask(place, server, token, lambda service: service.delete_namespace(name, force=force))
+    note(f"Namespace {name!r} takes nothing more, and its runs are being removed.")
 
 
 @namespace.command("attributes", cls=PlaceCommand, epilog=EXAMPLES)

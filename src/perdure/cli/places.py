@@ -22,7 +22,7 @@ PLACE = "place"
 """The name of the argument, in every command that has it."""
 
 _FILES = (".db", ".sqlite", ".sqlite3")
-_SERVERS = ("http://", "https://")
+_SERVERS = ("http://", "https://", "grpc://")
 
 
 def is_server(place: str) -> bool:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 from perdure.cli.places import DEFAULT_SERVER, is_server
-from perdure.model.errors import InvalidArgumentError
+from perdure.model.errors import InvalidArgumentError, UnavailableError
 from perdure.model.events import Event
 from perdure.model.explanation import Explanation
 from perdure.model.ids import RunAddress
@@ -69,7 +69,12 @@ def look(place: str | None, server: str, token: str, question: Callable[[Source]
         async with _opened(place, server, token) as source:
             return await question(source)
 
-    return asyncio.run(asked())
+    try:
+        return asyncio.run(asked())
+    except UnavailableError as error:
+        if place is None and not server:
+            raise UnavailableError(f"{error} Or name a store file first: perdure list perdure.db") from None
+        raise
 
 
 def ask(place: str | None, server: str, token: str, question: Callable[[Service], Awaitable[T]]) -> T:
@@ -102,7 +107,7 @@ def server_of(place: str | None, server: str) -> str:
     url = place or server or DEFAULT_SERVER
     if not is_server(url):
         raise InvalidArgumentError(
-            f"--server {url!r} is no address of a server; write http://127.0.0.1:7420, with http:// or https://."
+            f"--server {url!r} is no address of a server; write {DEFAULT_SERVER}, with http:// or https://."
         )
     return url
 
@@ -126,9 +131,14 @@ async def _opened(place: str | None, server: str, token: str) -> AsyncIterator[S
 
 @asynccontextmanager
 async def connected(url: str, token: str) -> AsyncIterator[Service]:
-    """The service of a server."""
-    raise InvalidArgumentError(f"No server answers at {url}.")
-    yield
+    """The service of a server. Raises ``UnavailableError``, ``UnauthenticatedError``."""
+    from perdure.app import connect
+
+    client = await connect(url, token=token, identity=identity())
+    try:
+        yield client.service
+    finally:
+        await client.close()
 
 
 async def events(source: Source, address: RunAddress, *, after: int = 0, limit: int = 0) -> list[Event]:

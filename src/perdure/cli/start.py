@@ -202,5 +202,6 @@ def _request(
         "search_attributes": inputs.named_values(search, "--search") or None,
         "request_id": request_id,
     }
-    request = Target(workflow, None, None, Converter()).request((), options, identity())
+    said = {name: value for name, value in options.items() if value not in (None, "")}
+    request = Target(workflow, None, None, Converter()).request((), said, identity())
     return msgspec.structs.replace(request, input=inputs.payloads_of(args))

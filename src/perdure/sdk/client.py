@@ -26,6 +26,7 @@ from perdure.model.search import CUSTOM_TYPES
 from perdure.model.service import Namespace, NamespaceDescription, RunCount, Service
 from perdure.model.task_tokens import TaskToken
 from perdure.sdk.app import App
+from perdure.sdk.batches.client import Batches
 from perdure.sdk.callables import time_limit
 from perdure.sdk.choices import STATUS, AttributeWord, choose
 from perdure.sdk.converter import Converter
@@ -117,6 +118,11 @@ class Client:
     def schedules(self) -> Schedules:
         """The schedules of its namespace: workflows started by the clock."""
         return Schedules(self._service, self._namespace, self._identity, self._target)
+
+    @property
+    def batches(self) -> Batches:
+        """Jobs that do one thing to many runs of its namespace."""
+        return Batches(self._service, self._namespace, self._identity, self._converter.to_payloads)
 
     # --- starting
 

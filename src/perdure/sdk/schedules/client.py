@@ -113,7 +113,7 @@ class Schedules:
         chosen = {name: v for name, v in with_own_options(workflow, {}).items() if name in RUN_OPTIONS}
         start = target.request(args, {**chosen, **for_runs, "id": workflow_id or id}, f"schedule {id}")
         definition = asking.changed(Definition(self._namespace, id, Spec(), start), options, is_new=True)
-        await self._keep_records()
+        await keep_records(self._service)
         # What came before the schedule was created is not missed.
         state = State(definition, cursor=0, is_paused=paused, note=note, by_command=True)
         request = StartWorkflow(
@@ -144,11 +144,13 @@ class Schedules:
         """The open schedules of the namespace, the newest first. One that has ended or was deleted is not open."""
         return open_schedules(self._service, self._namespace)
 
-    async def _keep_records(self) -> None:
-        known = {namespace.name for namespace in await self._service.namespaces()}
-        if SYSTEM_NAMESPACE not in known:
-            own = Namespace(SYSTEM_NAMESPACE, RETENTION_NS, "the engine's own runs: schedules")
-            await self._service.set_namespace(own)
+
+async def keep_records(service: Service) -> None:
+    """See that the namespace of the engine's own runs is there."""
+    known = {namespace.name for namespace in await service.namespaces()}
+    if SYSTEM_NAMESPACE not in known:
+        own = Namespace(SYSTEM_NAMESPACE, RETENTION_NS, "the engine's own runs: schedules and batches")
+        await service.set_namespace(own)
 
 
 class Lists(Protocol):

@@ -1,0 +1,93 @@
+"""Processes that serve until they are told to stop: a server, a worker."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+from perdure.app import Worker, connect
+from perdure.cli.output import note
+from perdure.cli.values import visible
+from perdure.model.errors import UnavailableError
+from perdure.sdk.app import App
+
+INTERRUPTED = 130
+_TRY_AGAIN_SECONDS = 0.5
+
+
+def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run ``main`` on an event loop. Its event is set by SIGTERM or Ctrl-C; the second of these ends the process."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_stoppable(main))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _stoppable(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    told = asyncio.Event()
+
+    def stop() -> None:
+        if told.is_set():
+            # Whoever says it twice means it.
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
+        told.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    await main(told)
+
+
+def log_to_stderr(level: str) -> None:
+    """What the engine and its libraries report, from this level on."""
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
+    )
+    for name in ("httpx", "httpcore", "uvicorn.error"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def serve_apps(url: str, token: str, namespace: str, apps: Sequence[App], patience: float, **options: Any) -> None:
+    """A worker for a server, until it is told to stop. Raises ``UnavailableError``, ``UnauthenticatedError`` ..."""
+
+    async def work(told: asyncio.Event) -> None:
+        client = await _until(told, patience, lambda: connect(url, *apps, namespace=namespace, token=token))
+        if client is None:
+            return
+        async with client, Worker(client, *apps, **options):
+            types = sorted({name for app in apps for name in app.workflows})
+            note(
+                f"Serves {visible(', '.join(types)) or 'activities'} to {url}, namespace {namespace!r}. Ctrl-C ends it."
+            )
+            await told.wait()
+            note("Lets what runs end; Ctrl-C again ends at once.")
+
+    log_to_stderr("warning")
+    run_until_stopped(work)
+
+
+async def _until(told: asyncio.Event, patience: float, attempt: Callable[[], Awaitable[Any]]) -> Any:
+    """The first success; None if told to stop before. Raises ``UnavailableError`` once patience has run out."""
+    deadline = asyncio.get_running_loop().time() + patience
+    while not told.is_set():
+        try:
+            return await attempt()
+        except UnavailableError:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise
+        try:
+            async with asyncio.timeout(_TRY_AGAIN_SECONDS):
+                await told.wait()
+        except TimeoutError:
+            pass
+    return None
