@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.cli import flows
 from typer.testing import CliRunner
 
 from perdure.app import Worker, connect
 from perdure.app.server import Server
 from perdure.cli.main import app
-from tests.cli import flows
 
 HERE = Path(__file__).parent
 
@@ -111,10 +111,10 @@ class ServerThread:
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        server = Server("memory://")
+        server = Server("memory://", rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0")
         await server.open()
         try:
-            self.url = server.url
+            self.url = f"http://127.0.0.1:{server.rest_port}"
             async with await connect(self.url) as client, Worker(client, flows.app, grace=0.2):
                 self._is_up.set()
                 await self._end.wait()

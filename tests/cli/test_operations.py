@@ -3,10 +3,6 @@
 import json
 
 import pytest
-from tests.cli import flows
-from tests.cli.conftest import Perdure
-
-import perdure as engine
 
 
 def test_a_run_is_started_once_and_its_result_is_printed(asked):
@@ -155,7 +151,10 @@ def test_one_thing_is_done_to_many_runs(asked):
     dry = asked("batch", "cancel", "--filter", "Number < 3", "--dry-run")
     assert (dry.out, dry.exit_code) == ("3\n", 0) and "Nothing was done. It begins with f2, f1, f0" in dry.err
     assert json.loads(asked("batch", "cancel", "--filter", "Number < 3", "--dry-run", "--json").out)["count"] == 3
-    assert "Cancel 3 runs of namespace 'default'? Nobody is there" in asked("batch", "cancel", "--filter", "Number < 3").err
+    assert (
+        "Cancel 3 runs of namespace 'default'? Nobody is there"
+        in asked("batch", "cancel", "--filter", "Number < 3").err
+    )
     done = asked("batch", "terminate", "--filter", "Number < 3", "--yes", "--reason", "too many", "--json")
     assert done.exit_code == 0, done.err
     found = json.loads(done.out)

@@ -19,6 +19,7 @@ from perdure.cli import (
     controls,
     count,
     demo,
+    dev,
     explain,
     export,
     forks,
@@ -29,6 +30,7 @@ from perdure.cli import (
     queue,
     replay,
     schedule,
+    server,
     show,
     start,
     stats,
@@ -58,6 +60,12 @@ class Commands(TyperGroup):
             raise typer.Exit(BROKEN_PIPE) from None
         except PerdureError as error:
             _complain(str(error))
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("perdure"):
+                raise
+            _complain(
+                f"This needs {error.name}, which is not installed. Install the server's part: pip install 'perdure[server]'"
+            )
         except OSError as error:
             _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         raise typer.Exit(USAGE_ERROR)
@@ -121,6 +129,9 @@ def _add_placed(name: str, command: Callable[..., None], examples: str) -> None:
     _add(name, command, examples, PlaceCommand)
 
 
+_add("server", server.server, server.EXAMPLES)
+_add("dev", dev.dev, dev.EXAMPLES)
+app.add_typer(worker.worker)
 _add_placed("start", start.start, start.START_EXAMPLES)
 _add_placed("execute", start.execute, start.EXECUTE_EXAMPLES)
 _add_placed("signal", messages.signal, messages.SIGNAL_EXAMPLES)
@@ -139,7 +150,6 @@ app.add_typer(schedule.schedule)
 app.add_typer(queue.queue)
 app.add_typer(namespace.namespace)
 app.add_typer(batch.batch)
-app.add_typer(worker.worker)
 _add_placed("export", export.export, export.EXAMPLES)
 _add("replay", replay.replay, replay.EXAMPLES)
 _add("versions", versions.versions, versions.EXAMPLES)

@@ -5,13 +5,15 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from perdure.app import Worker, connect
+from perdure.app.config import Config
 from perdure.cli.output import note
 from perdure.cli.values import visible
-from perdure.model.errors import UnavailableError
+from perdure.model.errors import InvalidArgumentError, UnavailableError
 from perdure.sdk.app import App
 
 INTERRUPTED = 130
@@ -53,11 +55,39 @@ def log_to_stderr(level: str) -> None:
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
     )
-    for name in ("httpx", "httpcore", "uvicorn.error"):
+    for name in ("httpx", "httpcore", "uvicorn.error", "watchfiles.main"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
-def serve_apps(url: str, token: str, namespace: str, apps: Sequence[App], patience: float, **options: Any) -> None:
+@asynccontextmanager
+async def serving(config: Config) -> AsyncIterator[str]:
+    """A server while the block lasts; its URL. It is printed once the server answers."""
+    from perdure.app.serving import server_of, url_of
+
+    server = server_of(config)
+    try:
+        await server.open()
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise InvalidArgumentError(
+            f"The server can't listen at {config['rest_address']}: {os.strerror(error.errno or 0)}. Choose another address "
+            "with --rest-address; port 0 takes any that is free."
+        ) from None
+    try:
+        url = url_of(config, server)
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+        note(f"Serves {config['store']} at {url}, workers at port {server.grpc_port}. Ctrl-C ends it.")
+        yield url
+        note("Ends; all that is unfinished waits in the store.")
+    finally:
+        await server.close()
+
+
+def serve_apps(
+    url: str, token: str, namespace: str, apps: Sequence[App], patience: float, parent: int, **options: Any
+) -> None:
     """A worker for a server, until it is told to stop. Raises ``UnavailableError``, ``UnauthenticatedError`` ..."""
 
     async def work(told: asyncio.Event) -> None:
@@ -69,11 +99,21 @@ def serve_apps(url: str, token: str, namespace: str, apps: Sequence[App], patien
             note(
                 f"Serves {visible(', '.join(types)) or 'activities'} to {url}, namespace {namespace!r}. Ctrl-C ends it."
             )
-            await told.wait()
+            await (_told_or_orphaned(told, parent) if parent else told.wait())
             note("Lets what runs end; Ctrl-C again ends at once.")
 
     log_to_stderr("warning")
     run_until_stopped(work)
+
+
+async def _told_or_orphaned(told: asyncio.Event, parent: int) -> None:
+    """A parent that was killed can't say so."""
+    while not told.is_set() and os.getppid() == parent:
+        try:
+            async with asyncio.timeout(_TRY_AGAIN_SECONDS):
+                await told.wait()
+        except TimeoutError:
+            pass
 
 
 async def _until(told: asyncio.Event, patience: float, attempt: Callable[[], Awaitable[Any]]) -> Any:

@@ -94,6 +94,7 @@ def run(
     wait: Annotated[
         str, typer.Option("--wait", metavar="DURATION", help="How long to wait for a server that is not there yet.")
     ] = "0s",
+    parent: Annotated[int, typer.Option("--parent", hidden=True, help="End once this is not the parent process.")] = 0,
     server: Server = "",
     token: Token = "",
 ) -> None:
@@ -115,6 +116,7 @@ def run(
         namespace,
         [load_app(name) for name in apps],
         inputs.seconds(wait, "--wait") or 0.0,
+        parent,
         task_queues=queues or None,
         identity=identity or None,
         max_async=max_async,

@@ -7,6 +7,7 @@ is the pause of its own run, and to stop it is to cancel that: what is under way
 import asyncio
 from collections.abc import Callable
 
+from perdure.model.errors import ApplicationError
 from perdure.model.service import Service
 from perdure.sdk import activity, workflow
 from perdure.sdk.app import App
@@ -23,6 +24,7 @@ from perdure.sdk.batches.definition import (
     State,
     listed,
     name_of,
+    system_workflow_id,
 )
 from perdure.sdk.retry import Retry
 from perdure.sdk.schedules.definition import SYSTEM_QUEUE
@@ -69,6 +71,10 @@ def batch_app(service: Callable[[], Service]) -> App:
 
         async def run(self, state: State) -> State:
             self.state = state
+            own_id = system_workflow_id(state.definition.namespace, state.definition.id)
+            if workflow.info().workflow_id != own_id:
+                # The id says for which namespace it may work, and was checked when it was started.
+                raise ApplicationError(f"a batch of this definition has the workflow id {own_id!r}")
             counts, definition = state.counts, state.definition
             if counts.total < 0:
                 counts.total = await count_runs(definition)
