@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-APP = '''
+APP = """
 import asyncio
 
 import perdure
@@ -54,7 +54,7 @@ async def slowly(path: str) -> str:
 @app.workflow
 async def stuck(path: str) -> None:
     await endless(path)
-'''
+"""
 PATIENCE = 60
 
 

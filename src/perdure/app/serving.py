@@ -1,17 +1,47 @@
-"""From settings to a server."""
+"""From settings to a server, its traces and its log."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from perdure.app.config import Config
 from perdure.app.server import Server
+from perdure.observability.logs import set_up_logging
+from perdure.observability.tracing import Tracing
 
 
-def server_of(config: Config) -> Server:
-    """The server that the settings describe, not yet opened. Raises ``InvalidArgumentError``."""
-    return Server(
+@asynccontextmanager
+async def serving(config: Config) -> AsyncIterator[Server]:
+    """The server that the settings describe, open while the block lasts.
+
+    Raises:
+        InvalidArgumentError: a setting can't be used.
+        StoreError: the store can't be.
+        OSError: an address can't be.
+    """
+    endpoint = config["otlp_endpoint"]
+    tracing = Tracing(endpoint, sample_ratio=config["trace_sample_percent"] / 100) if endpoint else None
+    server = Server(
         config["store"],
         config.engine,
         rest_address=str(config["rest_address"]),
         grpc_address=str(config["grpc_address"]),
+        with_metrics=config["metrics"],
+        tracing=tracing,
     )
+    try:
+        await server.open()
+        try:
+            yield server
+        finally:
+            await server.close()
+    finally:
+        if tracing is not None:
+            tracing.close()
+
+
+def log_as(config: Config) -> None:
+    """Log as the settings say; what libraries tell of each request is left out."""
+    set_up_logging(config["log_level"], config["log_format"])
 
 
 def url_of(config: Config, server: Server) -> str:

@@ -1,13 +1,15 @@
 """``perdure dev``: a server and a worker that follows the code, for one's own machine."""
 
-import asyncio
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from perdure.app.config import Config
 from perdure.cli.setting_options import with_settings
+
+if TYPE_CHECKING:
+    import asyncio
 
 EXAMPLES = """Examples:
 
@@ -45,15 +47,14 @@ def dev(
     A file that can't be run is shown with its mistake, and the next change is waited for; runs wait meanwhile.
     """
     from perdure.cli.reloading import Reloaded
-    from perdure.cli.serving import log_to_stderr, run_until_stopped, serving
+    from perdure.cli.serving import run_until_stopped, serving
 
     reloaded = Reloaded(apps, watch or ())
     # Its threads and a fork can't both be; the worker's process begins with another program at once.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
-    async def develop(told: asyncio.Event) -> None:
+    async def develop(told: "asyncio.Event") -> None:
         async with serving(config) as url:
             await reloaded.run(url, told)
 
-    log_to_stderr(config["log_level"])
     run_until_stopped(develop)

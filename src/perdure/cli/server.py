@@ -1,9 +1,12 @@
 """``perdure server``: the engine as a process that others connect to."""
 
-import asyncio
+from typing import TYPE_CHECKING
 
 from perdure.app.config import Config
 from perdure.cli.setting_options import with_settings
+
+if TYPE_CHECKING:
+    import asyncio
 
 EXAMPLES = """Examples:
 
@@ -22,11 +25,10 @@ def server(config: Config) -> None:
 
     All settings may be options here, variables of the environment or lines of a TOML file; perdure config prints them.
     """
-    from perdure.cli.serving import log_to_stderr, run_until_stopped, serving
+    from perdure.cli.serving import run_until_stopped, serving
 
-    async def serve(told: asyncio.Event) -> None:
+    async def serve(told: "asyncio.Event") -> None:
         async with serving(config):
             await told.wait()
 
-    log_to_stderr(config["log_level"])
     run_until_stopped(serve)

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from perdure.app import Worker, connect
@@ -51,38 +51,37 @@ async def _stoppable(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]])
 
 
 def log_to_stderr(level: str) -> None:
-    """What the engine and its libraries report, from this level on."""
+    """What a worker and its libraries report, from this level on."""
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
     )
-    for name in ("httpx", "httpcore", "uvicorn.error", "watchfiles.main"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 @asynccontextmanager
 async def serving(config: Config) -> AsyncIterator[str]:
     """A server while the block lasts; its URL. It is printed once the server answers."""
-    from perdure.app.serving import server_of, url_of
+    from perdure.app import serving as app
 
-    server = server_of(config)
-    try:
-        await server.open()
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        raise InvalidArgumentError(
-            f"The server can't listen at {config['rest_address']}: {os.strerror(error.errno or 0)}. Choose another address "
-            "with --rest-address; port 0 takes any that is free."
-        ) from None
-    try:
-        url = url_of(config, server)
+    app.log_as(config)
+    for name in ("httpx", "httpcore", "uvicorn.error", "watchfiles.main"):
+        # Of each request, and each look at the files.
+        logging.getLogger(name).setLevel(logging.WARNING)
+    async with AsyncExitStack() as stack:
+        try:
+            server = await stack.enter_async_context(app.serving(config))
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            raise InvalidArgumentError(
+                f"The server can't listen at {config['rest_address']}: {os.strerror(error.errno or 0)}. Choose another "
+                "address with --rest-address; port 0 takes any that is free."
+            ) from None
+        url = app.url_of(config, server)
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         note(f"Serves {config['store']} at {url}, workers at port {server.grpc_port}. Ctrl-C ends it.")
         yield url
         note("Ends; all that is unfinished waits in the store.")
-    finally:
-        await server.close()
 
 
 def serve_apps(
