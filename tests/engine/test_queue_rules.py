@@ -20,10 +20,11 @@ def test_no_window_holds_more_starts_than_the_rate(rate, per_ns, wanted):
     for wait, _ in wanted:
         now += wait
         held = rules.held(now)
+        assert held is None or not rules.admit(Permit(rules, "", now))
         in_window = [start for start in starts if start > now - per_ns]
         assert (held is not None) == (len(in_window) >= rate), "neither too many nor fewer than may"
         if held is None:
-            rules.note_start("", now)
+            rules.enter(Permit(rules, "", now))
             starts.append(now)
         else:
             reason, until = held
@@ -42,7 +43,7 @@ def test_each_key_has_a_rate_of_its_own(rate, per_ns, wanted):
         held = bool(key) and rules.key_held(key, now) is not None
         assert held == (bool(key) and len([start for start in starts[key] if start > now - per_ns]) >= rate)
         if not held:
-            rules.note_start(key, now)
+            rules.enter(Permit(rules, key, now))
             starts[key].append(now)
 
 
@@ -58,19 +59,20 @@ def test_as_many_live_as_may(concurrency, per_key, wanted):
         assert held == (len(living) >= concurrency or (bool(key) and of_key >= per_key))
         if not held:
             permit = Permit(rules, key, 0)
-            rules.add(permit)
+            assert rules.admit(permit)
             living.append(permit)
     for permit in living:
         rules.remove(permit)
         rules.remove(permit)  # twice changes nothing
-    assert (rules.permits, rules.permits_by_key) == (set(), {})
+    assert (rules.living, rules.living_by_key) == (0, {})
 
 
 def test_a_start_that_was_taken_back_leaves_room():
     rules = QueueRules(TaskQueue("default", "q", rate=1, rate_per_key=1, per_ns=100))
-    rules.note_start("a", 5)
+    permit = Permit(rules, "a", 5)
+    assert rules.admit(permit)
     assert rules.held(6) is not None
-    rules.take_back("a", 5)
+    rules.take_back(permit)
     assert rules.held(6) is None
     assert rules.key_held("a", 6) is None
 
@@ -78,7 +80,7 @@ def test_a_start_that_was_taken_back_leaves_room():
 def test_a_lower_rate_counts_what_has_started_before():
     rules = QueueRules(TaskQueue("default", "q", rate=5, per_ns=100))
     for now in range(5):
-        rules.note_start("", now)
+        rules.enter(Permit(rules, "", now))
     rules.change(TaskQueue("default", "q", rate=2, per_ns=100))
     assert rules.held(50) == (HoldReason.RATE_LIMIT, 103)
     assert rules.held(103) is None
@@ -87,8 +89,8 @@ def test_a_lower_rate_counts_what_has_started_before():
 def test_a_thousand_idle_keys_are_forgotten():
     rules = QueueRules(TaskQueue("default", "q", rate_per_key=3, per_ns=10))
     for number in range(10_000):
-        rules.note_start(f"tenant-{number}", number)
-    assert len(rules._starts_by_key) <= 1_001
+        rules.enter(Permit(rules, f"tenant-{number}", number))
+    assert len(rules._of_keys) <= 1_001
 
 
 def test_settings_that_are_all_defaults_are_no_rules():

@@ -10,6 +10,7 @@ about a run, and nothing here but the settings outlives the process.
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 
@@ -25,20 +26,16 @@ from perdure.model.events import ActivityTaskScheduled
 from perdure.model.ids import RunAddress
 from perdure.model.program import ActivityTask, Worker
 from perdure.model.requests import (
-    CancelActivity,
     CompleteActivity,
     FailActivity,
     FireTimer,
     HeartbeatActivity,
-    LoseActivity,
     Request,
 )
 from perdure.model.task_queues import BreakerPolicy, Hold, HoldReason, TaskQueue
 
 ENDS = frozenset({CompleteActivity, FailActivity, FireTimer})
 """Requests that may tell a circuit breaker something."""
-
-_REPORTS = (CompleteActivity, FailActivity, CancelActivity, LoseActivity, HeartbeatActivity)
 
 HELD = Permit(None, "", 0, is_live=False)
 """Stands for the permit of an attempt that gets none."""
@@ -76,44 +73,34 @@ class Admission:
 
     # --- may it start?
 
-    def admit(self, run: Run, pending: Activity, now: int) -> Permit | None:
+    def admit(self, queue: QueueName, run: Run, pending: Activity, now: int) -> Permit | None:
         """A permit for an attempt to start now in the slot that it has; None if it needs none, HELD if it may not."""
         scheduled = pending.scheduled
-        queue = (run.namespace, scheduled.task_queue)
-        rules, limit_key = self.rules.get(queue), scheduled.limit_key
-        if rules is not None and (
-            rules.held(now) is not None or (limit_key and rules.key_held(limit_key, now) is not None)
-        ):
-            return HELD
+        rules = self.rules.get(queue)
         breaker = self.tripped.get((*queue, scheduled.activity_type)) if self.tripped else None
         if breaker is not None and breaker.held_until(now) is not None:
             return HELD
-        if breaker is None:
-            if rules is None:
-                return None
-            if not rules.limits_living:
-                if rules.limits_starts:
-                    rules.note_start(limit_key, now)
-                return None
-        permit = self._permit(rules, breaker, limit_key, now)
-        assert permit is not None
-        self.begun(permit, run.run_id, scheduled.id, pending.attempt)
+        if rules is None and breaker is None:
+            return None
+        permit = Permit(rules, scheduled.limit_key, now, run.run_id, scheduled.id, pending.attempt)
+        if rules is not None and not rules.admit(permit):
+            return HELD
+        if breaker is not None:
+            breaker.trial = permit
+        elif rules is not None and not rules.limits_living:
+            return None
+        self._keep(permit)
         return permit
 
     def permit(self, queue: QueueName, activity_type: str, limit_key: str, now: int) -> Permit | None:
         """A permit for an attempt that ``choose`` let start; None if it needs none."""
         breaker = self.tripped.get((*queue, activity_type)) if self.tripped else None
-        return self._permit(self.rules.get(queue), breaker, limit_key, now)
-
-    def _permit(self, rules: QueueRules | None, breaker: Breaker | None, limit_key: str, now: int) -> Permit | None:
+        rules = self.rules.get(queue)
         if rules is None and breaker is None:
             return None
         permit = Permit(rules, limit_key, now)
         if rules is not None:
-            if rules.limits_living:
-                rules.add(permit)
-            if rules.limits_starts:
-                rules.note_start(limit_key, now)
+            rules.enter(permit)
         if breaker is not None:
             breaker.trial = permit
         return permit
@@ -170,10 +157,14 @@ class Admission:
         permit.run_id = run_id
         permit.ref = ref
         permit.attempt = attempt
-        name = (run_id, ref)
-        if name in self.permits:
-            permit.older = self.permits[name]
-        self.permits[name] = permit
+        self._keep(permit)
+
+    def _keep(self, permit: Permit) -> None:
+        name = (permit.run_id, permit.ref)
+        older = self.permits.setdefault(name, permit)
+        if older is not permit:
+            permit.older = older
+            self.permits[name] = permit
 
     def give_back(self, permit: Permit | None) -> None:
         """An attempt that was about to start does not."""
@@ -181,7 +172,7 @@ class Admission:
             return
         rules = permit.rules
         if rules is not None:
-            rules.take_back(permit.limit_key, permit.started)
+            rules.take_back(permit)
         if permit.run_id:
             self._remove(permit)
         else:
@@ -196,9 +187,8 @@ class Admission:
         if permit is not None:
             self._remove(permit)
 
-    def reported(self, address: RunAddress, request: Request) -> None:
-        """A worker tells of an attempt: mostly that its code runs no more."""
-        assert isinstance(request, _REPORTS)
+    def reported(self, address: RunAddress, request: Any) -> None:
+        """A worker tells of an attempt by one of the requests that name it: mostly that its code runs no more."""
         permit = self.permits.get((address.run_id, request.scheduled_event_id))
         while permit is not None and permit.attempt != request.attempt:
             permit = permit.older
@@ -236,18 +226,17 @@ class Admission:
         permits = self.permits
         permit.is_live = False
         name = (permit.run_id, permit.ref)
-        newest = permits[name]
+        newest = permits.pop(name)
         if newest is not permit:
+            permits[name] = newest
             while newest.older is not permit:
                 assert newest.older is not None
                 newest = newest.older
             newest.older = permit.older
-        elif permit.older is None:
-            del permits[name]
-            if self.outside:
-                self.outside.discard(name)
-        else:
+        elif permit.older is not None:
             permits[name] = permit.older
+        elif self.outside:
+            self.outside.discard(name)
         rules = permit.rules
         if rules is not None:
             rules.remove(permit)

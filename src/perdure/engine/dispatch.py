@@ -53,7 +53,7 @@ class Dispatch:
             if host is None:
                 self._let_wait(resident, pending, commit.now)
                 continue
-            permit = self.admission.admit(commit.run, pending, commit.now) if rules or tripped else None
+            permit = self.admission.admit(name, commit.run, pending, commit.now) if rules or tripped else None
             if permit is HELD:
                 host.release(queue, activity_type)
                 self._let_wait(resident, pending, commit.now)

@@ -5,7 +5,9 @@ have started is a list of times. So neither can drift, and a crash leaves nothin
 and no times.
 """
 
+import sys
 from collections import deque
+from collections.abc import Mapping
 
 import msgspec
 
@@ -16,6 +18,7 @@ Held = tuple[HoldReason, int]
 
 _PAUSED = (HoldReason.QUEUE_PAUSED, 0)
 _FULL = (HoldReason.CONCURRENCY_LIMIT, 0)
+_NO_LIMIT = sys.maxsize
 
 
 class Permit(msgspec.Struct, eq=False, gc=False):
@@ -33,18 +36,43 @@ class Permit(msgspec.Struct, eq=False, gc=False):
     attempt: int = 0
     older: "Permit | None" = None
     is_live: bool = True
+    use: "Use | None" = None
+    """What of its limit key is used up."""
+
+
+class Use(msgspec.Struct, eq=False, gc=False):
+    """What of a limit is used up: the attempts that live, when the last ``rate`` attempts started, and, if those are as
+    many as may, when there is room again."""
+
+    permits: set[Permit]
+    starts: deque[int]
+    free_at: int = 0
+
+    def note_start(self, now: int, per_ns: int) -> None:
+        """An attempt starts."""
+        starts = self.starts
+        starts.append(now)
+        if len(starts) == starts.maxlen:
+            self.free_at = starts[0] + per_ns
+
+    def take_back(self, started: int) -> None:
+        """An attempt that was to start did not. If others have started since, its place is lost."""
+        if self.starts and self.starts[-1] == started:
+            self.starts.pop()
+            self.free_at = 0
+
+    def change(self, rate: int, per_ns: int) -> None:
+        """From now on this is the limit."""
+        starts = self.starts = deque(self.starts, rate)
+        self.free_at = starts[0] + per_ns if starts and len(starts) == rate else 0
 
 
 class QueueRules:
     """A task queue with settings that are not all defaults."""
 
     def __init__(self, settings: TaskQueue) -> None:
-        self.permits: set[Permit] = set()
-        """The attempts that live, if there is a limit to how many may."""
-        self.permits_by_key: dict[str, set[Permit]] = {}
-        self._starts: deque[int] = deque()
-        """When the last ``rate`` attempts started; the oldest of them says when there is room."""
-        self._starts_by_key: dict[str, deque[int]] = {}
+        self._all = Use(set(), deque())
+        self._of_keys: dict[str, Use] = {}
         self.change(settings)
 
     def change(self, settings: TaskQueue) -> None:
@@ -52,81 +80,108 @@ class QueueRules:
         self.settings = settings
         self.limits_living = bool(settings.concurrency or settings.concurrency_per_key)
         self.limits_starts = bool(settings.rate or settings.rate_per_key)
-        self._starts = deque(self._starts, settings.rate)
-        self._starts_by_key = {key: deque(starts, settings.rate_per_key) for key, starts in self._starts_by_key.items()}
+        self._limits_keys = self.limits_living or bool(settings.rate_per_key)
+        self._most = 0 if settings.is_paused else settings.concurrency or _NO_LIMIT
+        self._most_per_key = settings.concurrency_per_key or _NO_LIMIT
+        self._all.change(settings.rate, settings.per_ns)
+        for use in self._of_keys.values():
+            use.change(settings.rate_per_key, settings.per_ns)
         if not self.limits_living:
-            self.permits.clear()
-            self.permits_by_key.clear()
+            for use in (self._all, *self._of_keys.values()):
+                use.permits.clear()
 
-    def held(self, now: int) -> Held | None:
-        """What holds the whole queue, if anything does."""
+    @property
+    def living(self) -> int:
+        """How many attempts live, if there is a limit to how many may."""
+        return len(self._all.permits)
+
+    @property
+    def living_by_key(self) -> Mapping[str, int]:
+        """How many of them have each limit key."""
+        return {key: len(use.permits) for key, use in self._of_keys.items() if use.permits}
+
+    def admit(self, permit: Permit) -> bool:
+        """Whether an attempt may start, at ``permit.started``. If so it has; else nothing has happened."""
+        now, limit_key, all = permit.started, permit.limit_key, self._all
+        if now < all.free_at or len(all.permits) >= self._most:
+            return False
+        if limit_key and self._limits_keys:
+            use = self._of_keys.get(limit_key)
+            if use is None:
+                use = self._new_key(limit_key, now)
+            elif now < use.free_at or len(use.permits) >= self._most_per_key:
+                return False
+            permit.use = use
+        self._enter(permit, all, permit.use)
+        return True
+
+    def enter(self, permit: Permit) -> None:
+        """An attempt starts, which may."""
+        permit.use = self._use_of(permit.limit_key, permit.started)
+        self._enter(permit, self._all, permit.use)
+
+    def _enter(self, permit: Permit, all: Use, of_key: Use | None) -> None:
         settings = self.settings
-        if settings.is_paused:
-            return _PAUSED
-        if settings.concurrency and len(self.permits) >= settings.concurrency:
-            return _FULL
+        if self.limits_living:
+            all.permits.add(permit)
+            if of_key is not None:
+                of_key.permits.add(permit)
         if settings.rate:
-            starts = self._starts
-            if len(starts) >= settings.rate and (until := starts[0] + settings.per_ns) > now:
-                return HoldReason.RATE_LIMIT, until
-        return None
-
-    def key_held(self, limit_key: str, now: int) -> Held | None:
-        """What holds a limit key, if anything does."""
-        settings = self.settings
-        if settings.concurrency_per_key:
-            permits = self.permits_by_key.get(limit_key)
-            if permits is not None and len(permits) >= settings.concurrency_per_key:
-                return _FULL
-        if settings.rate_per_key:
-            starts = self._starts_by_key.get(limit_key)
-            if starts and len(starts) >= settings.rate_per_key and (until := starts[0] + settings.per_ns) > now:
-                return HoldReason.RATE_LIMIT, until
-        return None
-
-    def note_start(self, limit_key: str, now: int) -> None:
-        """An attempt starts."""
-        settings = self.settings
-        if settings.rate:
-            self._starts.append(now)
-        if limit_key and settings.rate_per_key:
-            starts = self._starts_by_key.get(limit_key)
-            if starts is None:
-                self._forget_idle_keys(now)
-                starts = self._starts_by_key[limit_key] = deque(maxlen=settings.rate_per_key)
-            starts.append(now)
-
-    def take_back(self, limit_key: str, started: int) -> None:
-        """An attempt that was to start did not. If others have started since, its place is lost."""
-        for starts in (self._starts, self._starts_by_key.get(limit_key)):
-            if starts and starts[-1] == started:
-                starts.pop()
+            all.note_start(permit.started, settings.per_ns)
+        if settings.rate_per_key and of_key is not None:
+            of_key.note_start(permit.started, settings.per_ns)
 
     def add(self, permit: Permit) -> None:
-        """An attempt lives."""
-        self.permits.add(permit)
-        limit_key = permit.limit_key
-        if limit_key:
-            permits = self.permits_by_key.get(limit_key)
-            if permits is None:
-                permits = self.permits_by_key[limit_key] = set()
-            permits.add(permit)
+        """An attempt lives, and has started before there were these limits."""
+        self._all.permits.add(permit)
+        permit.use = self._use_of(permit.limit_key, permit.started)
+        if permit.use is not None:
+            permit.use.permits.add(permit)
 
     def remove(self, permit: Permit) -> None:
         """An attempt lives no more."""
-        self.permits.discard(permit)
-        limit_key = permit.limit_key
-        if limit_key and (permits := self.permits_by_key.get(limit_key)) is not None:
-            permits.discard(permit)
-            if not permits:
-                del self.permits_by_key[limit_key]
+        self._all.permits.discard(permit)
+        if permit.use is not None:
+            permit.use.permits.discard(permit)
 
-    def _forget_idle_keys(self, now: int) -> None:
-        """Keys that have not started anything for a while need no list."""
-        known = self._starts_by_key
+    def take_back(self, permit: Permit) -> None:
+        """An attempt that was to start did not."""
+        self._all.take_back(permit.started)
+        if permit.use is not None:
+            permit.use.take_back(permit.started)
+
+    def held(self, now: int) -> Held | None:
+        """What holds the whole queue, if anything does."""
+        if self.settings.is_paused:
+            return _PAUSED
+        if len(self._all.permits) >= self._most:
+            return _FULL
+        return (HoldReason.RATE_LIMIT, self._all.free_at) if now < self._all.free_at else None
+
+    def key_held(self, limit_key: str, now: int) -> Held | None:
+        """What holds a limit key, if anything does."""
+        use = self._of_keys.get(limit_key)
+        if use is None:
+            return None
+        if len(use.permits) >= self._most_per_key:
+            return _FULL
+        return (HoldReason.RATE_LIMIT, use.free_at) if now < use.free_at else None
+
+    def _use_of(self, limit_key: str, now: int) -> Use | None:
+        if not limit_key or not self._limits_keys:
+            return None
+        return self._of_keys.get(limit_key) or self._new_key(limit_key, now)
+
+    def _new_key(self, limit_key: str, now: int) -> Use:
+        known = self._of_keys
         if len(known) >= 1_000 and len(known) % 1_000 == 0:
+            # Keys that have not started anything for a while need not be remembered.
             old = now - self.settings.per_ns
-            self._starts_by_key = {key: starts for key, starts in known.items() if starts and starts[-1] > old}
+            known = self._of_keys = {
+                key: use for key, use in known.items() if use.permits or (use.starts and use.starts[-1] > old)
+            }
+        use = known[limit_key] = Use(set(), deque(maxlen=self.settings.rate_per_key))
+        return use
 
 
 def has_rules(settings: TaskQueue) -> bool:

@@ -133,7 +133,7 @@ class TaskQueues:
     def _running(self, queue: QueueName) -> tuple[int, dict[str, int]]:
         rules = self._engine.admission.rules.get(queue)
         if rules is not None and rules.limits_living:
-            return len(rules.permits), {key: len(permits) for key, permits in rules.permits_by_key.items()}
+            return rules.living, dict(rules.living_by_key)
         mine = [
             task.scheduled.limit_key
             for task in self._living()

@@ -35,6 +35,10 @@ R = TypeVar("R")
 UNSET: Any = type("UNSET", (), {"__repr__": lambda self: "..."})()
 """Says that an option was not given, where None means "no limit"."""
 
+_NOTHING_ELSE = (UNSET,) * 10
+_VARIANTS = 1_000
+"""So many pairs of keys are remembered for an activity."""
+
 DEFAULT_CHILD_OPTIONS = ChildOptions()
 """The options of a workflow on which none were set."""
 
@@ -51,6 +55,7 @@ class Activity(Generic[P, R]):
         self.__module__ = definition.fn.__module__
         self.__doc__ = definition.fn.__doc__
         self.__wrapped__ = definition.fn
+        self._with_keys: dict[tuple[str, str], Activity[P, R]] = {}
 
     @property
     def name(self) -> str:
@@ -93,6 +98,9 @@ class Activity(Generic[P, R]):
         breaker: Breaker | None = UNSET,
     ) -> "Activity[P, R]":
         """The same activity with other options, as in ``App.activity``; those left out stay as they are."""
+        limits = (start_to_close, schedule_to_close, schedule_to_start, heartbeat)
+        if (*limits, retry, task_queue, cancellation, priority, fairness_weight, breaker) == _NOTHING_ELSE:
+            return self._of_keys(fairness_key, limit_key)
         changed = activity_options(
             self.__perdure_options__,
             start_to_close=start_to_close,
@@ -111,6 +119,21 @@ class Activity(Generic[P, R]):
         if changed.task_queue is not None:
             self.app.note_task_queue(changed.task_queue)
         return Activity(self.__perdure_activity__, self.app, changed)
+
+    def _of_keys(self, fairness_key: str, limit_key: str) -> "Activity[P, R]":
+        """The same activity with other keys. Runs that say for whom they work ask for the same ones again and again."""
+        known, keys = self._with_keys, (fairness_key, limit_key)
+        try:
+            if (activity := known.get(keys)) is not None:
+                return activity
+        except TypeError:
+            pass  # it can't be hashed, so it is no string, which is told next
+        changed = activity_options(self.__perdure_options__, fairness_key=fairness_key, limit_key=limit_key)
+        activity = Activity(self.__perdure_activity__, self.app, changed)
+        if len(known) >= _VARIANTS:
+            known.clear()
+        known[keys] = activity
+        return activity
 
     def __repr__(self) -> str:
         return f"<activity {self.name!r} of app {self.app.name!r}>"
