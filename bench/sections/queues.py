@@ -51,8 +51,8 @@ def measure(bench: Bench) -> Section:
                 unit="",
                 wanted=WANTED if scale.seconds >= 1 else None,
                 more_is_better=True,
-                limit="Each attempt is looked at by two limits and joins two sets of what lives, and its event carries "
-                "three attributes more; in Python that is some microseconds.",
+                limit="Each attempt joins two sets of what lives and two lists of starts, and its event carries three "
+                "attributes more; in Python that is some microseconds.",
             )
         ],
         [

@@ -16,7 +16,7 @@ from perdure.engine.refusals import error_of, refusal, rejection_of, settle
 from perdure.engine.resident import Resident
 from perdure.engine.search.cursors import cursor_of, place_at
 from perdure.engine.search.evaluate import place_of
-from perdure.engine.search.parse import parse
+from perdure.engine.search.parse import make_ready, parse
 from perdure.engine.settings import Settings
 from perdure.engine.task_queues import TaskQueues
 from perdure.engine.workers import Workers
@@ -351,6 +351,7 @@ class EngineService:
         """As ``Service.list``."""
         limit = min(limit, self.engine.limits.page_size) if limit > 0 else self.engine.limits.page_size
         types = await self.search_attributes(namespace)
+        await make_ready(filter)
         query = narrowed(parse(filter, types), statuses, workflow_type)
         rows = await self._store.runs(namespace, query, place_at(cursor, query), limit)
         following = cursor_of(place_of(rows[-1], types, query), query) if len(rows) == limit else ""
@@ -361,6 +362,7 @@ class EngineService:
     ) -> s.RunCount:
         """As ``Service.count``."""
         types = await self.search_attributes(namespace)
+        await make_ready(filter)
         query = narrowed(parse(filter, types, counting=True), statuses, workflow_type)
         return run_count(query, await self._store.count(namespace, query))
 

@@ -224,3 +224,22 @@ def test_words_beside_a_filter_narrow_it():
     query = narrowed(parse("Amount = 1 ORDER BY Amount", TYPES), [RunStatus.RUNNING], "Loan")
     assert isinstance(query.where, And) and len(query.where.parts) == 3
     assert query.order
+
+
+def test_the_first_filter_does_not_hold_up_the_loop() -> None:
+    """In a process of its own: the library is loaded by another thread than the loop's."""
+    code = (
+        "import asyncio, sys, threading\n"
+        "from perdure.engine.search import parse\n"
+        "load, where = parse._parser.__wrapped__, []\n"
+        "parse._parser = parse.cache(lambda: where.append(threading.current_thread()) or load())\n"
+        "async def main():\n"
+        "    await parse.make_ready('')\n"
+        "    assert 'lark' not in sys.modules\n"
+        "    await parse.make_ready('A = 1')\n"
+        "    await parse.make_ready('B = 1')\n"
+        "    assert parse.parse('A IS NULL', {}) is not None\n"
+        "    assert where and threading.main_thread() not in where and len(where) == 1\n"
+        "asyncio.run(main())\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -85,6 +85,15 @@ def parse(text: str, types: AttributeTypes, *, counting: bool = False) -> Query:
     return _Checker(text, types).query(tree, counting)
 
 
+async def make_ready(text: str) -> None:
+    """See that ``parse`` of this text takes no time: the first filter of a process loads the grammar, in a thread, so
+    that no run waits for it."""
+    if text and not text.isspace() and not _parser.cache_info().currsize:
+        import asyncio  # the command line parses without a loop
+
+        await asyncio.to_thread(_parser)
+
+
 @cache
 def _parser() -> "Lark":
     # Read only when there is a filter to parse: importing the library takes longer than anything else here.
