@@ -37,6 +37,21 @@ async def again(left: int) -> int:
     return 0
 
 
+@app.activity(retry=perdure.Retry(max_attempts=2, initial=0.001), breaker=perdure.Breaker(failures=2, cool_down=60))
+async def down() -> None:
+    raise ConnectionError("nobody there")
+
+
+@app.workflow
+async def calls() -> None:
+    await down()
+
+
+@app.workflow
+async def buggy() -> None:
+    raise RuntimeError("a bug")
+
+
 @app.workflow
 async def waits() -> str:
     await workflow.wait_condition(lambda: False)

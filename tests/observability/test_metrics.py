@@ -2,7 +2,7 @@
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.observability.scene import again, waits, watched_engine, watched_server, works
+from tests.observability.scene import again, buggy, calls, waits, watched_engine, watched_server, works
 
 import perdure
 from perdure.engine.encoding import decode
@@ -12,6 +12,8 @@ from perdure.observability import catalogue
 from perdure.observability.exposition import Exposition
 from perdure.observability.series import OTHER, counts
 from perdure.observability.watched import Watched
+
+STATES = ("closed", "half-open", "open")
 
 
 def scrape(watched: Watched) -> dict[tuple[str, frozenset], float]:
@@ -81,6 +83,19 @@ async def test_the_records_counted_are_the_records_stored(store_url):
     assert value(samples, "perdure_activity_retries_total", namespace="default", activity_type="shaky") == sum(
         isinstance(record, ActivityAttemptFailed) for record in records
     )
+
+
+async def test_bugs_and_open_circuit_breakers_are_seen(store_url):
+    async with watched_engine(store_url) as (embedded, watched):
+        with pytest.raises(perdure.WorkflowFailedError):
+            await embedded.client.execute(calls)
+        await embedded.client.start(buggy)
+        samples = scrape(watched)
+    of = {"namespace": "default", "task_queue": "default", "activity_type": "down"}
+    states = {state: value(samples, "perdure_circuit_breaker_state", **of, state=state) for state in STATES}
+    assert states == {"closed": 0, "half-open": 0, "open": 1}
+    failed = {"namespace": "default", "workflow_type": "buggy", "cause": "WORKFLOW_WORKER_UNHANDLED_FAILURE"}
+    assert value(samples, "perdure_workflow_task_failures_total", **failed) == 1
 
 
 async def test_what_waits_is_counted_and_has_an_age(store_url):

@@ -40,7 +40,7 @@ class Tracing:
 
     Give it to ``perdure.open``, ``perdure.connect`` and ``perdure.Worker``. The caller's own span, if there is one, is the
     parent of the call; the trace goes on in every process that has a ``Tracing``. For spans of your own inside of
-    activities to be exported the same way, call ``opentelemetry.trace.set_tracer_provider(tracing.provider)``. Workflow
+    activities to be exported the same way, call ``tracing.make_global()``. Workflow
     code makes no spans: it is repeated.
 
     Args:
@@ -88,6 +88,13 @@ class Tracing:
     def provider(self) -> "TracerProvider":
         """Makes spans that are exported with these."""
         return self._provider
+
+    def make_global(self) -> None:
+        """Have all spans of this process exported with these, unless its code has set a provider of its own before."""
+        from opentelemetry import trace
+
+        if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+            trace.set_tracer_provider(self._provider)
 
     def close(self) -> None:
         """Export what is left. Blocks for as long as the exporter takes, seconds if nobody listens."""
