@@ -1,25 +1,65 @@
-"""The REST interface of a server: which gate, which schedules, which socket."""
+"""The REST interface of a server: which gate, which schedules and callbacks, which socket."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.routing import BaseRoute, Route
 
 from perdure.model.access import Gate
+from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
 from perdure.observability.http import PAGES, ObservedApplication, OperatorPages
 from perdure.observability.watched import Watched
 from perdure.protocols.rest import Bounds, Parts, RestServer, create_app
-from perdure.protocols.rest.parts import Documents, PollActivity
+from perdure.protocols.rest.callbacks import Deliveries
+from perdure.protocols.rest.kept import Documents, Kept, SigningSecret, Webhook
+from perdure.protocols.rest.outbound import Outbound
+from perdure.protocols.rest.parts import PollActivity
+from perdure.sdk.app import App
+from perdure.sdk.callbacks import Delivery, Order, Target, callback_app, request_of
 from perdure.sdk.schedules.translated import TranslatedSchedules
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
+class Outside:
+    """What a server has to do with others by itself: callbacks, and what they and webhooks are signed with.
+
+    Args:
+        documents: where signing secrets and webhooks are kept: the store.
+        hosts: the only ones that callbacks may go to; any without them, but never to addresses that are link-local or the
+            cloud's own.
+    """
+
+    def __init__(self, documents: Documents, hosts: Sequence[str] = ()) -> None:
+        self.signing_secrets = Kept(documents, "signing-secret", SigningSecret)
+        self.webhooks = Kept(documents, "webhook", Webhook)
+        self.outbound = Outbound(hosts)
+
+    def app(self, service: Callable[[], Service]) -> App:
+        """The engine's own app that delivers callbacks; ``service`` gives the engine, once it is there."""
+
+        async def deliver(delivery: Delivery, own_id: str) -> None:
+            target = delivery.target
+            await Deliveries(service(), self.signing_secrets, self.outbound).deliver(
+                delivery.namespace, target.url, target.secret, delivery.message_id, delivery.completion, own_id
+            )
+
+        async def is_awaited(order: Order, own_id: str) -> bool:
+            deliveries = Deliveries(service(), self.signing_secrets, self.outbound)
+            return await deliveries.is_awaited(order.namespace, order.workflow_id, own_id)
+
+        return callback_app(deliver, is_awaited)
+
+    async def close(self) -> None:
+        """Close what connections there are."""
+        await self.outbound.close()
+
+
 def rest_server(
     service: Service,
     gate: Gate,
-    documents: Documents,
+    outside: Outside,
     host: str,
     port: int,
     *,
@@ -38,7 +78,7 @@ def rest_server(
     Args:
         service: the engine.
         gate: who knows the callers.
-        documents: where webhooks and their secrets are kept: the store.
+        outside: what the server has to do with others; its app must be served too.
         host, port: where it listens; port 0 is any that is free.
         version: of the server.
         poll_activity: where activity tasks come from.
@@ -54,8 +94,11 @@ def rest_server(
     parts = Parts(
         gate=gate,
         service=service,
-        documents=documents,
+        signing_secrets=outside.signing_secrets,
+        webhooks=outside.webhooks,
+        outbound=outside.outbound,
         schedules=lambda namespace, identity: TranslatedSchedules(service, namespace, identity),
+        callback_request=_callback_request,
         poll_activity=poll_activity,
         about=about if about is not None else {"version": version},
         bounds=bounds or Bounds(),
@@ -68,3 +111,15 @@ def rest_server(
     if watched is not None:
         app = ObservedApplication(app, watched)
     return RestServer(app, host, port, bounds=parts.bounds, closing=parts.closing, **uvicorn_options)
+
+
+def _callback_request(
+    own_id: str,
+    namespace: str,
+    workflow_id: str,
+    targets: Sequence[tuple[str, str]],
+    request_id: str,
+    identity: str,
+) -> StartWorkflow:
+    order = Order(namespace, workflow_id, [Target(*target) for target in targets])
+    return request_of(own_id, order, request_id, identity)

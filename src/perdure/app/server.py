@@ -1,11 +1,12 @@
 """An engine that others connect to: one process, one event loop, one store."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
 from perdure.app.embedded import tuned
-from perdure.app.rest import rest_server
+from perdure.app.rest import Outside, rest_server
 from perdure.app.stores import store_of
 from perdure.engine.clock import SystemClock
 from perdure.engine.polls import Polls
@@ -35,6 +36,7 @@ class Server:
         grpc_address: where the worker protocol listens; port 0 picks a free one.
         with_metrics: whether the REST interface has a page for metrics.
         tracing: gets the spans of runs, and of the calls of whoever brings no trace along.
+        callback_hosts: the only hosts that callbacks may go to, such as ``*.example.com``; any without them.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Server:
         grpc_address: str = DEFAULT_GRPC_ADDRESS,
         with_metrics: bool = True,
         tracing: Tracing | None = None,
+        callback_hosts: Sequence[str] = (),
     ) -> None:
         self._store = store_of(store) if isinstance(store, str) else store
         self._settings = settings
@@ -53,6 +56,7 @@ class Server:
         self._grpc_address = grpc_address
         self._with_metrics = with_metrics
         self._tracing = tracing
+        self._outside = Outside(self._store, callback_hosts)
         self._stack = AsyncExitStack()
         self.service: EngineService
         self.watched: Watched
@@ -61,7 +65,7 @@ class Server:
     async def open(self) -> None:
         """Take the store, go on with what is in it, and listen. Raises ``StoreError``."""
         clock = SystemClock(asyncio.get_running_loop())
-        own = LocalWorker([], own_apps=own_apps(lambda: self._for_clients))
+        own = LocalWorker([], own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)])
         workers = Workers(own)
         self.service = EngineService(self._store, clock, workers, self._settings)
         workers.open(self.service.engine)
@@ -73,6 +77,7 @@ class Server:
             self._stack.push_async_callback(self.service.close)
             await self.service.open()
             self._stack.push_async_callback(own.close)
+            self._stack.push_async_callback(self._outside.close)
             self.watched.begin()
             self._stack.callback(self.watched.end)
             self.gate = OpenGate(self._for_clients)
@@ -83,7 +88,7 @@ class Server:
             self._rest = rest_server(
                 self.service,
                 self.gate,
-                self._store,
+                self._outside,
                 host.strip("[]"),
                 int(port),
                 version=version("perdure"),

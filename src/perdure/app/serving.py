@@ -27,6 +27,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
         grpc_address=str(config["grpc_address"]),
         with_metrics=config["metrics"],
         tracing=tracing,
+        callback_hosts=config["callback_hosts"],
     )
     try:
         await server.open()

@@ -9,7 +9,7 @@ import pytest
 from tests.protocols.rest.programs import app
 
 from perdure.app import store_of
-from perdure.app.rest import rest_server
+from perdure.app.rest import Outside, rest_server
 from perdure.engine.clock import SystemClock
 from perdure.engine.polls import Polls
 from perdure.engine.service import EngineService
@@ -45,7 +45,8 @@ async def serve(store_url):
 
         async def start(*, bounds=None, **options):
             store = store_of(store_url)
-            own = LocalWorker([app], own_apps=[schedule_app(lambda: service)])
+            outside = Outside(store, options.pop("callback_hosts", ()))
+            own = LocalWorker([app], own_apps=[schedule_app(lambda: service), outside.app(lambda: service)])
             workers = Workers(own)
             service = EngineService(store, SystemClock(asyncio.get_running_loop()), workers)
             workers.open(service.engine)
@@ -53,11 +54,12 @@ async def serve(store_url):
             await service.open()
             stack.push_async_callback(service.close)
             stack.push_async_callback(own.close)
+            stack.push_async_callback(outside.close)
             gate = options.pop("gate", None) or OpenGate(service)
             server = rest_server(
                 service,
                 gate,
-                store,
+                outside,
                 "127.0.0.1",
                 0,
                 bounds=bounds or Bounds(),

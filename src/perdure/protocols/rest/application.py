@@ -21,8 +21,10 @@ from perdure.protocols.rest import (
     runs,
     schedules,
     server_facts,
+    signing,
     starting,
     task_queues,
+    webhooks,
     workers,
 )
 from perdure.protocols.rest.endpoint import Endpoint, send_problem
@@ -42,6 +44,8 @@ OPERATIONS: Sequence[Operation] = (
     *task_queues.operations.all,
     *workers.operations.all,
     *namespaces.operations.all,
+    *signing.operations.all,
+    *webhooks.operations.all,
     *server_facts.operations.all,
 )
 

@@ -11,8 +11,9 @@ import msgspec.inspect
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from perdure.model.access import Credentials
-from perdure.model.errors import InvalidArgumentError, PerdureError, UnauthenticatedError
+from perdure.model.access import Credentials, Permission, Principal, Session
+from perdure.model.errors import InvalidArgumentError, PerdureError, PermissionDeniedError, UnauthenticatedError
+from perdure.model.service import Service
 from perdure.protocols.rest.bodies import BodyRefused, read_body
 from perdure.protocols.rest.idempotency import Answered, Remembered, key_of
 from perdure.protocols.rest.operations import NOTHING, Call, Document, Nothing, Operation, Stream
@@ -24,6 +25,22 @@ from perdure.protocols.rest.waiting import Gone
 _log = logging.getLogger("perdure.rest")
 
 _encode = msgspec.json.Encoder().encode
+
+
+class _Nobody:
+    """The session of an operation that lets in by other means."""
+
+    principal = Principal("", {})
+
+    @property
+    def service(self) -> Service:
+        raise PermissionDeniedError("Nobody is known to call.")
+
+    def require(self, permission: Permission, namespace: str) -> None:
+        raise PermissionDeniedError("Nobody is known to call.")
+
+
+_NOBODY = _Nobody()
 
 
 class Endpoint:
@@ -72,7 +89,7 @@ class Endpoint:
 
     async def _answer(self, reader: "_Reader", request: Request, path: dict[str, str]) -> Answered | Stream:
         operation, parts = reader.operation, self._parts
-        session = await parts.gate.admit(credentials_of(request))
+        session: Session = _NOBODY if operation.is_public else await parts.gate.admit(credentials_of(request))
         key = key_of(request.headers.get("idempotency-key"))
         call: Call[Any, Any] = Call(request, parts, session, {name: _segment(text) for name, text in path.items()}, key)
         call.query = reader.query(request)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from perdure.protocols.rest.parts import Bounds
+from perdure.protocols.rest.problems import MEDIA_TYPE, problem_of_http
 from perdure.protocols.rest.waiting import Closing
 
 
@@ -106,6 +108,12 @@ def _protocol(header_seconds: float) -> type[HttpToolsProtocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._disarm()
             super().connection_lost(exc)
+
+        def send_400_response(self, msg: str) -> None:
+            content = msgspec.json.encode(problem_of_http(400, msg))
+            head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\n"
+            self.transport.write(f"{head}connection: close\r\n\r\n".encode() + content)
+            self.transport.close()
 
         def _arm(self) -> None:
             self._deadline = self.loop.call_later(header_seconds, self._give_up)

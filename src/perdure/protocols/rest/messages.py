@@ -15,7 +15,6 @@ from perdure.model.requests import (
     UpdateWorkflow,
     UpdateWorkflowOptions,
 )
-from perdure.model.service import UpdateStage
 from perdure.protocols.rest.asking import (
     STAGES,
     Asked,
@@ -29,9 +28,8 @@ from perdure.protocols.rest.asking import (
 )
 from perdure.protocols.rest.operations import Call, Operations
 from perdure.protocols.rest.runs import PATH
-from perdure.protocols.rest.updates import UpdateView, update_view
+from perdure.protocols.rest.updates import UpdateView, awaited_update
 from perdure.protocols.rest.values import Value, one_value, to_payloads
-from perdure.protocols.rest.waiting import within
 
 operations = Operations("messages")
 
@@ -140,16 +138,7 @@ async def update_workflow(call: Call[UpdateBody, UpdateQuery]) -> UpdateView:
     body = call.body
     update_id = body.update_id or id_or_new(call.idempotency_key)
     request = UpdateWorkflow(update_id, body.update_name, to_payloads(body.input), None, call.identity)
-    # Admitted first: from then on it goes its way, whether this caller waits or not.
-    outcome = await call.service.update(call.address, request, UpdateStage.ADMITTED)
-    stage = STAGES[body.wait]
-    if outcome.stage < stage:
-        further = await within(call, call.query.wait_seconds, call.service.update(call.address, request, stage))
-        if further is None:
-            call.status = 202
-        else:
-            outcome = further
-    return update_view(update_id, outcome)
+    return await awaited_update(call, call.address, request, STAGES[body.wait], call.query.wait_seconds)
 
 
 @operations.add("POST", f"{PATH}/cancel", body=ReasonBody, query=OfRun)

@@ -157,7 +157,7 @@ def _responses(operation: Operation, known: dict[int, Any]) -> dict[str, Any]:
         responses[str(done)]["content"] = content
     for status, description in operation.other_answers.items():
         responses[str(status)] = {"description": description}
-        if status == 202:
+        if status in (200, 202):
             responses[str(status)]["content"] = content
     for status in STATUSES:
         responses[str(status)] = {"$ref": "#/components/responses/Problem"}

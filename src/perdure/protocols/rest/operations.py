@@ -104,7 +104,7 @@ Handler = Callable[[Any], Awaitable[Any]]
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """``answer`` is the type of what the handler returns, None for nothing; ``other_answers`` are types by further
     statuses. ``streams`` names the events that it can answer with instead. ``remembers``: what it does has no id of its
-    own in the engine, so its answer is remembered by the idempotency key. ``public``: whoever calls need not be known.
+    own in the engine, so its answer is remembered by the idempotency key. ``is_public``: whoever calls need not be known.
     """
 
     method: Method
@@ -118,7 +118,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     other_answers: dict[int, str] = {}
     streams: str = ""
     remembers: bool = False
-    public: bool = False
+    is_public: bool = False
     is_raw: bool = False
     """The handler reads the body itself."""
 

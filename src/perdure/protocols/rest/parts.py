@@ -9,20 +9,26 @@ import msgspec
 
 from perdure.model.access import Gate
 from perdure.model.program import ActivityTask
+from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
+from perdure.protocols.rest.kept import Kept, SigningSecret, Webhook
+from perdure.protocols.rest.outbound import Outbound
 from perdure.protocols.rest.waiting import Closing
 
 
-class Documents(Protocol):
-    """Where small durable things are kept; a store."""
+class CallbackRequest(Protocol):
+    """How the engine's own run is started that tells ``targets`` (URLs, and names of signing secrets) when a workflow has
+    ended."""
 
-    async def documents(self, kind: str) -> Sequence[tuple[str, bytes]]:
-        """What was set of a kind, by key."""
-        ...
-
-    async def set_document(self, kind: str, key: str, data: bytes | None) -> None:
-        """Create or replace one; None removes it."""
-        ...
+    def __call__(
+        self,
+        own_id: str,
+        namespace: str,
+        workflow_id: str,
+        targets: Sequence[tuple[str, str]],
+        request_id: str,
+        identity: str,
+    ) -> StartWorkflow: ...
 
 
 class Schedule(Protocol):
@@ -92,7 +98,9 @@ class Parts:
         gate: knows the callers.
         service: the engine itself, for what the server does on a caller's behalf once ``Session.require`` allowed it.
         schedules: the schedules of a namespace, for an identity.
-        documents: where webhooks and signing secrets are kept.
+        signing_secrets, webhooks: what was set of them.
+        outbound: for the URLs of callbacks.
+        callback_request: makes callbacks.
         poll_activity: where activity tasks come from.
         about: facts about the server, for ``GET /api/v1/server``.
         bounds: how much a caller may ask.
@@ -103,8 +111,11 @@ class Parts:
 
     gate: Gate
     service: Service
-    documents: Documents
+    signing_secrets: Kept[SigningSecret]
+    webhooks: Kept[Webhook]
+    outbound: Outbound
     schedules: Callable[[str, str], Schedules]
+    callback_request: CallbackRequest
     poll_activity: PollActivity | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)

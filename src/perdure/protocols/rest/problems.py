@@ -32,6 +32,7 @@ _STATUS: dict[type[BaseException], int] = {
 }
 
 _OF_HTTP = {
+    400: ("invalid_argument", "This is no HTTP, or its head is longer than 64 KiB."),
     403: ("permission_denied", "A page of another site may not use the browser of somebody who can reach this server."),
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path does not know the method."),

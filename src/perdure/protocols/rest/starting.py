@@ -24,8 +24,9 @@ from perdure.protocols.rest.asking import (
     id_or_new,
     retry_policy,
 )
+from perdure.protocols.rest.callbacks import CallbackBody, start_with_callbacks
 from perdure.protocols.rest.operations import Call, Operations
-from perdure.protocols.rest.updates import UpdateView, update_view
+from perdure.protocols.rest.updates import UpdateView, awaited_update
 from perdure.protocols.rest.values import Value, to_ns, to_payload_map, to_payloads
 from perdure.protocols.rest.views import OutcomeView, outcome_view
 from perdure.protocols.rest.waiting import within
@@ -53,7 +54,7 @@ class StartBody(Asked):
     """A run to be started.
 
     ``workflow_id`` is made up if not given. ``id_conflict``: what to do when a run of that id is open; ``id_reuse``: when
-    the last one is closed.
+    the last one is closed. ``callbacks`` are told when the workflow has ended.
     """
 
     workflow_type: Name
@@ -72,6 +73,7 @@ class StartBody(Asked):
     signal: StartSignal | None = None
     update: StartUpdate | None = None
     pinned_build_id: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
+    callbacks: Annotated[list[CallbackBody], msgspec.Meta(max_length=10)] = []
 
 
 class StartQuery(Asked):
@@ -98,7 +100,7 @@ class StartedView(msgspec.Struct, frozen=True):
     query=StartQuery,
     answer=StartedView,
     status=201,
-    other_answers={200: "An existing run was used."},
+    other_answers={200: "An existing run was used.", 202: "The update has not come that far within `wait_seconds`."},
 )
 async def start_workflow(call: Call[StartBody, StartQuery]) -> StartedView:
     """Start a workflow.
@@ -108,13 +110,17 @@ async def start_workflow(call: Call[StartBody, StartQuery]) -> StartedView:
     """
     body, wait_seconds = call.body, call.query.wait_seconds
     request = _request(call, body)
-    result = await call.service.start(call.namespace, request)
+    if body.callbacks:
+        result = await start_with_callbacks(call, request, body.callbacks)
+    else:
+        result = await call.service.start(call.namespace, request)
     call.status = 201 if result.is_new else 200
     address = RunAddress(call.namespace, request.workflow_id, result.run_id)
     outcome = update = None
     if body.update is not None and request.update is not None:
-        update = update_view(
-            request.update.update_id, await call.service.update(address, request.update, STAGES[body.update.wait])
+        stage = STAGES[body.update.wait]
+        update = await awaited_update(
+            call, address, request.update, stage, wait_seconds or call.parts.bounds.wait_seconds
         )
     if wait_seconds:
         closed = await within(call, wait_seconds, call.service.wait_closed(address, follow=True))

@@ -1,12 +1,18 @@
 """Updates as the REST interface shows them."""
 
+from typing import Any
+
 import msgspec
 
 from perdure.model.errors import UpdateFailedError
-from perdure.model.service import UpdateOutcome
+from perdure.model.ids import RunAddress
+from perdure.model.requests import UpdateWorkflow
+from perdure.model.service import UpdateOutcome, UpdateStage
 from perdure.protocols.rest.asking import StageWord
+from perdure.protocols.rest.operations import Call
 from perdure.protocols.rest.records import FailureView, failure_text, failure_view
 from perdure.protocols.rest.values import Value, one_value
+from perdure.protocols.rest.waiting import within
 
 
 class UpdateView(msgspec.Struct, frozen=True):
@@ -23,6 +29,24 @@ class UpdateRefusedError(UpdateFailedError):
     def __init__(self, message: str, shown_failure: FailureView | None) -> None:
         super().__init__(message)
         self.shown_failure = shown_failure
+
+
+async def awaited_update(
+    call: Call[Any, Any], address: RunAddress, request: UpdateWorkflow, stage: UpdateStage, seconds: float
+) -> UpdateView:
+    """Deliver an update, or join the one with the same id, and wait for it as long as a caller may wait.
+
+    Raises ``UpdateRefusedError`` for one that was rejected or failed.
+    """
+    # Admitted first: from then on it goes its way, whether this caller waits or not.
+    outcome = await call.service.update(address, request, UpdateStage.ADMITTED)
+    if outcome.stage < stage:
+        further = await within(call, seconds, call.service.update(address, request, stage))
+        if further is None:
+            call.status = 202
+        else:
+            outcome = further
+    return update_view(request.update_id, outcome)
 
 
 def update_view(update_id: str, outcome: UpdateOutcome) -> UpdateView:
