@@ -46,7 +46,7 @@ from perdure.sdk.codec import Codec
 from perdure.sdk.converter import Converter
 from perdure.sdk.encryption import EncryptionCodec
 from perdure.sdk.explanations import RunExplanation
-from perdure.sdk.handles import Run, UpdateHandle
+from perdure.sdk.handles import Run
 from perdure.sdk.references import Message, message
 from perdure.sdk.replay import History, replay
 from perdure.sdk.retry import Retry
@@ -61,6 +61,7 @@ from perdure.sdk.schedules import (
     Schedules,
 )
 from perdure.sdk.starting import StartOptions
+from perdure.sdk.updates import UpdateHandle
 
 __all__ = [
     "DEFAULT_SERVER",

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -256,6 +257,60 @@ async def test_parent_close_policies(opened, policy, status):
             with pytest.raises(perdure.WorkflowFailedError) as caught:
                 await left.result()
             assert caught.value.status.name == status
+
+
+@app.workflow
+class Cleans:
+    """A child that is not done with its cancellation until somebody says so."""
+
+    def __init__(self) -> None:
+        self.may_end = False
+
+    async def run(self) -> None:
+        try:
+            await workflow.wait_condition(lambda: self.may_end)
+        finally:
+            await workflow.wait_condition(lambda: self.may_end)
+
+    @workflow.signal
+    def end(self) -> None:
+        self.may_end = True
+
+
+@app.workflow
+async def nurse(cancellation: Any) -> None:
+    await (await workflow.start_child(Cleans, id="patient", parent_close="abandon", cancellation=cancellation))
+
+
+@pytest.mark.parametrize(
+    ("cancellation", "is_asked", "is_awaited"), [("wait", True, True), ("try", True, False), ("abandon", False, False)]
+)
+async def test_a_cancelled_wait_for_a_child(opened, cancellation, is_asked, is_awaited):
+    async with opened(app) as client:
+        run = await client.start(nurse, cancellation)
+        while "ChildWorkflowExecutionStarted" not in await events_of(run):
+            await asyncio.sleep(0.01)
+        child = client.get("patient")
+        await run.cancel()
+        if is_awaited:
+            while not (await child.describe()).cancel_requested:
+                await asyncio.sleep(0.01)
+            assert (await run.describe()).status is perdure.RunStatus.RUNNING
+            await child.signal("end")
+        with pytest.raises(perdure.WorkflowFailedError) as caught:
+            await run.result()
+        assert caught.value.status is perdure.RunStatus.CANCELED
+        while is_asked and not (await child.describe()).cancel_requested:
+            await asyncio.sleep(0.01)
+        if not is_awaited:
+            assert (await child.describe()).status is perdure.RunStatus.RUNNING
+            assert (await child.describe()).cancel_requested is is_asked
+            await child.signal("end")
+        if is_asked:
+            with pytest.raises(perdure.WorkflowFailedError):
+                await child.result()
+        else:
+            await child.result()
 
 
 async def test_workflows_signal_each_other(opened):

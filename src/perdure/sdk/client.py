@@ -34,7 +34,7 @@ from perdure.sdk.definitions import workflow_definition_of
 from perdure.sdk.descriptions import RunInfo, counts_by_value
 from perdure.sdk.durations import Duration
 from perdure.sdk.failures import to_failure
-from perdure.sdk.handles import STAGES, Run, UpdateHandle, UpdateWait
+from perdure.sdk.handles import Run
 from perdure.sdk.names import checked_filter, checked_name, checked_names, checked_text
 from perdure.sdk.references import Message
 from perdure.sdk.results import result_of
@@ -42,6 +42,7 @@ from perdure.sdk.schedules.client import Schedules
 from perdure.sdk.schedules.definition import SYSTEM_NAMESPACE
 from perdure.sdk.starting import Runs0, Runs1, Runs2, RunsAny, StartOptions, Target, with_own_options
 from perdure.sdk.task_queues import TaskQueues
+from perdure.sdk.updates import STAGES, UpdateHandle, UpdateWait
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -1,11 +1,11 @@
-"""What a client gives back for a run: ``Run``, and ``UpdateHandle`` for an update under way."""
+"""What a client gives back for a run: ``Run``."""
 
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from perdure.model.errors import InvalidArgumentError, RunClosedError, UpdateFailedError
+from perdure.model.errors import InvalidArgumentError, RunClosedError
 from perdure.model.events import Event
 from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
@@ -25,25 +25,17 @@ from perdure.sdk.converter import Converter
 from perdure.sdk.descriptions import HistoryEvent, RunDetails
 from perdure.sdk.durations import Duration, to_seconds
 from perdure.sdk.explanations import RunExplanation
-from perdure.sdk.failures import from_failure
 from perdure.sdk.handlers import QueryHandler, SignalHandler, UpdateHandler
 from perdure.sdk.names import checked_name, checked_text
 from perdure.sdk.references import resolve
 from perdure.sdk.replay import History
 from perdure.sdk.results import result_of
+from perdure.sdk.updates import STAGES, UpdateHandle, UpdateWait
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
-
-UpdateWait = Literal["admitted", "accepted", "completed"]
-
-STAGES = {
-    "admitted": UpdateStage.ADMITTED,
-    "accepted": UpdateStage.ACCEPTED,
-    "completed": UpdateStage.COMPLETED,
-}
 
 HISTORY_PAGE = 1000
 
@@ -194,18 +186,16 @@ class Run(Generic[R_co]):
         return await handle.result()
 
     @overload
-    async def start_update(
-        self, ref: UpdateHandler[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> "UpdateHandle[T]": ...
+    async def start_update(self, ref: UpdateHandler[P, T], /, *args: P.args, **kwargs: P.kwargs) -> UpdateHandle[T]: ...
     @overload
     async def start_update(
         self, ref: UpdateHandler[..., T], /, *args: Any, wait: UpdateWait = "accepted", id: str = ""
-    ) -> "UpdateHandle[T]": ...
+    ) -> UpdateHandle[T]: ...
     @overload
     async def start_update(
         self, ref: str, /, *args: Any, wait: UpdateWait = "accepted", id: str = ""
-    ) -> "UpdateHandle[Any]": ...
-    async def start_update(self, ref: Any, /, *args: Any, **kwargs: Any) -> "UpdateHandle[Any]":
+    ) -> UpdateHandle[Any]: ...
+    async def start_update(self, ref: Any, /, *args: Any, **kwargs: Any) -> UpdateHandle[Any]:
         """Ask the workflow for a change, and wait only until it is "admitted", "accepted" or "completed".
 
         Returns:
@@ -216,7 +206,7 @@ class Run(Generic[R_co]):
 
     async def _start_update(
         self, ref: Any, args: Sequence[Any], kwargs: dict[str, Any], stage: UpdateStage, id: str
-    ) -> "UpdateHandle[Any]":
+    ) -> UpdateHandle[Any]:
         name, arguments, return_type = resolve(ref, args, kwargs, "update")
         payloads: Payloads = self._converter.to_payloads(arguments)
         request = UpdateWorkflow(checked_text("id", id) or _new_id(), name, payloads, None, self._identity)
@@ -381,54 +371,6 @@ class Run(Generic[R_co]):
         successor: str = getattr(closing, "new_execution_run_id", "")
         self._current = successor or self._current
         return bool(successor)
-
-
-class UpdateHandle(Generic[R_co]):
-    """An update under way. ``id`` names it in its run, ``run`` is where it goes."""
-
-    __slots__ = ("_outcome", "_request", "_return_type", "run")
-
-    def __init__(self, run: Run[Any], request: UpdateWorkflow, return_type: Any) -> None:
-        self.run = run
-        self._request = request
-        self._return_type = return_type
-        self._outcome: UpdateOutcome | None = None
-
-    @property
-    def id(self) -> str:
-        """The update's id."""
-        return self._request.update_id
-
-    async def wait(self, stage: UpdateStage) -> None:
-        """Wait until it has come as far as ``stage``, or has ended."""
-        if self._outcome is None or self._outcome.stage < stage:
-            self._outcome = await self.run._update(self._request, stage)
-
-    async def result(self, timeout: Duration | None = None) -> R_co:
-        """Wait for the answer.
-
-        Args:
-            timeout: the longest wait; a timedelta or seconds, None for no limit.
-
-        Raises:
-            UpdateFailedError: the validator refused it, or the handler failed. ``__cause__`` says why.
-            TimeoutError: the builtin one: the wait took too long.
-        """
-        if timeout is None:
-            await self.wait(UpdateStage.COMPLETED)
-        else:
-            async with asyncio.timeout(to_seconds(timeout)):
-                await self.wait(UpdateStage.COMPLETED)
-        outcome, converter = self._outcome, self.run._converter
-        assert outcome is not None
-        if outcome.failure is not None:
-            cause = from_failure(outcome.failure, converter)
-            raise UpdateFailedError(
-                f"update {self._request.update_name!r} of workflow {self.run.id!r} failed: {cause}"
-            ) from cause
-        if not outcome.result:
-            return None  # type: ignore[return-value]  # the handler answers nothing
-        return converter.from_payload(outcome.result[0], self._return_type)  # type: ignore[no-any-return]
 
 
 def _check_event_id(event_id: object) -> None:
