@@ -331,6 +331,26 @@ async def test_a_payload_over_the_limit_is_refused(store_url):
             await client.start(until_told, "x" * 2000)  # type: ignore[arg-type]
 
 
+BIG = "x" * 600
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"memo": {"a": BIG}},
+        {"search_attributes": {"A": BIG}},
+        {"start_signal": perdure.message("noise", BIG)},
+    ],
+)
+async def test_all_values_of_a_start_count(opened, options):
+    settings = perdure.Settings(limits=perdure.Limits(request_bytes=1000))
+    async with opened(app, settings=settings) as client:
+        run = await client.start("until_told", **options)
+        with pytest.raises(perdure.LimitExceededError, match="limit request_bytes of 1,000"):
+            await client.start("until_told", BIG, **options)
+        await run.terminate()
+
+
 async def test_a_history_over_the_limit_ends_the_run(store_url):
     settings = perdure.Settings(limits=perdure.Limits(history_events=50))
     async with perdure.open(app, store=store_url, settings=settings) as client:

@@ -1,7 +1,7 @@
 """How outcomes reach callers: a refusal of the kernel becomes the error that callers know."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from perdure.engine.pipeline import Outcome
 from perdure.kernel.commit import Reason, Rejection
@@ -15,6 +15,7 @@ from perdure.model.errors import (
 )
 from perdure.model.limits import Limits
 from perdure.model.names import problem
+from perdure.model.payloads import Payload
 from perdure.model.requests import Request, SignalWorkflow, StartWorkflow, UpdateWorkflow
 
 _FIELDS: dict[type[Request], tuple[str, ...]] = {
@@ -37,7 +38,10 @@ def refusal(request: Request, limits: Limits) -> PerdureError | None:
         if found := problem(field, getattr(request, field), limits.id_length):
             return InvalidArgumentError(f"{found}.")
     total = 0
-    for payload in getattr(request, "input", ()):
+    payloads: Iterable[Payload] = getattr(request, "input", ())
+    if request.__class__ is StartWorkflow:
+        payloads = _payloads_of_start(request)
+    for payload in payloads:
         size = len(payload.data)
         total += size
         if 0 < limits.payload_bytes < size:
@@ -45,6 +49,15 @@ def refusal(request: Request, limits: Limits) -> PerdureError | None:
     if 0 < limits.request_bytes < total:
         return too_large(total, limits.request_bytes, "request_bytes")
     return None
+
+
+def _payloads_of_start(start: StartWorkflow) -> Iterable[Payload]:
+    """All values that come with a start, few as they nearly always are."""
+    if start.memo is None and start.search_attributes is None and start.signal is None and start.update is None:
+        return start.input
+    named = (*(start.memo or {}).values(), *(start.search_attributes or {}).values())
+    sent = (*(start.signal.input if start.signal else ()), *(start.update.input if start.update else ()))
+    return (*start.input, *named, *sent)
 
 
 def settle(future: "asyncio.Future[None]") -> Callable[[Outcome], None]:
