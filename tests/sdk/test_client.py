@@ -51,9 +51,10 @@ from perdure.sdk import workflow
 from perdure.sdk.app import App
 from perdure.sdk.client import Client
 from perdure.sdk.converter import Converter
-from perdure.sdk.handles import Run, UpdateHandle
+from perdure.sdk.handles import Run
 from perdure.sdk.references import message
 from perdure.sdk.retry import Retry
+from perdure.sdk.updates import UpdateHandle
 
 converter = Converter()
 SECOND = 1_000_000_000

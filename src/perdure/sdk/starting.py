@@ -26,7 +26,7 @@ B = TypeVar("B", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 _JUST_ID = frozenset({"id"})
-_NAMES = frozenset({"task_queue", "namespace", "request_id"})
+_NAMES = frozenset({"task_queue", "namespace"})
 _BY_NAME = frozenset({"memo", "search_attributes"})
 
 
@@ -148,7 +148,7 @@ class Target:
             workflow_type=self.name,
             task_queue=options.get("task_queue") or self._task_queue,
             input=payloads,
-            request_id=options.get("request_id") or secrets.token_hex(16),
+            request_id=checked_text("request_id", options.get("request_id", "")) or secrets.token_hex(16),
             id_reuse=choose("id_reuse", ID_REUSE, options.get("id_reuse", IdReuse.ALLOW)),
             id_conflict=choose("id_conflict", ID_CONFLICT, options.get("id_conflict", IdConflict.USE)),
             execution_timeout_ns=_limit(options, "execution_timeout", own.execution_timeout_ns),
