@@ -7,7 +7,7 @@ A page says where one goes by a line of its own, ``<!-- generated: events -->`` 
 import re
 from collections.abc import Callable
 
-from scripts.docs import commands, errors, listings, metrics, records, settings
+from scripts.docs import commands, errors, listings, metrics, operations, records, settings
 
 from perdure.engine.settings import Settings
 from perdure.model import events
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[str], str]] = {
     "facts": lambda _: records.table("fact", records.of(events.Fact)),
     "settings": lambda _: settings.table(Settings),
     "server-settings": lambda _: settings.server_table(),
+    "operations": lambda _: operations.table(),
     "metrics": lambda _: metrics.table(),
     "limits": lambda _: settings.table(Limits),
 }

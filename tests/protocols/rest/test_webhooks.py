@@ -12,6 +12,9 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 from tests.protocols.rest.test_runs import RUNS, result, start
 
+from perdure.app import memory_store
+from perdure.protocols.rest.kept import Kept, SigningSecret
+
 SPACE = "/namespaces/default"
 
 
@@ -167,6 +170,20 @@ async def test_webhooks_that_make_no_sense_are_refused(http):
     await set_up(http, "w", workflow_type="x")
     assert (await http.get(f"{SPACE}/webhooks/w")).json()["workflow_type"] == "x"
     assert (await http.delete(f"{SPACE}/webhooks/w")).status_code == 204
+
+
+async def test_what_is_kept_is_there_after_a_restart():
+    store = memory_store()
+    await store.open()
+    before = Kept(store, "signing-secret", SigningSecret)
+    await before.put("a/b", "c/d e", SigningSecret("whsec_x", 1.0))
+    await before.put("a", "gone", SigningSecret("whsec_y", 1.0))
+    await before.put("a", "gone", None)
+
+    after = Kept(store, "signing-secret", SigningSecret)
+    assert await after.all("a/b") == {"c/d e": SigningSecret("whsec_x", 1.0)}
+    assert await after.all("a") == {}
+    await store.close()
 
 
 # --- to others
