@@ -2,17 +2,22 @@
 
 import asyncio
 import logging
+import os
+import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from perdure.model.errors import InvalidArgumentError, UnavailableError
+from perdure.model.errors import InvalidArgumentError, UnauthenticatedError, UnavailableError
 from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_NAMESPACE
 from perdure.sdk.durations import Duration, to_seconds
 
 if TYPE_CHECKING:
+    import grpc
+
     from perdure.observability.tracing import Tracing
     from perdure.sdk.app import App
     from perdure.sdk.client import Client
@@ -28,17 +33,23 @@ async def connect(
     *apps: "App",
     namespace: str = DEFAULT_NAMESPACE,
     token: str = "",
+    ca: str = "",
+    certificate: str = "",
+    key: str = "",
     identity: str | None = None,
     tracing: "Tracing | None" = None,
 ) -> "Client":
     """A client of a server. It is the same client as an embedded one, and goes on through restarts of the server.
 
     Args:
-        url: of the server: ``http://host:7420`` or ``https://...``; ``grpc://host:7421`` goes straight to its worker
-            protocol.
+        url: of the server: ``http://host:7420`` or ``https://...``; ``grpc://host:7421``, or ``grpcs://`` with TLS, goes
+            straight to its worker protocol.
         apps: where workflows given by name are looked up for the types of their results.
         namespace: that the client works in.
         token: who is calling; not needed for a server on this machine that lets everybody in.
+        ca: with ``https``, a PEM file of those who may have issued the server's certificate; without it that of
+            ``SSL_CERT_FILE`` in the environment, or those the system trusts.
+        certificate, key: with ``https``, PEM files of the client's own certificate, for a server that asks for one.
         identity: who this is, in histories; process id and host name without it.
         tracing: gets the spans of the client's calls; a ``perdure.Tracing``.
 
@@ -53,24 +64,61 @@ async def connect(
     from perdure.protocols.worker.connection import Connection
     from perdure.sdk.client import Client
 
-    connection = Connection(await _target(url), token)
+    tls = ClientTls(ca, certificate, key) if urlsplit(url).scheme in ("https", "grpcs") else None
+    target = await _target(url, token, tls)
+    connection = Connection(target, token, None if tls is None else tls.grpc_credentials())
     await connection.open()
     service = connection.service if tracing is None else tracing.traced(connection.service)
     return Client(service, namespace=namespace, apps=apps, identity=identity, close=connection.close)
 
 
-async def _target(url: str) -> str:
+class ClientTls:
+    """Whom a client trusts, and who it says it is. Raises ``InvalidArgumentError`` if a file can't be used."""
+
+    def __init__(self, ca: str = "", certificate: str = "", key: str = "") -> None:
+        if bool(certificate) != bool(key):
+            raise InvalidArgumentError("A client's certificate needs its key, and the key its certificate: give both.")
+        self._ca = ca or os.environ.get("SSL_CERT_FILE", "")
+        self._certificate, self._key = certificate, key
+
+    def context(self) -> ssl.SSLContext:
+        """For HTTP."""
+        try:
+            context = ssl.create_default_context(cafile=self._ca or None)
+            if self._certificate:
+                context.load_cert_chain(self._certificate, self._key, password=lambda: b"")
+        except (OSError, ssl.SSLError) as error:
+            raise InvalidArgumentError(f"The certificates for TLS can't be used: {error}.") from None
+        return context
+
+    def grpc_credentials(self) -> "grpc.ChannelCredentials":
+        """For gRPC."""
+        import grpc
+
+        def content(path: str) -> bytes | None:
+            return Path(path).read_bytes() if path else None
+
+        # Those that the system trusts; gRPC itself would bring a list of its own.
+        known = content(self._ca) or content(ssl.get_default_verify_paths().cafile or "")
+        return grpc.ssl_channel_credentials(known, content(self._key), content(self._certificate))
+
+
+async def _target(url: str, token: str, tls: ClientTls | None) -> str:
     """Where the worker protocol of a server is."""
     parts = urlsplit(url)
-    if parts.scheme == "grpc" and parts.netloc and not parts.path:
+    if parts.scheme in ("grpc", "grpcs") and parts.netloc and not parts.path:
         return parts.netloc
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidArgumentError(f"{url!r} is not the URL of a server; it looks like {DEFAULT_SERVER}")
     import httpx
 
+    verify: bool | ssl.SSLContext = True if tls is None else tls.context()
+    headers = {"authorization": f"Bearer {token}"} if token else {}
     try:
-        async with httpx.AsyncClient(timeout=5.0, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=5.0, trust_env=False, verify=verify, headers=headers) as http:
             answer = await http.get(f"{parts.scheme}://{parts.netloc}/api/v1/server")
+            if answer.status_code == 401:
+                raise UnauthenticatedError(str(answer.json()["detail"]))
             answer.raise_for_status()
             return f"{parts.hostname}:{int(answer.json()['grpc_port'])}"
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:

@@ -14,7 +14,7 @@ from perdure.protocols.rest import Bounds, Parts, RestServer, create_app
 from perdure.protocols.rest.callbacks import Deliveries
 from perdure.protocols.rest.kept import Documents, Kept, SigningSecret, Webhook
 from perdure.protocols.rest.outbound import Outbound
-from perdure.protocols.rest.parts import PollActivity
+from perdure.protocols.rest.parts import Administration, PollActivity
 from perdure.sdk.app import App
 from perdure.sdk.callbacks import Delivery, Order, Target, callback_app, request_of
 from perdure.sdk.schedules.translated import TranslatedSchedules
@@ -68,6 +68,7 @@ def rest_server(
     about: Mapping[str, Any] | None = None,
     bounds: Bounds | None = None,
     trusts_everybody: bool = False,
+    administration: Administration | None = None,
     more_routes: Iterable[BaseRoute] = (),
     watched: Watched | None = None,
     with_metrics: bool = True,
@@ -86,6 +87,7 @@ def rest_server(
         bounds: how much a caller may ask.
         trusts_everybody: nobody has to say who they are. Then it answers to the names of this machine alone, so that no
             web page can reach it under a name of its own.
+        administration: what there is to do about tokens; None where there are none.
         more_routes: of other rooms.
         watched: whose health and metrics there are pages for, and where requests are counted.
         with_metrics: whether there is a page for metrics.
@@ -102,6 +104,7 @@ def rest_server(
         poll_activity=poll_activity,
         about=about if about is not None else {"version": version},
         bounds=bounds or Bounds(),
+        administration=administration,
         allowed_hosts=LOOPBACK_NAMES if trusts_everybody else None,
     )
     if watched is not None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
+from perdure.app.access import Access, AccessControl
 from perdure.app.embedded import tuned
 from perdure.app.rest import Outside, rest_server
 from perdure.app.stores import store_of
@@ -14,12 +15,13 @@ from perdure.engine.ports import Store
 from perdure.engine.service import EngineService
 from perdure.engine.settings import Settings
 from perdure.engine.workers import Workers
-from perdure.model.access import Gate, OpenGate
+from perdure.model.access import Gate
 from perdure.model.service import Service
 from perdure.observability.tracing import Tracing
 from perdure.observability.watched import Watched
 from perdure.protocols.worker.server import WorkerProtocol
 from perdure.sdk.own_apps import own_apps
+from perdure.sdk.schedules.client import keep_records
 from perdure.sdk.worker import LocalWorker
 
 DEFAULT_REST_ADDRESS = "127.0.0.1:7420"
@@ -34,6 +36,8 @@ class Server:
         settings: of the engine.
         rest_address: where the REST interface listens; port 0 picks a free one.
         grpc_address: where the worker protocol listens; port 0 picks a free one.
+        access: who may do what, and TLS. Without it everybody who reaches the server may do all, so it must listen on
+            this machine alone.
         with_metrics: whether the REST interface has a page for metrics.
         tracing: gets the spans of runs, and of the calls of whoever brings no trace along.
         callback_hosts: the only hosts that callbacks may go to, such as ``*.example.com``; any without them.
@@ -46,6 +50,7 @@ class Server:
         *,
         rest_address: str = DEFAULT_REST_ADDRESS,
         grpc_address: str = DEFAULT_GRPC_ADDRESS,
+        access: Access | None = None,
         with_metrics: bool = True,
         tracing: Tracing | None = None,
         callback_hosts: Sequence[str] = (),
@@ -54,6 +59,7 @@ class Server:
         self._settings = settings
         self._rest_address = rest_address
         self._grpc_address = grpc_address
+        self._access = access or Access()
         self._with_metrics = with_metrics
         self._tracing = tracing
         self._outside = Outside(self._store, callback_hosts)
@@ -63,8 +69,14 @@ class Server:
         self.gate: Gate
 
     async def open(self) -> None:
-        """Take the store, go on with what is in it, and listen. Raises ``StoreError``."""
+        """Take the store, go on with what is in it, and listen. Raises ``StoreError``, ``InvalidArgumentError``."""
         clock = SystemClock(asyncio.get_running_loop())
+        control = AccessControl(self._access, self._store, clock)
+        host, _, port = self._rest_address.rpartition(":")
+        control.check_address("rest_address", host, int(port))
+        grpc_host, _, grpc_port = self._grpc_address.rpartition(":")
+        control.check_address("grpc_address", grpc_host, int(grpc_port))
+        tls = control.tls
         own = LocalWorker([], own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)])
         workers = Workers(own)
         self.service = EngineService(self._store, clock, workers, self._settings)
@@ -76,15 +88,17 @@ class Server:
             self._stack.enter_context(tuned())
             self._stack.push_async_callback(self.service.close)
             await self.service.open()
+            await keep_records(self.service)
             self._stack.push_async_callback(own.close)
             self._stack.push_async_callback(self._outside.close)
             self.watched.begin()
             self._stack.callback(self.watched.end)
-            self.gate = OpenGate(self._for_clients)
-            self._protocol = WorkerProtocol(self.gate, workers, self._grpc_address)
+            self._stack.push_async_callback(control.close)
+            self.gate = await control.open(self._for_clients)
+            credentials = None if tls is None else tls.grpc_credentials()
+            self._protocol = WorkerProtocol(self.gate, workers, self._grpc_address, credentials)
             self._stack.push_async_callback(self._protocol.close)
             await self._protocol.open()
-            host, _, port = self._rest_address.rpartition(":")
             self._rest = rest_server(
                 self.service,
                 self.gate,
@@ -94,9 +108,11 @@ class Server:
                 version=version("perdure"),
                 poll_activity=Polls(workers).poll,
                 about={"version": version("perdure"), "grpc_port": self.grpc_port},
-                trusts_everybody=isinstance(self.gate, OpenGate),
+                trusts_everybody=not self._access.has_authentication,
+                administration=control.administration,
                 watched=self.watched,
                 with_metrics=self._with_metrics,
+                ssl_context_factory=None if tls is None else tls.context,
             )
             self._stack.push_async_callback(self._rest.stop)
             await self._rest.start()

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from perdure.app.access import Access
 from perdure.app.config import Config
 from perdure.app.server import Server
 from perdure.observability.logs import set_up_logging
 from perdure.observability.tracing import Tracing
+from perdure.security import redact_logs
 
 
 @asynccontextmanager
@@ -25,6 +27,7 @@ async def serving(config: Config) -> AsyncIterator[Server]:
         config.engine,
         rest_address=str(config["rest_address"]),
         grpc_address=str(config["grpc_address"]),
+        access=Access.of(config),
         with_metrics=config["metrics"],
         tracing=tracing,
         callback_hosts=config["callback_hosts"],
@@ -41,8 +44,9 @@ async def serving(config: Config) -> AsyncIterator[Server]:
 
 
 def log_as(config: Config) -> None:
-    """Log as the settings say; what libraries tell of each request is left out."""
+    """Log as the settings say, without secrets; what libraries tell of each request is left out."""
     set_up_logging(config["log_level"], config["log_format"])
+    redact_logs()
 
 
 def url_of(config: Config, server: Server) -> str:
@@ -50,4 +54,5 @@ def url_of(config: Config, server: Server) -> str:
     host = config["rest_address"].host
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
     shown = everywhere.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{server.rest_port}"
+    scheme = "https" if config["tls_certificate"] else "http"
+    return f"{scheme}://{shown}:{server.rest_port}"

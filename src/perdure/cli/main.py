@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from perdure.cli import (
+    audit,
     backup,
     batch,
     config,
@@ -34,6 +35,7 @@ from perdure.cli import (
     show,
     start,
     stats,
+    token,
     verify,
     versions,
     worker,
@@ -150,6 +152,8 @@ app.add_typer(schedule.schedule)
 app.add_typer(queue.queue)
 app.add_typer(namespace.namespace)
 app.add_typer(batch.batch)
+app.add_typer(token.token)
+app.add_typer(audit.audit)
 _add_placed("export", export.export, export.EXAMPLES)
 _add("replay", replay.replay, replay.EXAMPLES)
 _add("versions", versions.versions, versions.EXAMPLES)

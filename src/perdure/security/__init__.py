@@ -10,16 +10,18 @@
 It knows the model and the store's documents; protocols know of it only what ``model.access`` says.
 """
 
+from perdure.security.administration import Administration
 from perdure.security.audit import AuditLog, Head, Verdict, verify
 from perdure.security.exposure import check_exposure, is_loopback
 from perdure.security.gate import SecureGate
-from perdure.security.grants import parse_grants
+from perdure.security.grants import parse_grants, parse_mapping
 from perdure.security.oidc import Issuer
 from perdure.security.redaction import redact_logs
 from perdure.security.tls import Tls
 from perdure.security.tokens import Token, Tokens
 
 __all__ = [
+    "Administration",
     "AuditLog",
     "Head",
     "Issuer",
@@ -31,6 +33,7 @@ __all__ = [
     "check_exposure",
     "is_loopback",
     "parse_grants",
+    "parse_mapping",
     "redact_logs",
     "verify",
 ]

@@ -231,11 +231,16 @@ class AuditLog:
         async with self._lock:
             entry = seal(content, self._head)
             number = entry["seq"]
-            segment = f"audit.{(number - 1) // SEGMENT_SIZE:09d}"
+            segment = segment_of(number)
             if (number - 1) % SEGMENT_SIZE == 0:
                 await self._documents.set_document(SEGMENTS, segment, b"{}")
             await self._documents.set_document(segment, f"{number:015d}", canonical(entry))
             self._head = Head(number, entry["hash"])
+
+
+def segment_of(number: int) -> str:
+    """The kind of document that an entry is kept as."""
+    return f"audit.{(number - 1) // SEGMENT_SIZE:09d}"
 
 
 async def stored_entries(documents: Documents) -> list[bytes]:

@@ -1,7 +1,6 @@
 """TLS: certificates and keys from files, checked when the server starts rather than when the first caller comes."""
 
 import ssl
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,15 +85,6 @@ class Tls:
         return grpc.ssl_server_credentials(
             [(self._private, self._chain)], root_certificates=self._ca, require_client_auth=self._require_client
         )
-
-
-def common_name(certificate: Mapping[str, Any] | None) -> str:
-    """The common name in a certificate as ``ssl.SSLSocket.getpeercert`` gives it; empty without one."""
-    for group in (certificate or {}).get("subject", ()):
-        for name, value in group:
-            if name == "commonName":
-                return str(value)
-    return ""
 
 
 def _read(path: str, setting: str) -> bytes:

@@ -16,7 +16,7 @@ import msgspec
 from perdure.model.access import Principal, Role
 from perdure.model.errors import InvalidArgumentError, NotFoundError, UnauthenticatedError
 from perdure.security.documents import Documents
-from perdure.security.grants import Roles
+from perdure.security.grants import Roles, grants_text
 
 KIND = "token"
 ID_BYTES = 8
@@ -43,6 +43,11 @@ class Token(msgspec.Struct, kw_only=True):
     revoked: int = 0
     last_used: int = 0
 
+    @property
+    def grants(self) -> list[str]:
+        """What it may do, in words."""
+        return grants_text(self.roles)
+
     def is_good(self, now: int) -> bool:
         """Whether it can be used."""
         return not self.revoked and (not self.expires or now < self.expires)
@@ -53,7 +58,7 @@ class Token(msgspec.Struct, kw_only=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Token).decode
+decode_token = msgspec.json.Decoder(Token).decode
 
 
 class Tokens:
@@ -66,7 +71,7 @@ class Tokens:
 
     async def open(self) -> None:
         """Read them. Raises ``StoreError``."""
-        self._known = {key: _decode(data) for key, data in await self._documents.documents(KIND)}
+        self._known = {key: decode_token(data) for key, data in await self._documents.documents(KIND)}
 
     def __len__(self) -> int:
         return len(self._known)

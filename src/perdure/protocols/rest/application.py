@@ -24,6 +24,7 @@ from perdure.protocols.rest import (
     signing,
     starting,
     task_queues,
+    tokens,
     webhooks,
     workers,
 )
@@ -42,6 +43,7 @@ OPERATIONS: Sequence[Operation] = (
     *activities.operations.all,
     *schedules.operations.all,
     *task_queues.operations.all,
+    *tokens.operations.all,
     *workers.operations.all,
     *namespaces.operations.all,
     *signing.operations.all,

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -85,6 +85,15 @@ class _Server(uvicorn.Server):
         yield
 
 
+def common_name(certificate: Mapping[str, Any] | None) -> str:
+    """The common name in a certificate as ``SSLObject.getpeercert`` gives it; empty without one."""
+    for group in (certificate or {}).get("subject", ()):
+        for name, value in group:
+            if name == "commonName":
+                return str(value)
+    return ""
+
+
 def _protocol(header_seconds: float) -> type[HttpToolsProtocol]:
     """HTTP that closes a connection whose request head does not come: uvicorn itself would wait for ever."""
 
@@ -93,6 +102,10 @@ def _protocol(header_seconds: float) -> type[HttpToolsProtocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            tls = transport.get_extra_info("ssl_object")
+            if tls is not None and (name := common_name(tls.getpeercert())):
+                # What uvicorn hands to each request of the connection as its state.
+                self.app_state = {**self.app_state, "certificate": name}
             self._arm()
 
         def data_received(self, data: bytes) -> None:

@@ -30,6 +30,7 @@ _PARAMETERS = {
     "name": "Its name.",
     "task_queue": "The task queue.",
     "schedule_id": "The schedule's id.",
+    "token_id": "The token's id: the part between `perdure_` and the next `_`.",
     "task_token": "The token that came with the task.",
     "code": "The code of a problem.",
 }

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from perdure.model.access import Gate
+from perdure.model.access import Gate, Session
 from perdure.model.program import ActivityTask
 from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
@@ -72,6 +72,49 @@ class PollActivity(Protocol):
     ) -> Awaitable[ActivityTask | None]: ...
 
 
+class Token(Protocol):
+    """What is known of an API token; nothing that could be used as one. Times are ns since 1970, 0 for never."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def grants(self) -> Sequence[str]: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def created_by(self) -> str: ...
+    @property
+    def expires(self) -> int: ...
+    @property
+    def revoked(self) -> int: ...
+    @property
+    def last_used(self) -> int: ...
+
+
+class Administration(Protocol):
+    """What an admin does about tokens, and reads of the audit log. ``remote`` is where they call from."""
+
+    async def create_token(
+        self, session: Session, remote: str, name: str, grants: Sequence[str], lifetime_ns: int
+    ) -> tuple[Token, str]:
+        """A new token's record, and the token."""
+        ...
+
+    async def tokens(self, session: Session) -> Sequence[Token]:
+        """Those that the caller could have made."""
+        ...
+
+    async def revoke_token(self, session: Session, remote: str, id: str) -> Token:
+        """End one at once."""
+        ...
+
+    async def audit(self, session: Session, after: int, limit: int) -> tuple[list[bytes], str]:
+        """Entries of the audit log, and its head."""
+        ...
+
+
 class Bounds(msgspec.Struct, frozen=True):
     """How much a caller may ask of the REST interface. Sizes are bytes, times seconds."""
 
@@ -102,6 +145,7 @@ class Parts:
         outbound: for the URLs of callbacks.
         callback_request: makes callbacks.
         poll_activity: where activity tasks come from.
+        administration: tokens and the audit log; None where there are none.
         about: facts about the server, for ``GET /api/v1/server``.
         bounds: how much a caller may ask.
         allowed_hosts: the names that it answers to; None for any. Without authentication it must be few: a page of
@@ -117,6 +161,7 @@ class Parts:
     schedules: Callable[[str, str], Schedules]
     callback_request: CallbackRequest
     poll_activity: PollActivity | None = None
+    administration: Administration | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     allowed_hosts: frozenset[str] | None = None

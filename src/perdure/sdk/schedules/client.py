@@ -146,7 +146,8 @@ class Schedules:
 
 
 async def keep_records(service: Service) -> None:
-    """See that the namespace of the engine's own runs is there."""
+    """See that the namespace of the engine's own runs is there. A server does that once, since not everybody who may
+    have schedules may set up namespaces."""
     known = {namespace.name for namespace in await service.namespaces()}
     if SYSTEM_NAMESPACE not in known:
         own = Namespace(SYSTEM_NAMESPACE, RETENTION_NS, "the engine's own runs: schedules and batches")

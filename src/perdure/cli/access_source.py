@@ -1,0 +1,157 @@
+"""What the commands about tokens and the audit log ask: a store's file that nobody uses, or a server by REST."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from perdure.cli.places import is_server
+from perdure.cli.sources import identity, server_of
+from perdure.model.errors import NotFoundError, PerdureError, UnavailableError
+
+PAGE = 1_000
+TIMEOUT_SECONDS = 30.0
+
+Record = Mapping[str, Any]
+"""A token's record, as REST has it: times are RFC 3339 or null."""
+
+
+def create(
+    place: str | None, server: str, token: str, name: str, grants: Sequence[str], lifetime_ns: int
+) -> tuple[Record, str]:
+    """A new token. Raises ``PerdureError``."""
+    if place is not None and not is_server(place):
+
+        async def make() -> tuple[Record, str]:
+            from perdure.app.access import FileSession, file_administration
+
+            async with file_administration(_url_of(place)) as administration:
+                session = FileSession(identity())
+                made, text = await administration.create_token(session, "file", name, grants, lifetime_ns)
+                return _record(made), text
+
+        return asyncio.run(make())
+    body = {"name": name, "grants": list(grants), "lifetime_seconds": lifetime_ns / 1e9 if lifetime_ns else None}
+    answer = _asked(place, server, token, "POST", "/tokens", body)
+    return answer["record"], answer["token"]
+
+
+def listed(place: str | None, server: str, token: str) -> Sequence[Record]:
+    """All tokens, the oldest first. Raises ``PerdureError``."""
+    if place is not None and not is_server(place):
+        from perdure.security.tokens import KIND, decode_token
+
+        with _reader(place) as reader:
+            found = [decode_token(data) for _, data in reader.documents(KIND)]
+        return [_record(each) for each in sorted(found, key=lambda each: (each.created, each.id))]
+    answer: Sequence[Record] = _asked(place, server, token, "GET", "/tokens")["tokens"]
+    return answer
+
+
+def revoke(place: str | None, server: str, token: str, id: str) -> Record:
+    """End a token. Raises ``PerdureError``."""
+    if place is not None and not is_server(place):
+
+        async def end() -> Record:
+            from perdure.app.access import FileSession, file_administration
+
+            async with file_administration(_url_of(place)) as administration:
+                return _record(await administration.revoke_token(FileSession(identity()), "file", id))
+
+        return asyncio.run(end())
+    from urllib.parse import quote
+
+    answer: Record = _asked(place, server, token, "DELETE", f"/tokens/{quote(id, safe='')}")
+    return answer
+
+
+def audit_entries(place: str | None, server: str, token: str) -> Iterator[bytes]:
+    """The entries of the audit log, in order, as they are stored. Raises ``PerdureError``."""
+    from perdure.security.audit import canonical, entries_of
+
+    if place is not None and not is_server(place):
+        with _reader(place) as reader, reader.snapshot():
+            yield from entries_of(reader.documents)
+        return
+    after = 0
+    while True:
+        page = _asked(place, server, token, "GET", f"/audit?after={after}&limit={PAGE}")["entries"]
+        yield from map(canonical, page)
+        if len(page) < PAGE:
+            return
+        after = page[-1]["seq"]
+
+
+def _reader(place: str) -> Any:
+    from perdure.cli import stores
+
+    return stores.opened(place)
+
+
+def _url_of(place: str) -> str:
+    return place if place.startswith("sqlite:") else f"sqlite:///{place}"
+
+
+def _record(token: Any) -> Record:
+    found: Record = msgspec.to_builtins(
+        {
+            "id": token.id,
+            "name": token.name,
+            "grants": token.grants,
+            "created": _time(token.created),
+            "created_by": token.created_by,
+            "expires": _time(token.expires),
+            "revoked": _time(token.revoked),
+            "last_used": _time(token.last_used),
+        }
+    )
+    return found
+
+
+def _time(ns: int) -> str | None:
+    from perdure.cli.times import rfc3339
+
+    return rfc3339(ns) if ns else None
+
+
+def status(record: Record) -> str:
+    """``good``, ``expired`` or ``revoked``, as far as this machine's clock knows."""
+    if record["revoked"]:
+        return "revoked"
+    from datetime import datetime
+
+    expires = record["expires"]
+    if expires and datetime.fromisoformat(expires).timestamp() <= time.time():
+        return "expired"
+    return "good"
+
+
+def _asked(
+    place: str | None, server: str, token: str, method: str, path: str, body: Mapping[str, Any] | None = None
+) -> Any:
+    import httpx
+
+    url = server_of(place, server).rstrip("/")
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    try:
+        answer = httpx.request(
+            method, f"{url}/api/v1{path}", json=body, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=False
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise UnavailableError(
+            f"The server {url} can't be reached: {error}. Does it run, and is that its address?"
+        ) from None
+    try:
+        found = answer.json()
+    except ValueError:
+        raise NotFoundError(f"{url} answers, but is no Perdure server.") from None
+    if answer.status_code >= 400:
+        raise PerdureError(str(found.get("detail") or found))
+    return found
+
+
+def joined(grants: Iterable[str]) -> str:
+    """Grants in one cell."""
+    return ", ".join(grants)
