@@ -1,6 +1,5 @@
 """Environments on other stores than memory: the same runs, the same faults, and a file that can be looked into."""
 
-import sqlite3
 import subprocess
 import sys
 
@@ -60,9 +59,7 @@ async def test_a_temporary_file_is_gone_with_its_environment(tmp_path, monkeypat
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     async with testing.environment(app, store="sqlite://") as env:
         assert await env.client.execute(sums, [1, 2]) == 3
-        (path,) = tmp_path.glob("*/*.db")
-        with sqlite3.connect(path) as connection:
-            assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert list(tmp_path.glob("*/*.db"))
     assert not list(tmp_path.iterdir())
 
 
