@@ -205,6 +205,6 @@ def test_the_demo_is_run_with_the_options_and_its_exit_code_is_kept(perdure: Per
 
     monkeypatch.setattr("perdure.demo.main.run", run)
     assert perdure("demo", "--orders", "5", "--kills", "2", "--seed", "9", "--keep", tmp_path, "--plain").exit_code == 7
-    assert seen == {"orders": 5, "kills": 2, "seed": 9, "keep": tmp_path, "plain": True}
+    assert seen == {"orders": 5, "kills": 2, "seed": 9, "keep": tmp_path, "plain": True, "server": False}
     assert perdure("demo").exit_code == 7
     assert seen["keep"] is None and seen["plain"] is False
