@@ -238,7 +238,7 @@ def test_the_first_filter_does_not_hold_up_the_loop() -> None:
         "    assert 'lark' not in sys.modules\n"
         "    await parse.make_ready('A = 1')\n"
         "    await parse.make_ready('B = 1')\n"
-        "    assert parse.parse('A IS NULL', {}) is not None\n"
+        "    assert parse.parse('WorkflowType IS NULL', {}) is not None\n"
         "    assert where and threading.main_thread() not in where and len(where) == 1\n"
         "asyncio.run(main())\n"
     )
