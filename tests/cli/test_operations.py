@@ -204,3 +204,45 @@ def test_no_server_there_is_said_in_one_line(perdure):
     assert (outcome.exit_code, outcome.out) == (2, "") and outcome.err.count("\n") == 1
     named = perdure("show", "http://127.0.0.1:9", "x")
     assert named.exit_code == 2 and "No Perdure server answers at http://127.0.0.1:9" in named.err
+
+
+def test_a_run_is_exported_from_a_file_and_imported_into_a_server(asked, perdure, store, tmp_path):
+    for name in ("order-0", "refused"):
+        target = tmp_path / f"{name}.json.gz"
+        assert perdure("export", store, name, target).exit_code == 0
+        imported = asked("import", target, "--json")
+        assert imported.exit_code == 0 and json.loads(imported.out)["workflow_id"] == name
+        there, here = asked("history", name, "--json").out, perdure("history", store, name, "--json").out
+        assert there == here
+        again = asked("import", target)
+        assert again.exit_code == 2 and "is here already" in again.err
+    back = tmp_path / "back.json"
+    assert asked("export", "order-0", back).exit_code == 0
+    assert (
+        json.loads(back.read_text())["run_id"] == json.loads(perdure("show", store, "order-0", "--json").out)["run_id"]
+    )
+    assert "There is no file" in asked("import", tmp_path / "none.json").err
+    (tmp_path / "junk.json").write_text("{}")
+    assert asked("import", tmp_path / "junk.json").exit_code == 2
+
+
+def test_what_is_imported_is_stored_as_if_it_had_run_here(perdure, store, tmp_path):
+    import asyncio
+
+    import perdure as engine
+
+    histories = []
+    for name in ("order-0", "refused", "large", "paused", "countdown"):
+        target = tmp_path / f"{name}.json"
+        perdure("export", store, name, target)
+        histories.append(engine.History.from_file(target))
+
+    async def bring_in():
+        async with engine.open(store=f"sqlite:///{tmp_path}/new.db") as client:
+            for history in histories:
+                await client.import_history(history)
+
+    asyncio.run(bring_in())
+    verified = perdure("verify", tmp_path / "new.db")
+    assert verified.exit_code == 0, verified.out
+    assert perdure("count", tmp_path / "new.db", "Cents = 100").out == "1\n"

@@ -131,6 +131,10 @@ class FakeService:
         self.calls.append(("fork", address, event_id, workflow_id, input, reason))
         return "run-3"
 
+    async def import_run(self, address: RunAddress, events) -> str:
+        self.calls.append(("import_run", address, events))
+        return address.run_id
+
     async def delete(self, address: RunAddress) -> None:
         self.calls.append(("delete", address))
 

@@ -53,6 +53,7 @@ def calls(service, namespace, *, workflow_id="w"):
         "add_search_attributes": lambda: service.add_search_attributes(namespace, {"Amount": AttributeType.INT}),
         "reset": lambda: service.reset(address, event_id=3, reason="", request_id="r"),
         "fork": lambda: service.fork(address, workflow_id="copy", **fork),
+        "import_run": lambda: service.import_run(RunAddress(namespace, workflow_id, "r"), ()),
         "delete": lambda: service.delete(address),
         "set_namespace": lambda: service.set_namespace(Namespace(namespace, 10**18)),
         "describe_namespace": lambda: service.describe_namespace(namespace),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from perdure.cli.parameters import Namespace, Place, RunId, Server, Token, WorkflowId
+from perdure.cli.parameters import Json, Namespace, Place, RunId, Server, ServerPlace, Token, WorkflowId
 
 EXAMPLES = """Examples:
 
@@ -67,3 +67,38 @@ def export(
     note(
         f"Wrote {len(history.events):,} events to {target}. Play it against code: perdure replay app.py:app --from {target}"
     )
+
+
+IMPORT_EXAMPLES = """Examples:
+
+perdure import order-17.json
+
+perdure import order-17.json.gz --namespace staging --server http://127.0.0.1:7420"""
+
+
+def import_run(
+    place: ServerPlace,
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A run that perdure export wrote.", show_default=False)
+    ],
+    namespace: Namespace = "default",
+    json: Json = False,
+    server: Server = "",
+    token: Token = "",
+) -> None:
+    """Bring an exported run into a server under its own ids, to look at it, or for it to go on there."""
+    from perdure.cli.asking import ask_client
+    from perdure.cli.output import Output, note
+    from perdure.model.errors import NotFoundError
+    from perdure.sdk.replay import History
+
+    if not source.is_file():
+        raise NotFoundError(f"There is no file {source}. Name a run that perdure export wrote.")
+    history = History.from_file(source)
+    if history.about.get("redacted"):
+        note("Its values were redacted: an open run would go on with those.")
+    run = ask_client(place, server, token, namespace, lambda client: client.import_history(history))
+    if json:
+        Output().json({"namespace": namespace, "workflow_id": run.id, "run_id": run.run_id})
+    else:
+        Output().line(run.id, "  ", run.run_id)

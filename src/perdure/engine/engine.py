@@ -34,11 +34,13 @@ from perdure.engine.settings import Settings
 from perdure.engine.timers import Alarms
 from perdure.engine.waiting import Waiting
 from perdure.kernel import activity, derive, start_policy
+from perdure.kernel.bring_in import bring_in
 from perdure.kernel.commit import Commit, Reason, Rejection
 from perdure.kernel.timer import deadline, deadline_after
 from perdure.kernel.transition import start, start_fork, transition
 from perdure.kernel.workflow_task import retry_now
 from perdure.model.errors import InvariantError, PerdureError, StoreError
+from perdure.model.events import Event
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
@@ -248,6 +250,22 @@ class Engine:
             done(commit)
         else:
             self._hold(commit, lambda outcome: done(run_id if outcome is None else outcome))
+
+    def bring_in(
+        self, address: RunAddress, events: Sequence[Event], done: Callable[[str | Rejection | PerdureError], None]
+    ) -> None:
+        """Begin a run with a history from elsewhere, under the id that it had there."""
+        commit = bring_in(address.namespace, address.run_id, events, self.clock.now_ns(), self.limits)
+        if isinstance(commit, Rejection):
+            done(commit)
+            return
+        run = commit.run
+        if run.search_attributes and (
+            refused := self.attributes.problem(address.namespace, run.search_attributes, self.limits)
+        ):
+            done(Rejection(Reason.INVALID, refused))
+        else:
+            self._hold(commit, lambda outcome: done(run.run_id if outcome is None else outcome))
 
     def refuse_fork(self, namespace: str, request: ForkWorkflow) -> Rejection | None:
         """Why a fork could not be started, without starting it."""

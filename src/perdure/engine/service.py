@@ -33,7 +33,7 @@ from perdure.model.errors import (
     QueryFailedError,
     RunClosedError,
 )
-from perdure.model.events import Event
+from perdure.model.events import Event, WorkflowExecutionStarted
 from perdure.model.explanation import Explanation
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
@@ -426,7 +426,7 @@ class EngineService:
             return
         if taken.run.close is None:
             raise AlreadyExistsError(
-                f"Workflow {address.workflow_id!r} is running as {taken.run.run_id}. Choose another id for the fork.",
+                f"Workflow {address.workflow_id!r} is running as {taken.run.run_id}. Choose another id, or wait until that has ended.",
                 taken.run.run_id,
             )
 
@@ -488,6 +488,37 @@ class EngineService:
                 future.set_exception(error_of(outcome))
 
         self.engine.fork(exact.namespace, request, done)
+        return await future
+
+    async def import_run(self, address: RunAddress, events: Sequence[Event]) -> str:
+        """As ``Service.import_run``."""
+        started = events[0] if events else None
+        if not address.run_id or not isinstance(started, WorkflowExecutionStarted):
+            raise InvalidArgumentError("An imported run needs its run id, and a history from its beginning on.")
+        if started.workflow_id != address.workflow_id:
+            raise InvalidArgumentError(
+                f"The history is of workflow {started.workflow_id!r}, not {address.workflow_id!r}."
+            )
+        await self._refuse_taken(RunAddress(address.namespace, address.workflow_id))
+        try:
+            await self._resident(address)
+        except NotFoundError:
+            pass
+        else:
+            raise AlreadyExistsError(
+                f"Run {address.run_id} of workflow {address.workflow_id!r} is here already.", address.run_id
+            )
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: str | Rejection | PerdureError) -> None:
+            if future.done():
+                return
+            if isinstance(outcome, str):
+                future.set_result(outcome)
+            else:
+                future.set_exception(error_of(outcome))
+
+        self.engine.bring_in(address, events, done)
         return await future
 
     async def delete(self, address: RunAddress) -> None:

@@ -261,6 +261,15 @@ class Service(Protocol):
         """
         ...
 
+    async def import_run(self, address: RunAddress, events: Sequence[Event]) -> str:
+        """Bring in a run with the history that it had elsewhere, under its own ids: a closed one as it was; an open one
+        goes on, and activities that had not ended there are tried anew.
+
+        Returns its run id. Raises ``AlreadyExistsError`` if the workflow id has an open run or this very run is there,
+        ``InvalidArgumentError`` if the history makes no sense.
+        """
+        ...
+
     async def delete(self, address: RunAddress) -> None:
         """Remove a run and its history for good; an open one is terminated first."""
         ...

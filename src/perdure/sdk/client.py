@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar, TypeVarTuple, Unpack, overload
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.failures import Failure
+from perdure.model.ids import RunAddress
 from perdure.model.namespaces import Quota
 from perdure.model.options import DEFAULT_NAMESPACE, RunStatus
 from perdure.model.requests import (
@@ -37,6 +38,7 @@ from perdure.sdk.failures import to_failure
 from perdure.sdk.handles import Run
 from perdure.sdk.names import checked_filter, checked_name, checked_names, checked_text
 from perdure.sdk.references import Message
+from perdure.sdk.replay import History
 from perdure.sdk.results import result_of
 from perdure.sdk.schedules.client import Schedules
 from perdure.sdk.schedules.definition import SYSTEM_NAMESPACE
@@ -426,6 +428,26 @@ class Client:
         checked_names("types", types)
         chosen = {name: choose(name, CUSTOM_TYPES, word) for name, word in types.items()}
         await self._service.add_search_attributes(self._namespace, chosen)
+
+    # --- runs from elsewhere
+
+    async def import_history(self, history: History) -> Run[Any]:
+        """Bring in a run with the history that it had elsewhere, under its own workflow id and run id.
+
+        A closed run comes as it was. An open one goes on from its last event as after a crash: a turn that was under way is
+        taken again, and activities that had not ended begin with their first attempt; so end it there first. What it was to
+        tell a parent is not told.
+
+        Args:
+            history: of ``run.fetch_history`` or ``History.from_file``.
+
+        Raises:
+            AlreadyExistsError: the workflow id has an open run here, or this very run is here.
+            InvalidArgumentError: the history makes no sense, or the run waits for children, which are not here.
+        """
+        address = RunAddress(self._namespace, history.workflow_id, history.run_id)
+        await self._service.import_run(address, history.events)
+        return self.get(history.workflow_id, history.run_id)
 
     # --- activities that are completed from outside
 

@@ -235,6 +235,18 @@ class GuardedService:
         )
         return new
 
+    async def import_run(self, address: RunAddress, events: Sequence[Event]) -> str:
+        """As ``Service.import_run``."""
+        self._allow_run("import_run", address)
+        new: str = await self._act(
+            "import_run",
+            lambda: self._service.import_run(address, events),
+            namespace=address.namespace,
+            workflow_id=address.workflow_id,
+            run_id=address.run_id,
+        )
+        return new
+
     async def delete(self, address: RunAddress) -> None:
         """As ``Service.delete``."""
         self._allow_run("delete", address)

@@ -54,6 +54,7 @@ OPERATIONS: Mapping[str, Need] = {
     "delete": Need((_OPERATE,), audited=True),
     "pause_task_queue": Need((_OPERATE,), audited=True),
     # Setting the rules.
+    "import_run": Need((_ADMINISTER,), audited=True),
     "set_task_queue": Need((_ADMINISTER,), audited=True),
     "add_search_attributes": Need((_ADMINISTER,), audited=True),
     # A namespace's quota binds its own admins too, so it is not for them to set.

@@ -274,6 +274,11 @@ class Lives:
         )
         return answer
 
+    async def import_run(self, address: RunAddress, events: Sequence[Event]) -> str:
+        """As ``Service.import_run``."""
+        answer, _ = await self._ask(lambda service: service.import_run(address, events))
+        return answer
+
     async def delete(self, address: RunAddress) -> None:
         """As ``Service.delete``."""
         await self._ask(lambda service: service.delete(address))
