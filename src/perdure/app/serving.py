@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 from perdure.app.access import Access
 from perdure.app.config import Config
 from perdure.app.server import Server
-from perdure.observability.logs import set_up_logging
-from perdure.observability.tracing import Tracing
+from perdure.app.watching import set_up_logs, tracing_of
 from perdure.security import redact_logs
 
 
@@ -20,8 +19,9 @@ async def serving(config: Config) -> AsyncIterator[Server]:
         StoreError: the store can't be.
         OSError: an address can't be.
     """
-    endpoint = config["otlp_endpoint"]
-    tracing = Tracing(endpoint, sample_ratio=config["trace_sample_percent"] / 100) if endpoint else None
+    set_up_logs(config)
+    redact_logs()
+    tracing = tracing_of(config)
     server = Server(
         config["store"],
         config.engine,
@@ -41,12 +41,6 @@ async def serving(config: Config) -> AsyncIterator[Server]:
     finally:
         if tracing is not None:
             tracing.close()
-
-
-def log_as(config: Config) -> None:
-    """Log as the settings say, without secrets; what libraries tell of each request is left out."""
-    set_up_logging(config["log_level"], config["log_format"])
-    redact_logs()
 
 
 def url_of(config: Config, server: Server) -> str:

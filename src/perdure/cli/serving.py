@@ -62,7 +62,6 @@ async def serving(config: Config) -> AsyncIterator[str]:
     """A server while the block lasts; its URL. It is printed once the server answers."""
     from perdure.app import serving as app
 
-    app.log_as(config)
     for name in ("httpx", "httpcore", "uvicorn.error", "watchfiles.main"):
         # Of each request, and each look at the files.
         logging.getLogger(name).setLevel(logging.WARNING)
