@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from perdure.app.config import read_config
-from perdure.app.watching import tracing_of
+from perdure.app.watching import tracing_of, tracing_of_environment
 from perdure.model.errors import InvalidArgumentError
 
 
@@ -14,6 +14,7 @@ def test_without_an_address_there_is_no_tracing(monkeypatch):
     for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     assert tracing_of(read_config(environment={})) is None
+    assert tracing_of_environment() is None
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("log_level", choice("debug", "info", "warning", "error"), "info", "What is logged, at least."),
     Setting("log_format", choice("text", "json"), "text", "How: lines for people, or a JSON object a line for machines."),
     Setting("metrics", FLAG, True, "Whether there is a /metrics page on the REST address."),
-    Setting("otlp_endpoint", URL, "", "Where spans go, by OTLP over HTTP, such as http://localhost:4318; nowhere without it."),
+    Setting("otlp_endpoint", URL, "", "Where spans go, by OTLP over HTTP; without it, where OTEL_EXPORTER_OTLP_ENDPOINT says."),
     Setting("trace_sample_percent", COUNT, 100, "How much of the traces that begin here is kept."),
     Setting("authentication", choice("none", "tokens"), "none", "Whether callers need API tokens, or all on this machine are let in."),
     Setting("token_requests_per_second", COUNT, 0, "How often one caller may ask, in the long run; 0 is no limit."),

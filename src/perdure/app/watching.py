@@ -26,6 +26,15 @@ def tracing_of(config: Config) -> Tracing | None:
     endpoint, percent = config["otlp_endpoint"], config["trace_sample_percent"]
     if percent > 100:
         raise InvalidArgumentError(f"trace_sample_percent is {percent}, but must be from 0 to 100.")
+    return _tracing(endpoint, percent)
+
+
+def tracing_of_environment() -> Tracing | None:
+    """Where the spans of a worker go, which has no settings: by OpenTelemetry's own variables; None if nowhere."""
+    return _tracing("", 100)
+
+
+def _tracing(endpoint: str, percent: int) -> Tracing | None:
     if not endpoint and not any(os.environ.get(name) for name in OTLP_VARIABLES):
         return None
     tracing = Tracing(endpoint or None, sample_ratio=percent / 100)

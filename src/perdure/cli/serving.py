@@ -88,11 +88,13 @@ def serve_apps(
 ) -> None:
     """A worker for a server, until it is told to stop. Raises ``UnavailableError``, ``UnauthenticatedError`` ..."""
 
+    from perdure.app.watching import tracing_of_environment
+
     async def work(told: asyncio.Event) -> None:
         client = await _until(told, patience, lambda: connect(url, *apps, namespace=namespace, token=token))
         if client is None:
             return
-        async with client, Worker(client, *apps, **options):
+        async with client, Worker(client, *apps, tracing=tracing_of_environment(), **options):
             types = sorted({name for app in apps for name in app.workflows})
             note(
                 f"Serves {visible(', '.join(types)) or 'activities'} to {url}, namespace {namespace!r}. Ctrl-C ends it."
