@@ -144,7 +144,7 @@ BODIES = {
 QUERIES: dict[str, dict[str, str]] = {}
 
 
-async def test_a_worker_may_not_operate_and_an_operator_may_not_work(running, caplog):
+async def test_a_worker_may_not_operate_and_an_operator_may_not_work(running):
     app = make_app()
     worker, operator = await running.new_token("worker"), await running.new_token("operator")
     async with (
@@ -157,9 +157,9 @@ async def test_a_worker_may_not_operate_and_an_operator_may_not_work(running, ca
         async with perdure.Worker(host, app):
             await run.signal("finish")
             await run.result()
-        async with perdure.Worker(client, app), asyncio.timeout(20):
-            while "refuses this worker: 'made' may not work in namespace 'default'" not in caplog.text:
-                await asyncio.sleep(0.01)
+        with pytest.raises(perdure.PermissionDeniedError, match="'made' may not work in namespace 'default'"):
+            async with perdure.Worker(client, app):
+                pass
 
 
 async def test_every_operation_over_grpc_is_guarded(running):
@@ -397,3 +397,36 @@ def test_certificates_that_cannot_be_used(authority, tmp_path):
     ]:
         with pytest.raises(InvalidArgumentError, match=said):
             Tls(*files)
+
+
+# --- workers
+
+
+async def test_a_worker_without_a_good_token_is_told_so(running):
+    token = await running.new_token("operator")
+    app = make_app()
+    async with await perdure.connect(running.rest, token=token) as client:
+        with pytest.raises(perdure.PermissionDeniedError):
+            async with perdure.Worker(client, app):
+                pass
+    with pytest.raises(UnauthenticatedError):
+        async with await perdure.connect(running.rest, token="perdure_nobody_nothing") as client:
+            async with perdure.Worker(client, app):
+                pass
+
+
+async def test_a_worker_whose_token_is_revoked_is_sent_away(running):
+    token = await running.new_token("worker")
+    async with await perdure.connect(running.rest, token=token) as client:
+        worker = perdure.Worker(client, make_app(), grace=0.1)
+        await worker.open()
+        admin = {"authorization": f"Bearer {running.tokens['admin']}"}
+        async with httpx.AsyncClient(base_url=running.rest, headers=admin) as http:
+            await http.delete(f"/api/v1/tokens/{token.split('_')[1]}")
+            body = {"workflow_id": "x", "workflow_type": "Waits", "task_queue": "default"}
+            types = (await http.get("/api/v1/namespaces/default/workers")).json()
+            body["workflow_type"] = types["workers"][0]["workflow_types"][0]
+            await http.post("/api/v1/namespaces/default/workflows", json=body)
+            while (await http.get("/api/v1/namespaces/default/workers")).json()["workers"]:
+                await asyncio.sleep(0.02)
+        await worker.close()

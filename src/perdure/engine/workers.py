@@ -17,8 +17,15 @@ from perdure.engine.pipeline import Outcome
 from perdure.engine.remote_worker import RemoteWorker
 from perdure.engine.resident import Resident
 from perdure.kernel.commit import Rejection
+from perdure.model.commands import (
+    AnyCommand,
+    RequestCancelExternalWorkflowExecution,
+    SignalExternalWorkflowExecution,
+    StartChildWorkflowExecution,
+)
 from perdure.model.errors import InvalidArgumentError, PerdureError, StoreError
 from perdure.model.events import WorkflowExecutionStarted
+from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.log_fields import about_run
 from perdure.model.program import ActivityTask, Program, Worker
@@ -292,7 +299,21 @@ class Workers:
     def turn_reported(self, worker: RemoteWorker, report: TurnReport) -> None:
         """A turn has ended."""
         request: Request
-        if report.cause:
+        elsewhere = next((n for c in report.commands if (n := _namespace_of(c)) not in ("", worker.namespace)), None)
+        if elsewhere is not None:
+            failure = Failure(
+                f"Worker {worker.identity} serves namespace {worker.namespace!r}, so its workflows can do nothing in "
+                f"{elsewhere!r}. Let a workflow of that namespace do it."
+            )
+            request = FailWorkflowTask(
+                report.started_event_id,
+                report.attempt,
+                "OTHER_NAMESPACE",
+                failure,
+                worker.identity,
+                worker.build_id,
+            )
+        elif report.cause:
             log.warning(
                 "Workflow %s, run %s: its turn failed: %s",
                 report.address.workflow_id,
@@ -405,6 +426,17 @@ def pollers_of(worker: Worker | None, task_queue: str) -> list[Poller]:
         return []
     running = sum(task.scheduled.task_queue == task_queue for task in worker.running)
     return [Poller(worker.identity, worker.build_id, running=running)]
+
+
+def _namespace_of(command: AnyCommand) -> str:
+    """Whom a command reaches; empty for its own run's."""
+    match command:
+        case StartChildWorkflowExecution():
+            return command.namespace
+        case SignalExternalWorkflowExecution() | RequestCancelExternalWorkflowExecution():
+            return command.workflow_execution.namespace
+        case _:
+            return ""
 
 
 def _refusal(outcome: Outcome) -> str:

@@ -247,3 +247,16 @@ async def test_two_streams_of_one_worker_leave_the_newer(turns, channel):
         await second.say(activity=report(task))
         await second.acknowledged()
         assert await run.result() == 42
+
+
+async def test_a_worker_reaches_no_other_namespace(server, client):
+    elsewhere = perdure.App("elsewhere", task_queue="default")
+
+    @elsewhere.workflow
+    async def reaches() -> None:
+        await perdure.workflow.external("victim", namespace="other").signal("go")
+
+    async with await perdure.connect(server.url, elsewhere) as other, perdure.Worker(other, elsewhere):
+        run = await other.start("reaches", id="r")
+        while "can do nothing in 'other'" not in str(await run.explain()):
+            await asyncio.sleep(0.02)

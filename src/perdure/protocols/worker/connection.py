@@ -212,7 +212,7 @@ class Connection:
             CALL, request_serializer=pb.Calls.SerializeToString, response_deserializer=pb.Answers.FromString
         )(metadata=self.metadata)
         # Until the server says something, nobody knows whether it lets us in: its headers come first.
-        await stream.initial_metadata()
+        await admitted(stream)
         outgoing = self._outgoing = Outgoing[pb.Call](pb.Call.ByteSize)
         backoff.reset()
         for call in list(self._under_way.values()):
@@ -303,6 +303,12 @@ def error_of(error: grpc.aio.AioRpcError) -> PerdureError | None:
             return UnavailableError(f"The server does not speak this protocol: {details}")
         case _:
             return None
+
+
+async def admitted(stream: Any) -> None:
+    """Wait until the server has let this stream in. Raises ``AioRpcError`` if it does not."""
+    if not await stream.initial_metadata():
+        raise_status(await stream.code(), await stream.details())
 
 
 def raise_status(code: grpc.StatusCode, details: str | None) -> None:

@@ -23,7 +23,7 @@ from perdure.model.requests import CancelActivity, CompleteActivity, FailActivit
 from perdure.protocols.worker import from_wire, to_wire
 from perdure.protocols.worker import worker_pb2 as pb
 from perdure.protocols.worker.batches import Outgoing
-from perdure.protocols.worker.connection import Backoff, Connection, error_of, raise_status
+from perdure.protocols.worker.connection import Backoff, Connection, admitted, error_of, raise_status
 
 log = logging.getLogger("perdure.worker")
 
@@ -148,9 +148,10 @@ class Runner:
         stream: Any = self._connection.channel.stream_stream(
             WORK, request_serializer=pb.FromWorkers.SerializeToString, response_deserializer=pb.ToWorkers.FromString
         )(metadata=self._connection.metadata)
-        await stream.initial_metadata()
+        # The server looks at the hello before it lets anybody in, and only then is anything else said.
+        await stream.write(pb.FromWorkers(messages=[to_wire.hello(self._hello())]))
+        await admitted(stream)
         outgoing = self._outgoing = Outgoing[pb.FromWorker](pb.FromWorker.ByteSize)
-        outgoing.say(to_wire.hello(self._hello()))
         for report in self._unacknowledged.values():
             outgoing.say(to_wire.from_worker(report))
         writing = asyncio.create_task(_write(stream, outgoing))

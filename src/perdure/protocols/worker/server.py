@@ -33,6 +33,9 @@ CALL = "/perdure.worker.v1.Client/Call"
 DEFAULT_MESSAGE_BYTES = 64 << 20
 KEEPALIVE_MS = 10_000
 KEEPALIVE_TIMEOUT_MS = 5_000
+ADMITTED = (("perdure-admitted", "1"),)
+"""What a stream begins with on the server's side. Whoever is refused gets an end in its place."""
+
 CALLS_AT_ONCE = 10_000
 """More calls of one client than this wait for each other."""
 
@@ -100,7 +103,6 @@ class WorkerProtocol:
     async def work(self, context: Context) -> None:
         """A worker's stream, from its hello until either side ends it."""
         session = await self._admit(context)
-        await context.send_initial_metadata(())
         with _Stream(self._streams):
             first = await context.read()
             if first is grpc.aio.EOF or not first.messages or first.messages[0].WhichOneof("message") != "hello":
@@ -114,6 +116,7 @@ class WorkerProtocol:
             except PerdureError as error:
                 await _abort(context, error)
                 return
+            await context.send_initial_metadata(ADMITTED)
             writing = asyncio.create_task(_write(context, outgoing, lambda batch: pb.ToWorkers(messages=batch)))
             try:
                 said: Any = messages[1:]
@@ -123,6 +126,8 @@ class WorkerProtocol:
                     batch = await context.read()
                     if batch is grpc.aio.EOF:
                         return
+                    # A token may have been revoked since.
+                    session.require(Permission.WORK, hello.namespace)
                     said = batch.messages
             except PerdureError as error:
                 log.warning("Worker %s is sent away: %s", worker.identity, error)
@@ -134,7 +139,7 @@ class WorkerProtocol:
     async def call(self, context: Context) -> None:
         """A client's stream."""
         session = await self._admit(context)
-        await context.send_initial_metadata(())
+        await context.send_initial_metadata(ADMITTED)
         with _Stream(self._streams):
             outgoing: Outgoing[pb.Answer] = Outgoing(_size)
             calls = _Calls(session, outgoing)
