@@ -34,6 +34,11 @@ def measure(bench: Bench) -> Section:
     bench.view.doing("starts over REST")
     rest = rest_starts(bench)
     one, ten, alone = (mine(found, kind) for kind in KINDS)
+
+    def asked(wanted: float) -> float | None:
+        """Nothing is asked of hardly any load."""
+        return wanted if scale.seconds >= 1 else None
+
     return Section(
         "server",
         "The server",
@@ -43,7 +48,7 @@ def measure(bench: Bench) -> Section:
                 label="runs of one activity, with a server",
                 value=one["runs_per_second"],
                 unit="runs/s",
-                wanted=3_000,
+                wanted=asked(3_000),
                 more_is_better=True,
                 limit=LIMIT,
             ),
@@ -51,7 +56,7 @@ def measure(bench: Bench) -> Section:
                 label="activities in runs of ten, with a server",
                 value=ten["runs_per_second"] * 10,
                 unit="activities/s",
-                wanted=15_000,
+                wanted=asked(15_000),
                 more_is_better=True,
                 limit=LIMIT,
             ),
@@ -59,28 +64,28 @@ def measure(bench: Bench) -> Section:
                 label="one run alone with a server, median",
                 value=alone["p50_ms"],
                 unit="ms",
-                wanted=2.0,
+                wanted=asked(2.0),
                 limit=ALONE_LIMIT,
             ),
             Figure(
                 label=f"a server with {scale.idle_workers:,} idle workers",
                 value=idle["resident_mb"],
                 unit="MB",
-                wanted=200.0,
+                wanted=asked(200.0),
                 limit=IDLE_LIMIT,
             ),
             Figure(
                 label=f"a server with {scale.idle_workers:,} idle workers, of a processor",
                 value=idle["processor_share"] * 100,
                 unit="%",
-                wanted=5.0,
+                wanted=asked(5.0),
                 limit=IDLE_LIMIT,
             ),
             Figure(
                 label="a start over REST, of the server's processor",
                 value=rest["server_ms"],
                 unit="ms",
-                wanted=1.0,
+                wanted=asked(1.0),
                 limit="Reading the request, deciding, encoding and answering, in Python.",
             ),
         ],

@@ -1,6 +1,9 @@
 """Whatever is done to them, the stores hold the same: random batches, good and bad, against all of them."""
 
 import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +19,7 @@ from perdure.model.options import RunStatus
 from perdure.model.service import Namespace
 from perdure.stores.memory import Disk, MemoryStore
 from perdure.stores.sqlite import SqliteReader, SqliteStore, workflow_ids
+from perdure.stores.sqlite.writer import Writer
 
 KEYS = range(1, 7)
 WORKFLOW_IDS = ("a", "b")
@@ -47,13 +51,43 @@ steps = st.lists(
     st.one_of(
         st.tuples(st.just("write"), st.lists(writes, max_size=4)),
         st.tuples(st.just("write"), st.lists(writes, max_size=4)),
-        st.tuples(st.just("write at once"), st.lists(st.lists(writes, min_size=1, max_size=2), max_size=4)),
+        st.tuples(
+            st.just("write at once"),
+            st.tuples(st.integers(1, 5), st.lists(st.lists(writes, min_size=1, max_size=2), max_size=4)),
+        ),
         st.tuples(st.just("delete"), st.lists(st.sampled_from(KEYS), max_size=2)),
         st.tuples(st.just("namespace"), st.sampled_from(["default", "x", "y"])),
         st.tuples(st.just("reopen"), st.none()),
     ),
     max_size=25,
 )
+
+
+class Jobs:
+    """How many jobs SQLite's writer takes into one transaction: left to itself, that depends on how busy the machine is."""
+
+    may_go = threading.Event()
+    taken = 1
+
+    @classmethod
+    @contextmanager
+    def held(cls, taken: int) -> Iterator[None]:
+        """Let all be queued, then have them taken so many at a time."""
+        cls.may_go.clear()
+        cls.taken = taken
+        try:
+            yield
+        finally:
+            cls.may_go.set()
+
+    @classmethod
+    def take(cls, writer: Writer) -> list[Any]:
+        """In place of the writer's own."""
+        jobs = [writer._queue.get()]
+        cls.may_go.wait()
+        while len(jobs) < cls.taken and not writer._queue.empty():
+            jobs.append(writer._queue.get())
+        return jobs
 
 
 def write_of(plan: dict[str, Any], disk: Disk, batch: list[Write]) -> Write:
@@ -132,11 +166,13 @@ async def step(what: str, plan: Any, disk: Disk, *stores: Store) -> None:
             assert outcomes[0] is outcomes[1]
         case "write at once":
             results: list[list[StoreError | None]] = [[], []]
-            for plans in plan:
-                # The memory store writes at once, so each batch is made for what the ones before it left.
-                batch = batch_of(plans, disk)
-                for result, store in zip(results, stores, strict=True):
-                    store.write(batch, result.append)
+            taken, batches = plan
+            with Jobs.held(taken):
+                for plans in batches:
+                    # The memory store writes at once, so each batch is made for what the ones before it left.
+                    batch = batch_of(plans, disk)
+                    for result, store in zip(results, stores, strict=True):
+                        store.write(batch, result.append)
             for store in stores:
                 await attempt(store)
             assert [type(outcome) for outcome in results[0]] == [type(outcome) for outcome in results[1]]
@@ -163,7 +199,14 @@ def eager_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workflow_ids, "PARTS_AT_ONCE", 20)
 
 
-@pytest.mark.usefixtures("eager_moves")
+@pytest.fixture
+def drawn_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which batches meet in one transaction is drawn, and so the same each time a script is played."""
+    Jobs.may_go.set()
+    monkeypatch.setattr(Writer, "_jobs", lambda writer: Jobs.take(writer))
+
+
+@pytest.mark.usefixtures("eager_moves", "drawn_jobs")
 @given(script=steps)
 def test_the_stores_hold_the_same(script: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as folder:
