@@ -142,7 +142,10 @@ class Worker:
         max_turns: how many turns of workflows it may have in hand.
         deadlock_timeout: how long one turn of a workflow may take; a timedelta or seconds, None for no limit.
         grace: how long leaving waits for activities that run; a timedelta or seconds.
-        labels: what this worker is, by name.
+        labels: what this worker is, by name; whoever lists the workers sees it.
+        max_cpu: how much of the machine's processors may be in use, from 0 to 1; above it this worker offers fewer
+            slots, below it all of them again. None does not matter. Needs psutil, as ``max_memory`` does.
+        max_memory: the same of its memory.
         tracing: gets the spans of attempts of activities; a ``perdure.Tracing``.
 
     Raises:
@@ -162,9 +165,12 @@ class Worker:
         deadlock_timeout: Duration | None = DEFAULT_DEADLOCK_TIMEOUT,
         grace: Duration = 10.0,
         labels: Mapping[str, str] | None = None,
+        max_cpu: float | None = None,
+        max_memory: float | None = None,
         tracing: "Tracing | None" = None,
     ) -> None:
         from perdure.protocols.worker.connection import connection_of
+        from perdure.protocols.worker.resources import ResourceLimits
         from perdure.protocols.worker.runner import Runner
         from perdure.sdk.worker import LocalWorker
 
@@ -181,15 +187,24 @@ class Worker:
         if not apps:
             raise InvalidArgumentError("A worker needs at least one app: perdure.Worker(client, app)")
         self._grace_seconds = to_seconds(grace)
+        self._limits = ResourceLimits(max_cpu, max_memory)
+        self._keeping: asyncio.Task[None] | None = None
         self._runner = Runner(connection_of(client.service), self._host, client.namespace, max_turns, labels)
 
     async def open(self) -> None:
         """Connect and begin. Raises ``UnauthenticatedError``, ``PermissionDeniedError``."""
+        from perdure.protocols.worker import resources
+
         self._host.open(self._runner.report)
         await self._runner.open()
+        if self._limits.are_set:
+            keeping = resources.keep_within(self._limits, self._runner.offer, resources.machine)
+            self._keeping = asyncio.create_task(keeping)
 
     async def close(self) -> None:
         """Take nothing more, let what runs end for up to ``grace``, hand it in, and disconnect."""
+        if self._keeping is not None:
+            self._keeping.cancel()
         await self._runner.drain()
         if not await self._host.drain(self._grace_seconds):
             log.warning("%d activities still ran when the worker was closed", self._host.running_count)

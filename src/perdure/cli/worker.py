@@ -91,6 +91,19 @@ def run(
         list[str] | None,
         typer.Option("--label", metavar="NAME=TEXT", help="What this worker is. May be repeated.", show_default=False),
     ] = None,
+    max_cpu: Annotated[
+        float | None,
+        typer.Option(
+            "--max-cpu",
+            metavar="SHARE",
+            help="Offer fewer slots while more than this share of the processors is in use, such as 0.8.",
+            show_default=False,
+        ),
+    ] = None,
+    max_memory: Annotated[
+        float | None,
+        typer.Option("--max-memory", metavar="SHARE", help="The same for the machine's memory.", show_default=False),
+    ] = None,
     wait: Annotated[
         str, typer.Option("--wait", metavar="DURATION", help="How long to wait for a server that is not there yet.")
     ] = "0s",
@@ -125,6 +138,8 @@ def run(
         max_turns=max_turns,
         grace=inputs.seconds(grace, "--grace") or 0.0,
         labels=dict(label.split("=", 1) for label in labels or ()),
+        max_cpu=max_cpu,
+        max_memory=max_memory,
     )
 
 

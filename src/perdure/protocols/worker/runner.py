@@ -80,6 +80,7 @@ class Runner:
         self._keeping: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._is_draining = False
+        self._share = 1.0
         self._settled: asyncio.Event | None = None
 
     async def open(self) -> None:
@@ -93,10 +94,21 @@ class Runner:
         finally:
             waiting.cancel()
 
+    def offer(self, share: float) -> None:
+        """From now on, offer this share of all slots, from 0 to 1; but at least one of each kind."""
+        self._share = share
+        self._say(w.Capacity(self._slots(self._turn_slots), [group.slots for group in self._groups()]))
+
     async def drain(self) -> None:
         """Take nothing more."""
         self._is_draining = True
-        self._say(w.Capacity(0, [0 for _ in self._host.groups]))
+        self.offer(0.0)
+
+    def _slots(self, all_of_them: int) -> int:
+        return 0 if self._is_draining else max(min(1, all_of_them), int(all_of_them * self._share))
+
+    def _groups(self) -> list[w.ActivityGroup]:
+        return [w.ActivityGroup(group.activity_types, self._slots(group.slots)) for group in self._host.groups]
 
     async def handed_in(self, timeout_seconds: float) -> bool:
         """Wait until the server has acknowledged all ends; whether it has."""
@@ -174,9 +186,6 @@ class Runner:
         running = [
             w.Attempt(task.address.run_id, task.scheduled.id, task.attempt) for task in (*host.running, *self._queued)
         ]
-        groups = host.groups
-        if self._is_draining:
-            groups = [w.ActivityGroup(group.activity_types, 0) for group in groups]
         return w.Hello(
             self._worker_id,
             host.identity,
@@ -184,8 +193,8 @@ class Runner:
             self._namespace,
             sorted(host.task_queues),
             sorted(host.workflow_types),
-            0 if self._is_draining else self._turn_slots,
-            groups,
+            self._slots(self._turn_slots),
+            self._groups(),
             [*running, *(attempt for attempt in self._unacknowledged if attempt not in running)],
             self._labels,
         )
