@@ -415,18 +415,24 @@ async def test_a_worker_without_a_good_token_is_told_so(running):
                 pass
 
 
-async def test_a_worker_whose_token_is_revoked_is_sent_away(running):
+async def test_a_worker_whose_token_is_revoked_is_sent_away_and_ends(running):
     token = await running.new_token("worker")
-    async with await perdure.connect(running.rest, token=token) as client:
-        worker = perdure.Worker(client, make_app(), grace=0.1)
-        await worker.open()
-        admin = {"authorization": f"Bearer {running.tokens['admin']}"}
-        async with httpx.AsyncClient(base_url=running.rest, headers=admin) as http:
-            await http.delete(f"/api/v1/tokens/{token.split('_')[1]}")
-            body = {"workflow_id": "x", "workflow_type": "Waits", "task_queue": "default"}
-            types = (await http.get("/api/v1/namespaces/default/workers")).json()
-            body["workflow_type"] = types["workers"][0]["workflow_types"][0]
-            await http.post("/api/v1/namespaces/default/workflows", json=body)
-            while (await http.get("/api/v1/namespaces/default/workers")).json()["workers"]:
-                await asyncio.sleep(0.02)
-        await worker.close()
+    admin = {"authorization": f"Bearer {running.tokens['admin']}"}
+    async with (
+        await perdure.connect(running.rest, token=token) as client,
+        httpx.AsyncClient(base_url=running.rest, headers=admin) as http,
+    ):
+
+        async def workers():
+            return (await http.get("/api/v1/namespaces/default/workers")).json()["workers"]
+
+        serving = asyncio.create_task(perdure.Worker(client, make_app(), grace=0.1).run())
+        while not await workers():
+            await asyncio.sleep(0.02)
+        await http.delete(f"/api/v1/tokens/{token.split('_')[1]}")
+        # It is noticed when the worker next says something.
+        body = {"workflow_id": "x", "workflow_type": "Waits", "task_queue": "default"}
+        await http.post("/api/v1/namespaces/default/workflows", json=body)
+        with pytest.raises(UnauthenticatedError):
+            await asyncio.wait_for(serving, 20)
+        assert await workers() == []

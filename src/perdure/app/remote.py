@@ -4,8 +4,7 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -213,9 +212,18 @@ class Worker:
         await self._runner.close()
 
     async def run(self) -> None:
-        """Serve until cancelled, or sent away by the server."""
+        """Serve until cancelled. Raises as ``serve``."""
         async with self:
-            await asyncio.Event().wait()
+            await self.serve(asyncio.Event().wait())
+
+    async def serve(self, until: Awaitable[object]) -> None:
+        """Serve until something is done, such as ``asyncio.Event().wait()``. The worker must be open.
+
+        Raises:
+            UnauthenticatedError: the server no longer knows its token.
+            PermissionDeniedError: the token may no longer work in this namespace.
+        """
+        await self._runner.serve(until)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -227,14 +235,4 @@ class Worker:
         await self.close()
 
 
-@asynccontextmanager
-async def connected(url: str, namespace: str = DEFAULT_NAMESPACE, token: str = "") -> "AsyncIterator[Client]":
-    """``connect``, and closed in the end."""
-    client = await connect(url, namespace=namespace, token=token)
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-__all__ = ["DEFAULT_SERVER", "Worker", "connect", "connected"]
+__all__ = ["DEFAULT_SERVER", "Worker", "connect"]

@@ -94,12 +94,12 @@ def serve_apps(
         client = await _until(told, patience, lambda: connect(url, *apps, namespace=namespace, token=token))
         if client is None:
             return
-        async with client, Worker(client, *apps, tracing=tracing_of_environment(), **options):
+        async with client, Worker(client, *apps, tracing=tracing_of_environment(), **options) as worker:
             types = sorted({name for app in apps for name in app.workflows})
             note(
                 f"Serves {visible(', '.join(types)) or 'activities'} to {url}, namespace {namespace!r}. Ctrl-C ends it."
             )
-            await (_told_or_orphaned(told, parent) if parent else told.wait())
+            await worker.serve(_told_or_orphaned(told, parent) if parent else told.wait())
             note("Lets what runs end; Ctrl-C again ends at once.")
 
     log_to_stderr("warning")

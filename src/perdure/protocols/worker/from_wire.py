@@ -66,7 +66,7 @@ def run(value: pb.Run) -> RunAddress:
     return RunAddress(value.namespace, value.workflow_id, value.run_id)
 
 
-def hello(value: pb.Hello, identity: str = "") -> w.Hello:
+def hello(value: pb.Hello) -> w.Hello:
     """What a worker says first."""
     return w.Hello(
         value.worker_id,

@@ -86,13 +86,7 @@ class Runner:
     async def open(self) -> None:
         """Connect, and go on connecting. Raises what keeps the server from letting it in."""
         self._keeping = asyncio.create_task(self._keep())
-        waiting = asyncio.create_task(self._connected.wait())
-        try:
-            await asyncio.wait({self._keeping, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            if self._keeping.done():
-                await self._keeping
-        finally:
-            waiting.cancel()
+        await self.serve(self._connected.wait())
 
     def offer(self, share: float) -> None:
         """From now on, offer this share of all slots, from 0 to 1; but at least one of each kind."""
@@ -113,8 +107,8 @@ class Runner:
     async def handed_in(self, timeout_seconds: float) -> bool:
         """Wait until the server has acknowledged all ends; whether it has."""
         self._settled = self._settled or asyncio.Event()
-        if not self._unacknowledged:
-            return True
+        if not self._unacknowledged or self.is_sent_away:
+            return not self._unacknowledged
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._settled.wait()
@@ -130,9 +124,21 @@ class Runner:
         self._drop_programs()
 
     @property
-    def is_lost(self) -> bool:
-        """Whether the server has sent it away for good; ``open`` says why."""
+    def is_sent_away(self) -> bool:
+        """Whether the server has sent it away for good; ``serve`` says why."""
         return self._keeping is not None and self._keeping.done()
+
+    async def serve(self, until: Awaitable[object]) -> None:
+        """Wait for something, unless the server sends this worker away before. Then that is raised:
+        ``UnauthenticatedError``, ``PermissionDeniedError`` ..."""
+        assert self._keeping is not None
+        waiting = asyncio.ensure_future(until)
+        try:
+            await asyncio.wait({self._keeping, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if self._keeping.done():
+                await self._keeping
+        finally:
+            waiting.cancel()
 
     # --- the connection
 
