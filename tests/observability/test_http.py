@@ -20,7 +20,7 @@ class ClosedSession:
         raise PermissionDeniedError("only readers of all namespaces may see this")
 
 
-class ClosedGate:
+class ClosedGate(OpenGate):
     """Knows one token, and lets its bearer do nothing."""
 
     def __init__(self):

@@ -3,13 +3,17 @@
 import io
 import logging
 
+import msgspec
 import pytest
+from tests.security.authority import Provider
 
 from perdure.app.access import Access
 from perdure.app.server import Server
 from perdure.model.access import Credentials
 from perdure.model.errors import InvalidArgumentError, LimitExceededError, UnauthenticatedError
-from perdure.security import is_loopback, parse_mapping
+from perdure.security import Issuer, is_loopback, parse_mapping
+from perdure.security.attempts import MOST_ADDRESSES, Attempts
+from perdure.security.audit import stored_entries
 from perdure.security.gate import _host_of
 from perdure.security.redaction import redact_logs, redacted
 
@@ -36,6 +40,99 @@ async def test_every_operation_of_a_connection_counts(secured):
         await session.service.list("default", **LIST)
     with pytest.raises(LimitExceededError):
         await session.service.list("default", **LIST)
+
+
+async def test_a_workers_streams_share_a_rate_and_wait(secured):
+    secured.gate = secured.make_gate(messages_per_second=100)
+    text = await secured.token("worker", name="ann")
+    one, other = await secured.admit(text), await secured.admit(text)
+    stranger = await secured.session("worker")
+    assert one.pace(60) == 0.0
+    assert other.pace(60) == pytest.approx(0.2)
+    assert one.pace(100) == pytest.approx(1.2)
+    assert stranger.pace(100) == 0.0
+    secured.clock.move(1.2)
+    assert one.pace(0) == 0.0
+    assert (await secured.make_gate().admit(Credentials(f"Bearer {text}"))).pace(10**9) == 0.0
+
+
+# --- attempts
+
+
+async def test_whoever_guesses_becomes_slow_and_locks_nobody_out(secured):
+    secured.gate = secured.make_gate(failed_attempts_per_minute=30)
+    good, wrong = await secured.token("reader"), f"perdure_{'0' * 16}_{'0' * 64}"
+    for _ in range(30):
+        with pytest.raises(UnauthenticatedError):
+            await secured.admit(wrong)
+    with pytest.raises(LimitExceededError, match=r"More than 30 attempts a minute .* from 10\.0\.0\.7") as refused:
+        await secured.admit(wrong)
+    assert 0 < refused.value.retry_after_seconds <= 2
+    await secured.admit(good)
+    with pytest.raises(UnauthenticatedError):
+        await secured.admit(wrong, "10.0.0.8")
+    secured.clock.move(2)
+    with pytest.raises(UnauthenticatedError):
+        await secured.admit(wrong)
+    await secured.audit.close()
+    said = [msgspec.json.decode(entry) for entry in await stored_entries(secured.store)]
+    assert [entry["remote"] for entry in said if "More than 30" in entry.get("reason", "")] == ["10.0.0.7"]
+
+
+async def test_signatures_are_not_checked_without_end(secured, monkeypatch):
+    provider = Provider()
+    try:
+        roles = parse_mapping("platform=admin", "oidc_roles")
+        issuer = Issuer(provider.url, "perdure", roles, now=secured.clock.seconds)
+        secured.gate = secured.make_gate(issuer=issuer, failed_attempts_per_minute=10)
+        known, new = (provider.token(secured.clock.seconds(), sub=name) for name in ("ann", "bob"))
+        await secured.admit(known)
+        head, body, _ = known.split(".")
+        for number in range(10):
+            with pytest.raises(UnauthenticatedError):
+                await secured.admit(f"{head}.{body}.{number:086}")
+        checked: list[str] = []
+        monkeypatch.setattr(issuer, "check", checked.append)
+        with pytest.raises(LimitExceededError):
+            await secured.admit(f"{head}.{body}.{'B' * 86}")
+        with pytest.raises(LimitExceededError):
+            await secured.admit(new)  # nobody knows that it is good before it is checked
+        monkeypatch.undo()
+        assert checked == []
+        await secured.admit(known)
+        assert (await secured.admit(new, "10.0.0.8")).principal.name == "bob"
+    finally:
+        provider.close()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("10.0.0.7", "10.0.0.7", True),
+        ("10.0.0.7", "10.0.0.8", False),
+        ("2001:db8::1", "[2001:db8::ffff]", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:10.0.0.7", "10.0.0.7", True),
+        ("", "", True),
+    ],
+)
+def test_what_one_address_is(one, other, same):
+    attempts = Attempts(1)
+    attempts.failed(one, 1)
+    if same:
+        with pytest.raises(LimitExceededError):
+            attempts.check(other, 1)
+    else:
+        attempts.check(other, 1)
+
+
+def test_addresses_are_not_kept_for_ever():
+    attempts = Attempts(1)
+    for number in range(MOST_ADDRESSES + 10):
+        attempts.failed(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 1)
+    attempts.check("10.0.0.0", 1)
+    with pytest.raises(LimitExceededError):
+        attempts.check("10.0.0.200", 1)
 
 
 async def test_certificates_grant_what_is_set(secured):

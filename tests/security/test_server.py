@@ -5,9 +5,11 @@ import logging
 import re
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 from tests.security.authority import Authority
@@ -20,6 +22,8 @@ from perdure.app.server import Server
 from perdure.model.errors import InvalidArgumentError, UnauthenticatedError, UnavailableError
 from perdure.model.service import Service
 from perdure.protocols.rest import OPERATIONS
+from perdure.protocols.worker import worker_pb2 as pb
+from perdure.protocols.worker.server import WORK
 from perdure.security import Tls
 
 LOCAL: dict[str, Any] = {"rest_address": "127.0.0.1:0", "grpc_address": "127.0.0.1:0"}
@@ -59,7 +63,9 @@ class Running:
 @pytest.fixture
 async def running(store_url):
     tokens = {"admin": await first_token(store_url)}
-    server = Server(store_url, access=Access(authentication="tokens"), **LOCAL)
+    # The tests below try many bad tokens from one address.
+    access = Access(authentication="tokens", failed_attempts_per_minute=0)
+    server = Server(store_url, access=access, **LOCAL)
     await server.open()
     yield Running(server, tokens)
     await server.close()
@@ -222,6 +228,81 @@ async def test_too_many_requests_are_told_when_to_try_again(store_url):
     limited = [answer for answer in answers if answer.status_code == 429]
     assert limited and answers[0].status_code == 200
     assert limited[0].headers["retry-after"] == "1"
+
+
+async def test_a_worker_that_says_too_much_is_heard_later(store_url):
+    token = await first_token(store_url)
+    access = Access(authentication="tokens", worker_messages_per_second=20)
+    server = Server(store_url, access=access, **LOCAL)
+    await server.open()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+            stream = channel.stream_stream(
+                WORK, request_serializer=pb.FromWorkers.SerializeToString, response_deserializer=pb.ToWorkers.FromString
+            )(metadata=[("authorization", f"Bearer {token}")])
+            hello = pb.Hello(worker_id="w", identity="w", namespace="default", task_queues=["q"])
+            await stream.write(pb.FromWorkers(messages=[pb.FromWorker(hello=hello)]))
+            begun = time.monotonic()
+            many = [pb.FromWorker(capacity=pb.Capacity(turn_slots=number)) for number in range(70)]
+            await stream.write(pb.FromWorkers(messages=many))
+            lost = pb.ActivityReport(run=pb.Run(namespace="default", workflow_id="w", run_id="r"), attempt=1)
+            lost.completed.SetInParent()
+            await stream.write(pb.FromWorkers(messages=[pb.FromWorker(activity=lost)]))
+            batch: Any = await stream.read()
+            assert batch.messages[0].WhichOneof("message") == "acknowledge"
+            # 20 of the 70 came at once, the other 50 took their time.
+            assert time.monotonic() - begun > 2.3
+            stream.cancel()
+        app = make_app()
+        async with await perdure.connect(server.url, app, token=token) as client, perdure.Worker(client, app):
+            runs = [await client.start("Waits", id=f"w{number}") for number in range(10)]
+            for run in runs:
+                await run.signal("finish")
+            await asyncio.gather(*(run.result() for run in runs))
+    finally:
+        await server.close()
+
+
+async def refusals(http, token, act):
+    """What was refused of a kind. It is written down behind the answer."""
+    while True:
+        audit = await http.get("/audit", headers={"authorization": f"Bearer {token}"})
+        if found := [entry for entry in audit.json()["entries"] if entry["act"] == act]:
+            return found
+
+
+async def test_a_webhook_that_is_not_signed_well_is_an_attempt_that_failed(store_url):
+    token = await first_token(store_url)
+    server = Server(store_url, access=Access(authentication="tokens", failed_attempts_per_minute=3), **LOCAL)
+    await server.open()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.rest_port}/api/v1") as http:
+            path = "/namespaces/default/webhooks/w/messages"
+            answers = [(await http.post(path, json={})).status_code for _ in range(5)]
+            await refusals(http, token, "receive_webhook")
+    finally:
+        await server.close()
+    assert answers == [401, 401, 401, 429, 429]
+
+
+@pytest.mark.parametrize("proxies", [(), ("10.0.0.0/8", "127.0.0.1")])
+async def test_only_a_proxy_that_is_trusted_says_for_whom_it_asks(store_url, proxies):
+    token = await first_token(store_url)
+    server = Server(store_url, access=Access(authentication="tokens", trusted_proxies=proxies), **LOCAL)
+    await server.open()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.rest_port}/api/v1") as http:
+            await http.get("/namespaces", headers={"x-forwarded-for": "192.0.2.1, 192.0.2.7"})
+            found = await refusals(http, token, "authenticate")
+    finally:
+        await server.close()
+    assert {entry["remote"] for entry in found} == {"192.0.2.7" if proxies else "127.0.0.1"}
+
+
+async def test_proxies_that_are_no_addresses(store_url):
+    server = Server(store_url, access=Access(authentication="tokens", trusted_proxies=("*",)), **LOCAL)
+    with pytest.raises(InvalidArgumentError, match=r"trusted_proxies: '\*' is neither an address nor a network"):
+        await server.open()
 
 
 # --- the command line

@@ -1,5 +1,6 @@
 """Who may reach a server: its settings made into a gate, certificates, and what an admin works with."""
 
+import ipaddress
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ import msgspec
 
 from perdure.app.stores import store_of
 from perdure.engine.ports import Clock, Store
-from perdure.model.access import ALL_NAMESPACES, Gate, OpenGate, Permission, Principal, Role
+from perdure.model.access import ALL_NAMESPACES, Gate, OpenGate, OpenSession, Principal, Role
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.service import Service
 from perdure.security import (
@@ -34,6 +35,9 @@ class Access(msgspec.Struct, frozen=True):
     oidc_name_claim: str = "sub"
     oidc_roles: str = ""
     token_requests_per_second: int = 0
+    worker_messages_per_second: int = 0
+    failed_attempts_per_minute: int = 60
+    trusted_proxies: tuple[str, ...] = ()
     tls_certificate: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
@@ -43,6 +47,19 @@ class Access(msgspec.Struct, frozen=True):
     def of(cls, config: Any) -> "Access":
         """Those of a server's ``Config``."""
         return cls(**{name: config[name] for name in cls.__struct_fields__})
+
+    @property
+    def proxy_options(self) -> dict[str, Any]:
+        """What uvicorn is told of proxies. By itself it would believe whatever runs on this machine, and so let it write
+        any address into the audit log. Raises ``InvalidArgumentError``."""
+        for text in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(text)
+            except ValueError as error:
+                raise InvalidArgumentError(
+                    f"trusted_proxies: {text!r:.100} is neither an address nor a network, such as 10.0.0.7 or 10.0.0.0/24: {error}."
+                ) from None
+        return {"proxy_headers": bool(self.trusted_proxies), "forwarded_allow_ips": list(self.trusted_proxies)}
 
     @property
     def has_authentication(self) -> bool:
@@ -104,6 +121,8 @@ class AccessControl:
             issuer=self._issuer,
             certificates=self._certificates,
             requests_per_second=self._access.token_requests_per_second,
+            messages_per_second=self._access.worker_messages_per_second,
+            failed_attempts_per_minute=self._access.failed_attempts_per_minute,
         )
         return self._gate
 
@@ -114,16 +133,13 @@ class AccessControl:
         await self._audit.close()
 
 
-class FileSession:
+class FileSession(OpenSession):
     """Of whoever may write to a store's file, and so to everything in it. There is no engine to ask."""
 
-    service: Any = None
+    service: Any
 
     def __init__(self, who: str) -> None:
         self.principal = Principal(who, {ALL_NAMESPACES: (Role.ADMIN,)})
-
-    def require(self, permission: Permission, namespace: str) -> None:
-        """Everything is allowed."""
 
 
 @asynccontextmanager

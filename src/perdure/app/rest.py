@@ -91,7 +91,7 @@ def rest_server(
         more_routes: of other rooms.
         watched: whose health and metrics there are pages for, and where requests are counted.
         with_metrics: whether there is a page for metrics.
-        uvicorn_options: of ``uvicorn.Config``, for TLS.
+        uvicorn_options: of ``uvicorn.Config``, for TLS and proxies.
     """
     parts = Parts(
         gate=gate,

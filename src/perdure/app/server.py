@@ -76,7 +76,7 @@ class Server:
         control.check_address("rest_address", host, int(port))
         grpc_host, _, grpc_port = self._grpc_address.rpartition(":")
         control.check_address("grpc_address", grpc_host, int(grpc_port))
-        tls = control.tls
+        tls, proxies = control.tls, self._access.proxy_options
         own = LocalWorker([], own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)])
         workers = Workers(own)
         self.service = EngineService(self._store, clock, workers, self._settings)
@@ -113,6 +113,7 @@ class Server:
                 watched=self.watched,
                 with_metrics=self._with_metrics,
                 ssl_context_factory=None if tls is None else tls.context,
+                **proxies,
             )
             self._stack.push_async_callback(self._rest.stop)
             await self._rest.start()

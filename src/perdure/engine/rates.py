@@ -19,10 +19,20 @@ class Bucket:
 
     def take(self, now: int) -> int:
         """Take one. 0, or in how many ns there is one."""
+        wait = self.wait(now)
+        if not wait:
+            self._tokens -= 1.0
+        return wait
+
+    def wait(self, now: int) -> int:
+        """In how many ns there is one, without taking it."""
         if now > self._at:
             self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_ns)
             self._at = now
-        if self._tokens >= 1.0:
-            self._tokens -= 1.0
-            return 0
-        return max(1, int((1.0 - self._tokens) / self._per_ns))
+        return 0 if self._tokens >= 1.0 else max(1, int((1.0 - self._tokens) / self._per_ns))
+
+    def owe(self, now: int, count: int) -> int:
+        """Take so many, also those that are not there yet. In how many ns all of them will have been."""
+        self.wait(now)
+        self._tokens -= count
+        return 0 if self._tokens >= 0.0 else max(1, int(-self._tokens / self._per_ns))

@@ -4,9 +4,9 @@ A protocol takes ``Credentials`` from each request and hands them to the ``Gate`
 ``service`` is the whole client port and refuses by itself what the caller may not do. So a protocol decides nothing.
 """
 
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -101,6 +101,17 @@ class Session(Protocol):
         """For what is no operation of ``service``. Raises ``PermissionDeniedError``."""
         ...
 
+    async def perform(self, act: str, work: Callable[[], Awaitable[Any]], **details: Any) -> Any:
+        """Do an administrative act that is no operation of ``service``, once it is in the audit log. What it gives.
+
+        Raises what it raises, and ``StoreError`` if it can't be written down; then it is not done.
+        """
+        ...
+
+    def pace(self, messages: int) -> float:
+        """So many messages came by a stream. For how many seconds no more should be read of it."""
+        ...
+
 
 class Gate(Protocol):
     """Knows the callers."""
@@ -109,11 +120,20 @@ class Gate(Protocol):
         """The session of whoever sent these. Raises ``UnauthenticatedError``, ``LimitExceededError``."""
         ...
 
+    def approach(self, credentials: Credentials) -> None:
+        """Somebody comes who gets in by other means, such as a signature. Raises ``LimitExceededError`` if too many from
+        there were turned away."""
+        ...
+
+    def turned_away(self, credentials: Credentials, act: str, reason: str) -> None:
+        """They did not get in."""
+        ...
+
 
 class OpenSession:
     """Of a server that trusts everybody who reaches it."""
 
-    principal = Principal("anonymous", {ALL_NAMESPACES: (Role.ADMIN,)})
+    principal: Principal = Principal("anonymous", {ALL_NAMESPACES: (Role.ADMIN,)})
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -121,9 +141,17 @@ class OpenSession:
     def require(self, permission: Permission, namespace: str) -> None:
         """Everything is allowed."""
 
+    async def perform(self, act: str, work: Callable[[], Awaitable[Any]], **details: Any) -> Any:
+        """Do it."""
+        return await work()
+
+    def pace(self, messages: int) -> float:
+        """No rate."""
+        return 0.0
+
 
 class OpenGate:
-    """Lets everybody in as admin: for a server on loopback, on one's own machine."""
+    """Lets everybody in as admin, and writes nothing down: for tests, and engines in one's own process."""
 
     def __init__(self, service: Service) -> None:
         self._session = OpenSession(service)
@@ -131,3 +159,9 @@ class OpenGate:
     async def admit(self, credentials: Credentials) -> Session:
         """The same session for all."""
         return self._session
+
+    def approach(self, credentials: Credentials) -> None:
+        """Everybody may."""
+
+    def turned_away(self, credentials: Credentials, act: str, reason: str) -> None:
+        """Nothing is kept of it."""

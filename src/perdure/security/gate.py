@@ -4,13 +4,15 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Any
 
 from perdure.engine.rates import Bucket
 from perdure.model.access import Credentials, Permission, Principal
 from perdure.model.errors import LimitExceededError, PerdureError, UnauthenticatedError
 from perdure.model.service import Service
+from perdure.security.attempts import Attempts
 from perdure.security.audit import AuditLog
 from perdure.security.grants import Roles
 from perdure.security.guarded import Caller, GuardedService
@@ -26,16 +28,25 @@ MOST_BUCKETS = 10_000
 class SecureSession:
     """What one caller can do; as ``model.access.Session``."""
 
-    __slots__ = ("caller", "principal", "service")
+    __slots__ = ("_pace", "caller", "principal", "service")
 
-    def __init__(self, caller: Caller, service: Service) -> None:
+    def __init__(self, caller: Caller, service: Service, pace: Callable[[int], float] | None = None) -> None:
         self.caller = caller
+        self._pace = pace
         self.principal: Principal = caller.principal
         self.service: Service = GuardedService(service, caller)
 
     def require(self, permission: Permission, namespace: str) -> None:
         """As ``Session.require``."""
         self.caller.require(permission, namespace)
+
+    async def perform(self, act: str, work: Callable[[], Awaitable[Any]], **details: Any) -> Any:
+        """As ``Session.perform``."""
+        return await self.caller.perform(act, work, **details)
+
+    def pace(self, messages: int) -> float:
+        """As ``Session.pace``."""
+        return 0.0 if self._pace is None else self._pace(messages)
 
 
 class SecureGate:
@@ -48,6 +59,8 @@ class SecureGate:
         issuer: an identity provider whose tokens are good, too.
         certificates: roles by the common name of clients' certificates, which TLS has checked.
         requests_per_second: of one caller; 0 for no limit. Some more may come at once.
+        messages_per_second: of one caller's workers, by all their streams; 0 for no limit.
+        failed_attempts_per_minute: to get in, from one address; 0 for no limit.
         now: ns since 1970.
     """
 
@@ -60,6 +73,8 @@ class SecureGate:
         issuer: Issuer | None = None,
         certificates: Mapping[str, Roles] | None = None,
         requests_per_second: int = 0,
+        messages_per_second: int = 0,
+        failed_attempts_per_minute: int = 0,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         self._service = service
@@ -68,29 +83,57 @@ class SecureGate:
         self._issuer = issuer
         self._certificates = certificates or {}
         self._per_second = requests_per_second
+        self._messages_per_second = messages_per_second
+        self._attempts = Attempts(failed_attempts_per_minute)
         self._now = now
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._message_buckets: OrderedDict[str, Bucket] = OrderedDict()
         self._notes: set[asyncio.Task[None]] = set()
 
     async def admit(self, credentials: Credentials) -> SecureSession:
         """The session of whoever sent these. Raises ``UnauthenticatedError``, ``LimitExceededError``, ``UnavailableError``."""
         remote = _host_of(credentials.remote)
         try:
-            who, principal, still_good = await self._who(credentials)
+            who, principal, still_good = await self._who(credentials, remote)
         except UnauthenticatedError as error:
-            self._audit.refused("authenticate", "", remote, str(error))
+            self._turned_away(remote, "authenticate", str(error))
             raise
-        keep_rate = None
+        keep_rate = pace = None
         if self._per_second:
             keep_rate = partial(self._keep_rate, who, principal, remote)
             keep_rate()
-        return SecureSession(Caller(principal, remote, self._audit, still_good, keep_rate), self._service)
+        if self._messages_per_second:
+            pace = partial(self._pace, who)
+        return SecureSession(Caller(principal, remote, self._audit, still_good, keep_rate), self._service, pace)
+
+    def approach(self, credentials: Credentials) -> None:
+        """As ``Gate.approach``."""
+        self._check_attempts(_host_of(credentials.remote))
+
+    def turned_away(self, credentials: Credentials, act: str, reason: str) -> None:
+        """As ``Gate.turned_away``. Raises ``LimitExceededError`` if there were too many before."""
+        self._turned_away(_host_of(credentials.remote), act, reason)
 
     async def close(self) -> None:
         """Finish writing down who was here."""
         await asyncio.gather(*self._notes, return_exceptions=True)
 
-    async def _who(self, credentials: Credentials) -> tuple[str, Principal, Callable[[], None]]:
+    def _check_attempts(self, remote: str) -> None:
+        try:
+            self._attempts.check(remote, self._now())
+        except LimitExceededError as error:
+            self._audit.refused("authenticate", "", remote, _without_time(error))
+            raise
+
+    def _turned_away(self, remote: str, act: str, reason: str) -> None:
+        try:
+            self._attempts.failed(remote, self._now())
+        except LimitExceededError as error:
+            self._audit.refused(act, "", remote, _without_time(error))
+            raise error from None
+        self._audit.refused(act, "", remote, reason)
+
+    async def _who(self, credentials: Credentials, remote: str) -> tuple[str, Principal, Callable[[], None]]:
         given = credentials.authorization
         if given:
             scheme, _, text = given.partition(" ")
@@ -101,6 +144,9 @@ class SecureGate:
                 token = self._tokens.check(text)
                 self._note_use(token)
                 return f"token {token.id}", principal_of(token), partial(self._check_token, token)
+            if not self._issuer.knows(text):
+                # Checking a signature is work, which nobody may cause without end.
+                self._check_attempts(remote)
             identity = await self._issuer.check(text)
             return f"oidc {identity.principal.name}", identity.principal, partial(self._check_time, identity.expires)
         name = credentials.certificate
@@ -120,15 +166,12 @@ class SecureGate:
         if self._now() / SECOND_NS > expires:
             raise UnauthenticatedError("The token has expired by now.")
 
+    def _pace(self, who: str, messages: int) -> float:
+        bucket = _bucket_of(self._message_buckets, who, self._messages_per_second)
+        return bucket.owe(self._now(), messages) / SECOND_NS
+
     def _keep_rate(self, who: str, principal: Principal, remote: str) -> None:
-        bucket = self._buckets.get(who)
-        if bucket is None:
-            bucket = self._buckets[who] = Bucket(self._per_second)
-            if len(self._buckets) > MOST_BUCKETS:
-                self._buckets.popitem(last=False)
-        else:
-            self._buckets.move_to_end(who)
-        wait = bucket.take(self._now())
+        wait = _bucket_of(self._buckets, who, self._per_second).take(self._now())
         if wait:
             reason = f"{principal.name!r} asks more often than {self._per_second} times a second (setting token_requests_per_second)."
             self._audit.refused("rate", principal.name, remote, reason)
@@ -148,6 +191,23 @@ class SecureGate:
             await self._tokens.note_use(token)
         except PerdureError as error:
             log.warning("That token %s is in use could not be written down: %s", token.id, error)
+
+
+def _bucket_of(buckets: OrderedDict[str, Bucket], who: str, per_second: int) -> Bucket:
+    """The caller's; of those that were not used for long, some are forgotten."""
+    bucket = buckets.get(who)
+    if bucket is None:
+        bucket = buckets[who] = Bucket(per_second)
+        if len(buckets) > MOST_BUCKETS:
+            buckets.popitem(last=False)
+    else:
+        buckets.move_to_end(who)
+    return bucket
+
+
+def _without_time(error: LimitExceededError) -> str:
+    """A refusal's reason that is the same each time, so that the audit log counts them as equal."""
+    return str(error).partition(" Try again")[0]
 
 
 def _host_of(remote: str) -> str:

@@ -96,6 +96,11 @@ class Issuer:
         self._fetching = asyncio.Lock()
         self._remembered: dict[bytes, tuple[Identity, float]] = {}
 
+    def knows(self, token: str) -> bool:
+        """Whether the token was found good a moment ago."""
+        known = self._remembered.get(_digest(token))
+        return known is not None and self._now() < known[1]
+
     async def check(self, token: str) -> Identity:
         """Who comes with a token.
 
@@ -103,7 +108,7 @@ class Issuer:
             UnauthenticatedError: it is not good, or not for this server, or grants nothing here.
             UnavailableError: the issuer's keys could not be fetched.
         """
-        digest, now = hashlib.sha256(token.encode(errors="replace")).digest(), self._now()
+        digest, now = _digest(token), self._now()
         known = self._remembered.get(digest)
         if known is not None and now < known[1]:
             return known[0]
@@ -197,6 +202,10 @@ class Issuer:
             self._remembered.clear()
         except (httpx.HTTPError, httpx.InvalidURL, JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("The keys of %s could not be fetched: %s", self.url, _reason(error))
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
 async def _json(client: Any, url: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """From a request to an answer: admit, read, handle, write. The same for every operation."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from math import ceil
 from typing import Any
 from urllib.parse import unquote
@@ -38,6 +38,12 @@ class _Nobody:
 
     def require(self, permission: Permission, namespace: str) -> None:
         raise PermissionDeniedError("Nobody is known to call.")
+
+    async def perform(self, act: str, work: Callable[[], Awaitable[Any]], **details: Any) -> Any:
+        raise PermissionDeniedError("Nobody is known to call.")
+
+    def pace(self, messages: int) -> float:
+        return 0.0
 
 
 _NOBODY = _Nobody()
@@ -89,12 +95,22 @@ class Endpoint:
 
     async def _answer(self, reader: "_Reader", request: Request, path: dict[str, str]) -> Answered | Stream:
         operation, parts = reader.operation, self._parts
-        session: Session = _NOBODY if operation.is_public else await parts.gate.admit(credentials_of(request))
+        if operation.is_public:
+            session: Session = _NOBODY
+            parts.gate.approach(credentials_of(request))
+        else:
+            session = await parts.gate.admit(credentials_of(request))
         key = key_of(request.headers.get("idempotency-key"))
         call: Call[Any, Any] = Call(request, parts, session, {name: _segment(text) for name, text in path.items()}, key)
         call.query = reader.query(request)
         body = b"" if operation.is_raw else await read_body(request, parts.bounds)
         call.body = reader.body(request, body)
+        if operation.is_public:
+            try:
+                return _written(call, operation, await operation.handler(call))
+            except UnauthenticatedError as error:
+                parts.gate.turned_away(credentials_of(request), operation.name, str(error))
+                raise
         if not (key and operation.remembers):
             return _written(call, operation, await operation.handler(call))
         place = (session.principal.name, request.method, request.scope["path"], key)

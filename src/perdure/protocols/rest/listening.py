@@ -24,7 +24,7 @@ class RestServer:
         host, port: where; port 0 is any that is free, and ``port`` says which it became.
         bounds: how long a head may take.
         closing: is set first when it stops, so that those who wait are let go.
-        uvicorn_options: of ``uvicorn.Config``, for TLS.
+        uvicorn_options: of ``uvicorn.Config``, for TLS and proxies. Without any, no proxy is believed.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class RestServer:
             backlog=2048,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=10,
-            **uvicorn_options,
+            **{"proxy_headers": False, **uvicorn_options},
         )
         self._server = _Server(self._config)
         self._host, self.port = host, port

@@ -123,6 +123,9 @@ class WorkerProtocol:
                 while True:
                     for message in said:
                         worker.hear(from_wire.from_worker(message, worker.identity))
+                    if wait_seconds := session.pace(len(said)):
+                        # What comes meanwhile waits on the worker's side: nothing is refused, and nothing lost.
+                        await asyncio.sleep(wait_seconds)
                     batch = await context.read()
                     if batch is grpc.aio.EOF:
                         return
@@ -131,6 +134,7 @@ class WorkerProtocol:
                     said = batch.messages
             except PerdureError as error:
                 log.warning("Worker %s is sent away: %s", worker.identity, error)
+                self._workers.disconnect(worker)  # before it is told, so that it is gone once it knows
                 await _abort(context, error)
             finally:
                 self._workers.disconnect(worker)
