@@ -1,6 +1,6 @@
 """The names that ``perdure`` offers: the one list of them. ``perdure`` itself loads it when one is asked for."""
 
-from perdure.app import DEFAULT_SERVER, DEFAULT_STORE, Worker, backup, connect, open
+from perdure.app import DEFAULT_SERVER, DEFAULT_STORE, Worker, backup, connect, execute, open
 from perdure.engine.settings import Settings
 from perdure.model.errors import (
     ActivityError,
@@ -129,6 +129,7 @@ __all__ = [
     "activity",
     "backup",
     "connect",
+    "execute",
     "message",
     "open",
     "replay",

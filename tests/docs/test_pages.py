@@ -142,3 +142,8 @@ def test_every_block_of_python_is_seen(page):
     assert len(re.findall(r"^ *```+ *(?:python|py|console)\b", text, re.MULTILINE)) == len(seen), (
         "write fences at the beginning of the line, as ```python"
     )
+
+
+def test_the_program_of_the_readme_has_ten_lines():
+    (program,) = [block.code for block in blocks_of(ROOT / "README.md") if block.title]
+    assert len([line for line in program.splitlines() if line]) == 10
