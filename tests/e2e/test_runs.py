@@ -360,3 +360,36 @@ async def test_a_history_over_the_limit_ends_the_run(store_url):
                 await run.signal("noise", "x")
         with pytest.raises(perdure.WorkflowFailedError, match="history_events"):
             await run.result()
+
+
+async def test_so_many_callers_wait_at_once_and_no_more(opened, tmp_path):
+    settings = perdure.Settings(limits=perdure.Limits(waiting_callers=2))
+    async with opened(app, settings=settings) as client:
+        run = await client.start(until_told, id="awaited")
+        assert await client.execute(doubled, 4) == 8
+        waiting = [asyncio.create_task(run.result()) for _ in range(2)]
+        refused = "2 callers wait for runs already"
+
+        async def follow(run):
+            return [event.type async for event in run.history(follow=True)]
+
+        # Nobody tells when the two wait. Those who come first wait instead of them, and give up.
+        while True:
+            try:
+                await asyncio.wait_for(run.result(), 0.05)
+            except TimeoutError:
+                continue
+            except perdure.LimitExceededError as error:
+                assert refused in str(error)
+                break
+        with pytest.raises(perdure.LimitExceededError, match=f"{refused}.*nothing was started"):
+            await client.execute(doubled, 4, id="refused")
+        with pytest.raises(perdure.LimitExceededError, match=refused):
+            await follow(run)
+        with pytest.raises(perdure.NotFoundError):
+            await client.get("refused").describe()
+
+        await run.signal("word", "go")
+        assert await asyncio.gather(*waiting) == ["go", "go"]
+        assert await client.execute(doubled, 4, id="refused") == 8
+        assert await client.get("refused").result() == 8

@@ -193,11 +193,16 @@ class EngineService:
 
         def started(outcome: s.StartResult | Rejection | PerdureError) -> None:
             if outcome.__class__ is s.StartResult:
-                self._follow(RunAddress(namespace, request.workflow_id, outcome.run_id), future, follow=True)
+                address = RunAddress(namespace, request.workflow_id, outcome.run_id)
+                self._follow(address, future, follow=True, may_wait=True)
             elif not future.done():
                 future.set_exception(error_of(outcome))  # type: ignore[arg-type]
 
-        if not (self._refuse(future, request) or self._refuse_start(future, namespace, request)):
+        if not (
+            self._refuse(future, request)
+            or self._refuse_start(future, namespace, request)
+            or self._refuse_waiting(future, "so nothing was started")
+        ):
             if self._bounded and namespace in self._bounded:
                 self._enter(namespace, request, started)
             else:
@@ -229,7 +234,7 @@ class EngineService:
         if known is not None and (found := answer_of(update_id, known)).stage >= wait:
             await self._durable(resident)
             answered(found)
-        else:
+        elif wait is s.UpdateStage.ADMITTED or not self._refuse_waiting(future, "so the update was not sent"):
             self.engine.waiting.for_update(resident.key, update_id, max(wait, s.UpdateStage.ACCEPTED), future, answered)
             submitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             if not self._refuse(submitted, request):
@@ -260,11 +265,14 @@ class EngineService:
     def wait_closed(self, address: RunAddress, *, follow: bool) -> "asyncio.Future[tuple[str, Event]]":
         """As ``Service.wait_closed``."""
         future: asyncio.Future[tuple[str, Event]] = asyncio.get_running_loop().create_future()
-        self._follow(address, future, follow=follow)
+        self._follow(address, future, follow=follow, may_wait=False)
         return future
 
-    def _follow(self, address: RunAddress, future: "asyncio.Future[tuple[str, Event]]", *, follow: bool) -> None:
-        """Settle the future with the run's last event; with ``follow``, that of the run that goes on in its place."""
+    def _follow(
+        self, address: RunAddress, future: "asyncio.Future[tuple[str, Event]]", *, follow: bool, may_wait: bool
+    ) -> None:
+        """Settle the future with the run's last event; with ``follow``, that of the run that goes on in its place. Unless
+        ``may_wait``, whoever has to wait for it may be refused."""
 
         def closed(run: Run, event: Event) -> None:
             if future.done():
@@ -276,6 +284,7 @@ class EngineService:
                 future.set_result((run.run_id, event))
 
         def found(resident: Resident | PerdureError | None) -> None:
+            nonlocal may_wait
             if future.done():
                 return
             if resident is None:
@@ -284,7 +293,8 @@ class EngineService:
                 future.set_exception(resident)
             elif resident.run.close is not None and not resident.in_flight:
                 closed(resident.run, resident.run.close)
-            else:
+            elif may_wait or not self._refuse_waiting(future):
+                may_wait = True
                 self.engine.waiting.for_close(resident.key, future, closed)
 
         self.engine.loader.find(address, found)
@@ -313,6 +323,7 @@ class EngineService:
         return await self._page(resident, after, limit)
 
     async def _grown_beyond(self, resident: Resident, after: int) -> None:
+        may_wait = False
         while resident.run.close is None and resident.run.history_length <= after:
             grown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -320,7 +331,9 @@ class EngineService:
                 if not grown.done():
                     grown.set_result(None)
 
-            self.engine.waiting.for_growth(resident.key, grown, wake)
+            if may_wait or not self._refuse_waiting(grown):
+                may_wait = True
+                self.engine.waiting.for_growth(resident.key, grown, wake)
             await grown
             resident = await self._by_key(resident)
 
@@ -597,6 +610,19 @@ class EngineService:
             LimitExceededError(
                 f"{line.count:,} activities wait in task queue {request.task_queue!r} (limit queue_depth), so nothing was "
                 "started. Try again later; perdure queue show says what holds them."
+            )
+        )
+        return True
+
+    def _refuse_waiting(self, future: "asyncio.Future[Any]", consequence: str = "so you can't wait too") -> bool:
+        """Settle the future with an error if too many callers wait already."""
+        waiting, limit = self.engine.waiting, self.engine.limits.waiting_callers
+        if not 0 < limit <= waiting.count or not waiting.is_full(limit):
+            return False
+        future.set_exception(
+            LimitExceededError(
+                f"{waiting.count:,} callers wait for runs already (limit waiting_callers), {consequence}. Try again later; or "
+                "start without waiting, and ask for the result when there should be one."
             )
         )
         return True

@@ -42,6 +42,9 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
     queue_depth: int = 1_000_000
     """Activities that are ready and wait in one task queue. A start into a queue where so many wait is refused; what is
     under way goes on, children and schedules too."""
+    waiting_callers: int = 1_000_000
+    """Callers that wait at once for the end of a run, the answer to an update, or more of a history. One more is refused,
+    and told so: an `execute` before anything is started, an update before it is sent. Each takes about a kilobyte."""
     child_depth: int = 100
     """How many runs there may be above a child: its parent, the parent's parent and so on. A turn that starts one below
     them fails, and says so. Workflows that start themselves would otherwise grow faster than they can be ended."""
