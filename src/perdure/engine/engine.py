@@ -43,6 +43,7 @@ from perdure.model.errors import InvariantError, PerdureError, StoreError
 from perdure.model.events import Event
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
+from perdure.model.options import PAUSED
 from perdure.model.payloads import Payloads
 from perdure.model.program import Worker
 from perdure.model.requests import (
@@ -131,9 +132,12 @@ class Engine:
     def start(self, namespace: str, request: StartWorkflow, done: Started) -> None:
         """Start a run, or find the one that the request's policies say is the answer."""
 
+        key_before = self._next_key
+
         def found(resident: Resident | PerdureError | None) -> None:
-            # Another start of the same id may have begun while the store was asked.
-            resident = resident or self.residents.find(namespace, request.workflow_id, "")
+            if resident is None and self._next_key != key_before:
+                # Another start of the same id may have begun while the store was asked.
+                resident = self.residents.find(namespace, request.workflow_id, "")
             if request.search_attributes and (
                 refused := self.attributes.problem(namespace, request.search_attributes, self.limits)
             ):
@@ -300,7 +304,8 @@ class Engine:
             commit.attribute_types = self.attributes.known.get(commit.run.namespace)
             if resident.is_turn_out and ((turn := commit.run.workflow_task) is None or not turn.started_time):
                 turns.ended(resident, commit)
-            self._take_turns(resident, commit, worker)
+            if commit.run.workflow_task is not None:
+                self._take_turns(resident, commit, worker)
             if commit.messages and self.outbox.start_at_once(commit):
                 self._take_turns(resident, commit, worker)
             if commit.ready:
@@ -321,9 +326,12 @@ class Engine:
                 self.pipeline.when_durable(resident, done)
 
     def _take_turns(self, resident: Resident, commit: Commit, worker: Worker) -> None:
+        run = commit.run
         while (
-            (turn := commit.run.workflow_task) is not None
-            and turns.is_due(commit, turn)
+            (turn := run.workflow_task) is not None
+            and not turn.started_time
+            and turn.next_attempt_time <= commit.now
+            and run.status is not PAUSED
             and self._has_program(resident, worker)
         ):
             turns.take(resident, commit, turn)

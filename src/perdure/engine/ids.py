@@ -9,6 +9,16 @@ _pool = ""
 _position = 0
 
 
+def _forget() -> None:
+    global _pool
+    _pool = ""
+
+
+if hasattr(os, "register_at_fork"):
+    # A child process must not go on with what its parent goes on with.
+    os.register_at_fork(after_in_child=_forget)
+
+
 def new_run_id(now_ns: int) -> str:
     """A run id for a run started at ``now_ns`` (ns since 1970)."""
     global _pool, _position

@@ -34,8 +34,13 @@ def too_large(size: int, limit: int, name: str) -> LimitExceededError:
 
 def refusal(request: Request, limits: Limits) -> PerdureError | None:
     """Why a request is not taken in: a name in it that can't be one, or more bytes than the limits allow."""
+    longest = limits.id_length
     for field in _FIELDS.get(request.__class__, ()):
-        if found := problem(field, getattr(request, field), limits.id_length):
+        name = getattr(request, field)
+        # What nearly every name is; ``problem`` knows the rest.
+        if name.__class__ is str and 0 < len(name) <= longest and name.isascii() and name.isprintable():
+            continue
+        if found := problem(field, name, longest):
             return InvalidArgumentError(f"{found}.")
     total = 0
     payloads: Iterable[Payload] = getattr(request, "input", ())

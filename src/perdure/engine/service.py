@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 from perdure.engine import explaining, recovery
@@ -141,12 +142,21 @@ class EngineService:
             else:
                 future.set_exception(error_of(outcome))  # type: ignore[arg-type]
 
-        if not (self._refuse(future, request) or self._refuse_start(future, namespace, request)):
-            if self._bounded and namespace in self._bounded:
-                self._enter(namespace, request, done)
-            else:
-                self.engine.start(namespace, request, done)
+        self._start(namespace, request, done)
         return future
+
+    def _start(self, namespace: str, request: StartWorkflow, done: Started) -> None:
+        """Start what a client asks for, if it is taken in."""
+        engine = self.engine
+        refused = refusal(request, engine.limits)
+        if refused is None and engine.backlog.waiting:
+            refused = self._too_many_wait(namespace, request)
+        if refused is not None:
+            done(refused)
+        elif self._bounded and namespace in self._bounded:
+            self._enter(namespace, request, done)
+        else:
+            engine.start(namespace, request, done)
 
     def _start_detached(self, namespace: str, request: StartWorkflow, started: Started) -> None:
         """Start what a workflow asks for that is not to be its child, under the rules that hold for clients. What may
@@ -198,15 +208,8 @@ class EngineService:
             elif not future.done():
                 future.set_exception(error_of(outcome))  # type: ignore[arg-type]
 
-        if not (
-            self._refuse(future, request)
-            or self._refuse_start(future, namespace, request)
-            or self._refuse_waiting(future, "so nothing was started")
-        ):
-            if self._bounded and namespace in self._bounded:
-                self._enter(namespace, request, started)
-            else:
-                self.engine.start(namespace, request, started)
+        if not self._refuse_waiting(future, "so nothing was started"):
+            self._start(namespace, request, started)
         return future
 
     async def request(self, address: RunAddress, request: Request) -> None:
@@ -273,31 +276,40 @@ class EngineService:
     ) -> None:
         """Settle the future with the run's last event; with ``follow``, that of the run that goes on in its place. Unless
         ``may_wait``, whoever has to wait for it may be refused."""
+        resident = self.engine.residents.find(address.namespace, address.workflow_id, address.run_id)
+        if resident is not None:
+            self._followed(address, future, follow, may_wait, resident)
+        else:
+            self.engine.loader.find(address, partial(self._followed, address, future, follow, may_wait))
 
-        def closed(run: Run, event: Event) -> None:
-            if future.done():
-                return
-            successor = getattr(event, "new_execution_run_id", "") if follow else ""
-            if successor:
-                self.engine.loader.find(RunAddress(run.namespace, run.workflow_id, successor), found)
-            else:
-                future.set_result((run.run_id, event))
+    def _followed(
+        self,
+        address: RunAddress,
+        future: "asyncio.Future[tuple[str, Event]]",
+        follow: bool,
+        may_wait: bool,
+        resident: Resident | PerdureError | None,
+    ) -> None:
+        if future.done():
+            return
+        if resident is None:
+            future.set_exception(NotFoundError(not_found(address)))
+        elif isinstance(resident, PerdureError):
+            future.set_exception(resident)
+        elif resident.run.close is not None and not resident.in_flight:
+            self._closed(future, follow, resident.run, resident.run.close)
+        elif may_wait or not self._refuse_waiting(future):
+            self.engine.waiting.for_close(resident.key, future, partial(self._closed, future, follow))
 
-        def found(resident: Resident | PerdureError | None) -> None:
-            nonlocal may_wait
-            if future.done():
-                return
-            if resident is None:
-                future.set_exception(NotFoundError(not_found(address)))
-            elif isinstance(resident, PerdureError):
-                future.set_exception(resident)
-            elif resident.run.close is not None and not resident.in_flight:
-                closed(resident.run, resident.run.close)
-            elif may_wait or not self._refuse_waiting(future):
-                may_wait = True
-                self.engine.waiting.for_close(resident.key, future, closed)
-
-        self.engine.loader.find(address, found)
+    def _closed(self, future: "asyncio.Future[tuple[str, Event]]", follow: bool, run: Run, event: Event) -> None:
+        if future.done():
+            return
+        successor = getattr(event, "new_execution_run_id", "") if follow else ""
+        if successor:
+            address = RunAddress(run.namespace, run.workflow_id, successor)
+            self._follow(address, future, follow=True, may_wait=True)
+        else:
+            future.set_result((run.run_id, event))
 
     # --- looking
 
@@ -599,20 +611,17 @@ class EngineService:
             future.set_exception(error)
         return error is not None
 
-    def _refuse_start(self, future: "asyncio.Future[Any]", namespace: str, request: StartWorkflow) -> bool:
-        """Settle the future with an error if too much waits in the run's task queue already. Nothing is lost by that:
-        what is under way goes on, and the caller knows that nothing was started."""
+    def _too_many_wait(self, namespace: str, request: StartWorkflow) -> LimitExceededError | None:
+        """Why a start is refused when too much waits in the run's task queue already. Nothing is lost by that: what is
+        under way goes on, and the caller knows that nothing was started."""
         line = self.engine.backlog.waiting.get((namespace, request.task_queue))
         limit = self.engine.limits.queue_depth
         if line is None or not 0 < limit <= line.count:
-            return False
-        future.set_exception(
-            LimitExceededError(
-                f"{line.count:,} activities wait in task queue {request.task_queue!r} (limit queue_depth), so nothing was "
-                "started. Try again later; perdure queue show says what holds them."
-            )
+            return None
+        return LimitExceededError(
+            f"{line.count:,} activities wait in task queue {request.task_queue!r} (limit queue_depth), so nothing was "
+            "started. Try again later; perdure queue show says what holds them."
         )
-        return True
 
     def _refuse_waiting(self, future: "asyncio.Future[Any]", consequence: str = "so you can't wait too") -> bool:
         """Settle the future with an error if too many callers wait already."""

@@ -15,16 +15,10 @@ from perdure.kernel.workflow_task import begin, preview, record_failure, suggest
 from perdure.model.errors import PerdureError
 from perdure.model.events import AnyRecord
 from perdure.model.log_fields import about_run
-from perdure.model.options import PAUSED
 from perdure.model.program import TurnCompleted, TurnFailed, numbered
 from perdure.model.requests import TerminateWorkflow
 
 log = logging.getLogger("perdure.engine")
-
-
-def is_due(commit: Commit, turn: WorkflowTask) -> bool:
-    """Whether the run's program should take its turn now."""
-    return not turn.started_time and turn.next_attempt_time <= commit.now and commit.run.status is not PAUSED
 
 
 def take(resident: Resident, commit: Commit, turn: WorkflowTask) -> None:

@@ -7,7 +7,6 @@ the worker that ran it. So a replay makes none, and nothing has to be remembered
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -65,6 +64,9 @@ class Tracing:
     ) -> None:
         if not 0 <= sample_ratio <= 1:
             raise InvalidArgumentError(f"sample_ratio={sample_ratio!r} must be from 0 to 1")
+        # Here, because it takes as much memory as a thousand waiting runs.
+        from importlib.metadata import version
+
         try:
             from opentelemetry.sdk.resources import Resource
             from opentelemetry.sdk.trace import TracerProvider

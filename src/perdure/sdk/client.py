@@ -5,7 +5,6 @@ server. Arguments become payloads before anything is sent: what cannot be sent f
 """
 
 import os
-import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Self, TypeVar, TypeVarTuple, Unpack, overload
@@ -37,6 +36,7 @@ from perdure.sdk.durations import Duration
 from perdure.sdk.failures import to_failure
 from perdure.sdk.handles import Run
 from perdure.sdk.names import checked_filter, checked_name, checked_names, checked_text
+from perdure.sdk.random_ids import new_id
 from perdure.sdk.references import Message
 from perdure.sdk.replay import History
 from perdure.sdk.results import result_of
@@ -278,7 +278,7 @@ class Client:
         options = with_own_options(workflow, options)
         payloads = target.converter.to_payloads(update.args)
         sent = UpdateWorkflow(
-            checked_text("update_id", update_id) or secrets.token_hex(16), update.name, payloads, None, self._identity
+            checked_text("update_id", update_id) or new_id(), update.name, payloads, None, self._identity
         )
         run = await self._start(target, target.request(args, options, self._identity, sent), options)
         handle: UpdateHandle[Any] = UpdateHandle(run, sent, update.return_type)

@@ -1,7 +1,6 @@
 """What a client gives back for a run: ``Run``."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -27,6 +26,7 @@ from perdure.sdk.durations import Duration, to_seconds
 from perdure.sdk.explanations import RunExplanation
 from perdure.sdk.handlers import QueryHandler, SignalHandler, UpdateHandler
 from perdure.sdk.names import checked_name, checked_text
+from perdure.sdk.random_ids import new_id
 from perdure.sdk.references import resolve
 from perdure.sdk.replay import History
 from perdure.sdk.results import result_of
@@ -138,7 +138,7 @@ class Run(Generic[R_co]):
         request_id = checked_text("request_id", kwargs.pop("request_id", ""))
         name, arguments, _ = resolve(ref, args, kwargs, "signal")
         payloads = self._converter.to_payloads(arguments)
-        await self._send(SignalWorkflow(name, payloads, None, request_id or _new_id(), self._identity))
+        await self._send(SignalWorkflow(name, payloads, None, request_id or new_id(), self._identity))
 
     @overload
     async def query(self, ref: QueryHandler[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
@@ -209,7 +209,7 @@ class Run(Generic[R_co]):
     ) -> UpdateHandle[Any]:
         name, arguments, return_type = resolve(ref, args, kwargs, "update")
         payloads: Payloads = self._converter.to_payloads(arguments)
-        request = UpdateWorkflow(checked_text("id", id) or _new_id(), name, payloads, None, self._identity)
+        request = UpdateWorkflow(checked_text("id", id) or new_id(), name, payloads, None, self._identity)
         handle: UpdateHandle[Any] = UpdateHandle(self, request, return_type)
         await handle.wait(stage)
         return handle
@@ -218,7 +218,7 @@ class Run(Generic[R_co]):
 
     async def cancel(self, reason: str = "") -> None:
         """Ask the workflow to stop: ``asyncio.CancelledError`` is raised in it, and it may clean up first."""
-        await self._send(CancelWorkflow(checked_text("reason", reason), _new_id(), self._identity))
+        await self._send(CancelWorkflow(checked_text("reason", reason), new_id(), self._identity))
 
     async def terminate(self, reason: str = "") -> None:
         """Close the run at once. Its code is not asked, and nothing is cleaned up."""
@@ -226,11 +226,11 @@ class Run(Generic[R_co]):
 
     async def pause(self, reason: str = "") -> None:
         """Let no turn and no activity start until ``resume``; what runs already may finish."""
-        await self._send(PauseWorkflow(checked_text("reason", reason), self._identity, _new_id()))
+        await self._send(PauseWorkflow(checked_text("reason", reason), self._identity, new_id()))
 
     async def resume(self, reason: str = "") -> None:
         """Go on after ``pause``."""
-        await self._send(ResumeWorkflow(checked_text("reason", reason), self._identity, _new_id()))
+        await self._send(ResumeWorkflow(checked_text("reason", reason), self._identity, new_id()))
 
     async def pin(self, build_id: str) -> None:
         """Let only workers of this build of the code take the workflow's turns; a pinned one is moved to it.
@@ -243,11 +243,11 @@ class Run(Generic[R_co]):
         """
         if not build_id:
             raise InvalidArgumentError("A build id is not empty. To let any worker take the run's turns, unpin it.")
-        await self._send(UpdateWorkflowOptions(checked_name("build_id", build_id), self._identity, _new_id()))
+        await self._send(UpdateWorkflowOptions(checked_name("build_id", build_id), self._identity, new_id()))
 
     async def unpin(self) -> None:
         """Let workers of any build take the workflow's turns again."""
-        await self._send(UpdateWorkflowOptions("", self._identity, _new_id()))
+        await self._send(UpdateWorkflowOptions("", self._identity, new_id()))
 
     async def reset(self, event_id: int, reason: str = "") -> "Run[R_co]":
         """Go back: start the workflow again from a copy of this run's history, up to the turn that ``event_id`` is in.
@@ -260,7 +260,7 @@ class Run(Generic[R_co]):
         """
         _check_event_id(event_id)
         checked_text("reason", reason)
-        run_id = await self._service.reset(self._exact(), event_id=event_id, reason=reason, request_id=_new_id())
+        run_id = await self._service.reset(self._exact(), event_id=event_id, reason=reason, request_id=new_id())
         return self._sibling(self.id, run_id)
 
     async def fork(self, event_id: int, *, id: str, args: Sequence[Any] | None = None, reason: str = "") -> "Run[R_co]":
@@ -284,7 +284,7 @@ class Run(Generic[R_co]):
             workflow_id=id,
             input=None if args is None else self._converter.to_payloads(args),
             reason=reason,
-            request_id=_new_id(),
+            request_id=new_id(),
         )
         return self._sibling(id, run_id)
 
@@ -378,7 +378,3 @@ def _check_event_id(event_id: object) -> None:
         raise InvalidArgumentError(f"event_id={event_id!r} must be a whole number: an event of the run's history")
     if not 0 < event_id < 2**63:
         raise InvalidArgumentError(f"event_id={event_id} is none: a run's events count from 1")
-
-
-def _new_id() -> str:
-    return secrets.token_hex(16)

@@ -9,14 +9,12 @@ Children import the activity's module by name, and so find its app and its conve
 
 import contextlib
 import importlib
-import multiprocessing
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,6 +25,10 @@ from perdure.model.program import ActivityTask
 from perdure.sdk.attempt import Attempt
 from perdure.sdk.callables import Activity
 from perdure.sdk.outcomes import Canceled, Completed, Failed, Later, Outcome, run_plain
+
+# Where no activity runs in a process, ``multiprocessing`` is not loaded.
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 class WorkerLost(Exception):
@@ -83,9 +85,6 @@ class Processes:
     """A pool of children. They are started when they are first needed; the caller's slots bound how many there are."""
 
     def __init__(self) -> None:
-        # A fork of a process with threads may deadlock; the fork server has none.
-        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        self._context: Any = multiprocessing.get_context(method)
         self._lock = threading.Lock()
         self._idle: list[Child] = []
         self._all: set[Child] = set()
@@ -135,7 +134,7 @@ class Processes:
             with self._lock:
                 child = self._idle.pop() if self._idle else None
             if child is None:
-                child = Child(self._context)
+                child = Child()
                 with self._lock:
                     self._all.add(child)
                     if self._closed:
@@ -158,7 +157,12 @@ class Processes:
 class Child:
     """One child process, seen from its parent."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self) -> None:
+        import multiprocessing
+
+        # A fork of a process with threads may deadlock; the fork server has none.
+        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        context: Any = multiprocessing.get_context(method)
         self._connection, theirs = context.Pipe(duplex=True)
         self._process = context.Process(target=_main, args=(theirs,), name="perdure-activity", daemon=True)
         self._process.start()
@@ -217,7 +221,7 @@ class Child:
 # --- the child's side
 
 
-def _main(connection: Connection) -> None:
+def _main(connection: "Connection") -> None:
     # A Ctrl-C at the terminal reaches the children too; their parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -232,7 +236,7 @@ def _main(connection: Connection) -> None:
         os._exit(0)
 
 
-def _perform(job: Job, connection: Connection) -> Outcome:
+def _perform(job: Job, connection: "Connection") -> Outcome:
     def beat(attempt: Attempt) -> None:
         attempt.unsent = False
         connection.send_bytes(_encode(Beat(attempt.details)))

@@ -3,8 +3,6 @@
 Whatever can be wrong with a start is found here, before anything is sent.
 """
 
-import os
-import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, TypedDict, TypeVar
 
@@ -18,6 +16,7 @@ from perdure.sdk.converter import Converter
 from perdure.sdk.definitions import ChildOptions, WorkflowDefinition, WorkflowOptions
 from perdure.sdk.durations import Duration, to_ns
 from perdure.sdk.names import checked_name, checked_names, checked_text
+from perdure.sdk.random_ids import new_id
 from perdure.sdk.references import Message
 from perdure.sdk.retry import Retry
 
@@ -130,10 +129,10 @@ class Target:
             args = self._signature.bind(args, {})
         payloads = converter.to_payloads(args)
         workflow_id = options.get("id")
-        workflow_id = os.urandom(16).hex() if workflow_id is None else checked_name("id", workflow_id)
+        workflow_id = new_id() if workflow_id is None else checked_name("id", workflow_id)
         if self._is_plain and update is None and options.keys() <= _JUST_ID:
             # By far the most starts are of this kind.
-            request_id = os.urandom(16).hex()
+            request_id = new_id()
             return StartWorkflow(workflow_id, self.name, self._task_queue, payloads, request_id, identity=identity)
         if unknown := options.keys() - StartOptions.__annotations__.keys():
             raise TypeError(f"start() has no option {', '.join(sorted(unknown))}; see perdure.StartOptions")
@@ -148,7 +147,7 @@ class Target:
             workflow_type=self.name,
             task_queue=options.get("task_queue") or self._task_queue,
             input=payloads,
-            request_id=checked_text("request_id", options.get("request_id", "")) or secrets.token_hex(16),
+            request_id=checked_text("request_id", options.get("request_id", "")) or new_id(),
             id_reuse=choose("id_reuse", ID_REUSE, options.get("id_reuse", IdReuse.ALLOW)),
             id_conflict=choose("id_conflict", ID_CONFLICT, options.get("id_conflict", IdConflict.USE)),
             execution_timeout_ns=_limit(options, "execution_timeout", own.execution_timeout_ns),
@@ -195,7 +194,7 @@ def _signal(message: Message[Any] | None, converter: Converter, identity: str) -
             f"start_signal={message!r} is not a signal: pass perdure.message(Loan.decide, ...), or "
             "perdure.message('decide', ...)"
         )
-    return SignalWorkflow(message.name, converter.to_payloads(message.args), None, secrets.token_hex(16), identity)
+    return SignalWorkflow(message.name, converter.to_payloads(message.args), None, new_id(), identity)
 
 
 def _limit(options: dict[str, Any], name: str, otherwise: int) -> int:

@@ -112,8 +112,9 @@ class Stage:
 stages: dict[int, Stage] = {}
 """By thread number."""
 
-# Threads do not live on in a child process.
-os.register_at_fork(after_in_child=stages.clear)
+if hasattr(os, "register_at_fork"):
+    # Threads do not live on in a child process.
+    os.register_at_fork(after_in_child=stages.clear)
 
 
 def current_run() -> "Run | None":

@@ -30,6 +30,7 @@ from perdure.sdk.batches.definition import (
     system_workflow_id,
 )
 from perdure.sdk.converter import Converter
+from perdure.sdk.random_ids import new_id
 from perdure.sdk.schedules.client import Lists, keep_records
 from perdure.sdk.schedules.definition import SYSTEM_NAMESPACE, SYSTEM_QUEUE
 from perdure.sdk.schedules.times import to_datetime
@@ -136,7 +137,7 @@ class Batches:
             WORKFLOW_TYPE,
             SYSTEM_QUEUE,
             _plain.to_payloads([state]),
-            secrets.token_hex(16),
+            new_id(),
             id_conflict=IdConflict.USE,
             id_reuse=IdReuse.REJECT,
             memo=_plain.to_payload_map({MEMO: listed(state)}),
@@ -224,15 +225,15 @@ class BatchHandle:
 
     async def pause(self, reason: str = "") -> None:
         """Begin with no more runs until ``resume``; those of the last second are still dealt with."""
-        await self._tell(PauseWorkflow(reason, self._identity, secrets.token_hex(16)))
+        await self._tell(PauseWorkflow(reason, self._identity, new_id()))
 
     async def resume(self, reason: str = "") -> None:
         """Go on after ``pause``."""
-        await self._tell(ResumeWorkflow(reason, self._identity, secrets.token_hex(16)))
+        await self._tell(ResumeWorkflow(reason, self._identity, new_id()))
 
     async def stop(self, reason: str = "") -> None:
         """End it; what is done stays done."""
-        await self._tell(CancelWorkflow(reason, secrets.token_hex(16), self._identity))
+        await self._tell(CancelWorkflow(reason, new_id(), self._identity))
         # A paused one must take a turn to hear of it.
         if (await self._service.describe(self._address)).summary.status is RunStatus.PAUSED:
             await self.resume(reason)

@@ -14,6 +14,7 @@ from perdure.model.service import Namespace, RunDescription, RunPage, Service
 from perdure.sdk.choices import choose
 from perdure.sdk.converter import Converter
 from perdure.sdk.names import checked_text
+from perdure.sdk.random_ids import new_id
 from perdure.sdk.schedules import asking
 from perdure.sdk.schedules.asking import OVERLAPS
 from perdure.sdk.schedules.definition import (
@@ -121,7 +122,7 @@ class Schedules:
             WORKFLOW_TYPE,
             SYSTEM_QUEUE,
             _plain.to_payloads([state]),
-            secrets.token_hex(16),
+            new_id(),
             id_conflict=IdConflict.FAIL,
             memo=_plain.to_payload_map({MEMO: listed(state)}),
             identity=self._identity,
@@ -312,7 +313,7 @@ class ScheduleHandle:
     async def _tell(self, command: Command, key: str = "") -> None:
         with _named(self):
             signal = SignalWorkflow(
-                COMMAND_SIGNAL, _plain.to_payloads([command]), None, key or secrets.token_hex(16), self._identity
+                COMMAND_SIGNAL, _plain.to_payloads([command]), None, key or new_id(), self._identity
             )
             await self._service.request(self._address, signal)
 

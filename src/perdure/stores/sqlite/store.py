@@ -83,6 +83,9 @@ class SqliteStore:
         self, namespace: str, workflow_id: str, run_id: str, then: Callable[[RunRow | StoreError | None], None]
     ) -> None:
         ids = self._writer.workflow_ids
+        if self._reader is not None and not ids.may_have(namespace, workflow_id):
+            then(None)  # as for nearly every start: no need to ask SQLite
+            return
         try:
             found = self._now(rows.find_run, ids, namespace, workflow_id, run_id)
         except rows.TooMany:

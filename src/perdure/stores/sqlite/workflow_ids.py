@@ -68,6 +68,12 @@ class WorkflowIds:
 
     # For the engine's thread
 
+    def may_have(self, namespace: str, workflow_id: str) -> bool:
+        """Whether there may be a run of the workflow id anywhere; false is certain."""
+        hash = workflow_hash(namespace, workflow_id)
+        part = hash >> _PART_SHIFT
+        return hash in self._recent[part] or hash in self._moving[part] or self.may_be_stored(hash)
+
     def recent(self, hash: int) -> Iterator[int]:
         """Keys that may not be in the table, newest first. They may be of other ids with the same hash, or deleted."""
         for known in (self._recent, self._moving):
