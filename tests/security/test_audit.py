@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure.model.errors import InvalidArgumentError, StoreError
+from perdure.model.errors import InvalidArgumentError, StoreCorruptError, StoreError
 from perdure.security import AuditLog, Head, verify
 from perdure.security import audit as module
-from perdure.security.audit import canonical, seal, stored_entries
+from perdure.security.audit import stored_entries
+from perdure.security.chain import canonical, seal
 
 
 def chain(count: int) -> list[bytes]:
@@ -94,6 +95,149 @@ async def test_the_log_goes_on_where_it_ended(store, clock, monkeypatch):
     assert verify(entries, expected=log.head).problem == ""
     assert log.head.count == 20
     assert len(await store.documents(module.SEGMENTS)) == 3
+    await store.close()
+
+
+# --- pruning
+
+
+async def test_old_entries_go_and_the_rest_is_proved(store, clock, monkeypatch):
+    monkeypatch.setattr(module, "SEGMENT_SIZE", 7)
+    await store.open()
+    log = AuditLog(store, clock)
+    await log.open()
+    heads = [log.head]
+    for number in range(20):
+        await log.record("act", "who", "::1", number=number)
+        heads.append(log.head)
+        clock.move(60)
+    assert await log.prune(clock() - 100 * 60 * 10**9, "me", "file") == 0
+    assert log.head == heads[20]
+    assert await log.prune(clock() - 5 * 60 * 10**9, "me", "file") == 15
+    entries = await stored_entries(store)
+    decoded = [msgspec.json.decode(entry) for entry in entries]
+    assert [entry["seq"] for entry in decoded] == [16, 17, 18, 19, 20, 21]
+    assert (decoded[-1]["act"], decoded[-1]["who"], decoded[-1]["pruned_to"]) == ("prune_audit", "me", str(heads[15]))
+    assert len(await store.documents(module.SEGMENTS)) == 1
+    verdict = verify(entries)
+    assert (verdict.problem, verdict.pruned, verdict.head) == ("", 15, log.head)
+    # By the heads that were kept: those of entries that are gone prove nothing, all others do.
+    for number, head in enumerate(heads[1:], 1):
+        problem = verify(entries, expected=head).problem
+        assert bool(problem) is (number < 15), (number, problem)
+    assert "written anew" in verify(entries, expected=Head(15, "0" * 64)).problem
+    assert "has been pruned with all up to 15" in verify(entries, expected=heads[3]).problem
+
+    # It goes on, and is pruned again, with the entry that stood for the others.
+    again = AuditLog(store, clock)
+    await again.open()
+    assert again.head == log.head
+    clock.move(600)
+    await again.record("act", "who", "::1")
+    assert await again.prune(clock(), "me", "file") == 6
+    entries = await stored_entries(store)
+    assert [msgspec.json.decode(entry)["seq"] for entry in entries] == [22, 23]
+    assert verify(entries, expected=again.head).problem == ""
+    await store.close()
+
+
+@pytest.mark.parametrize("done", range(12))
+async def test_pruning_that_is_interrupted_leaves_a_log_that_is_good(store, clock, monkeypatch, done):
+    monkeypatch.setattr(module, "SEGMENT_SIZE", 3)
+    await store.open()
+    log = AuditLog(store, clock)
+    await log.open()
+    for _ in range(8):
+        await log.record("act", "who", "")
+        clock.move(60)
+    set_document, writes = store.set_document, 0
+
+    async def failing(kind, key, data):
+        nonlocal writes
+        if writes == done:
+            raise StoreError("The disk is full.")
+        writes += 1
+        await set_document(kind, key, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "set_document", failing)
+        with pytest.raises(StoreError):
+            await log.prune(clock(), "me", "")
+            raise StoreError("it was finished")
+    entries = await stored_entries(store)
+    assert verify(entries).problem == "", done
+    log = AuditLog(store, clock)
+    await log.open()
+    clock.move(60)
+    await log.prune(clock(), "me", "")
+    verdict = verify(await stored_entries(store))
+    assert verdict.problem == "" and verdict.pruned == verdict.head.count - 1
+    await store.close()
+
+
+@given(cut=st.integers(1, 12), claimed=st.integers(0, 12) | st.none(), anew=st.booleans())
+def test_a_beginning_is_missed_unless_an_entry_accounts_for_it(cut: int, claimed: int | None, anew: bool) -> None:
+    entries = chain(12)
+    whole = verify(entries).head
+    if claimed is not None:
+        removed = verify(entries[:claimed]).head
+        if anew:
+            removed = Head(removed.count, "f" * 64)
+        entry = seal({"act": "prune_audit", "outcome": "allowed", "pruned_to": str(removed)}, whole)
+    else:
+        entry = seal({"act": "other", "pruned_to": str(whole)}, whole)
+    left = [*entries, canonical(entry)][cut:]
+    is_good = claimed is not None and (claimed > cut or (claimed == cut and not anew))
+    verdict = verify(left)
+    assert (verdict.problem == "") is is_good
+    if not is_good:
+        assert "no entry says that they were pruned" in verdict.problem
+
+
+async def test_what_was_changed_is_not_pruned_away(store, clock):
+    await store.open()
+    log = AuditLog(store, clock)
+    await log.open()
+    for number in range(5):
+        await log.record("act", f"who {number}", "")
+    ((segment, _),) = await store.documents(module.SEGMENTS)
+    key, data = (await store.documents(segment))[2]
+    for changed in (data.replace(b"who 2", b"eve"), b"\xff"):
+        await store.set_document(segment, key, changed)
+        clock.move(60)
+        with pytest.raises(StoreCorruptError, match="not as it was written: entry 3"):
+            await log.prune(clock(), "me", "")
+        assert len(await stored_entries(store)) == 5
+    await store.close()
+
+
+async def test_a_last_entry_that_cannot_be_read_is_an_error_not_a_crash(store, clock):
+    await store.open()
+    log = AuditLog(store, clock)
+    await log.open()
+    await log.record("act", "who", "")
+    ((segment, _),) = await store.documents(module.SEGMENTS)
+    for changed in (b"\xff", b"[]", b"{}", b'{"seq": 1, "hash": 7}'):
+        await store.set_document(segment, f"{1:015d}", changed)
+        with pytest.raises(StoreCorruptError, match="last entry of the audit log, 1, can't be read"):
+            await AuditLog(store, clock).open()
+    await store.close()
+
+
+async def test_a_server_prunes_by_itself(store, clock):
+    await store.open()
+    log = AuditLog(store, clock)
+    await log.open()
+    await log.record("old", "who", "")
+    clock.move(100)
+    await log.record("new", "who", "")
+    log = AuditLog(store, clock)
+    await log.open(retention_ns=50 * 10**9)
+    while len(entries := await stored_entries(store)) != 2 or b"prune_audit" not in entries[-1]:
+        await asyncio.sleep(0)
+    await log.close()
+    assert [msgspec.json.decode(entry)["act"] for entry in entries] == ["new", "prune_audit"]
+    assert verify(entries, expected=log.head).problem == ""
     await store.close()
 
 

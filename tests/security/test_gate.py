@@ -14,7 +14,7 @@ from perdure.model.errors import InvalidArgumentError, LimitExceededError, Unaut
 from perdure.security import Issuer, is_loopback, parse_mapping
 from perdure.security.attempts import MOST_ADDRESSES, Attempts
 from perdure.security.audit import stored_entries
-from perdure.security.gate import _host_of
+from perdure.security.gate import host_of
 from perdure.security.redaction import redact_logs, redacted
 
 LIST = {"filter": "", "statuses": [], "workflow_type": "", "cursor": "", "limit": 1}
@@ -158,7 +158,7 @@ async def test_certificates_grant_what_is_set(secured):
     ],
 )
 def test_addresses_are_written_down_without_ports(remote, host):
-    assert _host_of(remote) == host
+    assert host_of(remote) == host
 
 
 # --- where a server may listen
@@ -212,6 +212,7 @@ def test_secrets_are_blacked_out():
     assert redacted(f"sent {token}!") == f"sent perdure_{'0' * 16}_(secret)!"
     assert "c2lnbmF0dXJl" not in redacted(jwt) and "eyJzdWIi" not in redacted(jwt)
     assert redacted("Authorization: Basic dXNlcjpwYXNzd29yZA==") == "Authorization: Basic (secret)"
+    assert redacted("signed with whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw.") == "signed with whsec_(secret)."
     assert redacted("the bearer of this") == "the bearer of this"
 
 

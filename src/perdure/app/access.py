@@ -10,7 +10,7 @@ import msgspec
 
 from perdure.app.stores import store_of
 from perdure.engine.ports import Clock, Store
-from perdure.model.access import ALL_NAMESPACES, Gate, OpenGate, OpenSession, Principal, Role
+from perdure.model.access import ALL_NAMESPACES, Gate, OpenSession, Principal, Role
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.service import Service
 from perdure.security import (
@@ -20,6 +20,7 @@ from perdure.security import (
     SecureGate,
     Tls,
     Tokens,
+    TrustingGate,
     check_exposure,
     parse_mapping,
 )
@@ -37,6 +38,7 @@ class Access(msgspec.Struct, frozen=True):
     token_requests_per_second: int = 0
     worker_messages_per_second: int = 0
     failed_attempts_per_minute: int = 60
+    audit_retention: int = 0
     trusted_proxies: tuple[str, ...] = ()
     tls_certificate: str = ""
     tls_key: str = ""
@@ -74,7 +76,7 @@ class AccessControl:
         self._access = access
         self._tokens = Tokens(store, clock.now_ns)
         self._audit = AuditLog(store, clock.now_ns)
-        self.administration = Administration(self._tokens, self._audit, store)
+        self.administration = Administration(self._tokens, self._audit, store, clock.now_ns)
         self._gate: SecureGate | None = None
         certificates = parse_mapping(access.tls_clients, "tls_clients")
         if certificates and not access.tls_client_ca:
@@ -111,9 +113,9 @@ class AccessControl:
     async def open(self, service: Service) -> Gate:
         """The gate in front of an engine whose store is open. Raises ``StoreError``."""
         await self._tokens.open()
-        await self._audit.open()
+        await self._audit.open(self._access.audit_retention)
         if not self._access.has_authentication:
-            return OpenGate(service)
+            return TrustingGate(service, self._audit)
         self._gate = SecureGate(
             service,
             self._tokens,
@@ -151,7 +153,7 @@ async def file_administration(url: str) -> AsyncIterator[Administration]:
     try:
         await tokens.open()
         await audit.open()
-        yield Administration(tokens, audit, store)
+        yield Administration(tokens, audit, store, time.time_ns)
         await audit.close()
     finally:
         await store.close()

@@ -97,6 +97,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("token_requests_per_second", COUNT, 0, "How often one caller may ask, in the long run; 0 is no limit."),
     Setting("worker_messages_per_second", COUNT, 0, "How many messages one caller's workers may send, in the long run; 0 is no limit."),
     Setting("failed_attempts_per_minute", COUNT, 60, "How many attempts to get in may fail from one address; 0 is no limit."),
+    Setting("audit_retention", DURATION, 0, "How long entries of the audit log are kept; 0s keeps them for ever."),
     Setting("trusted_proxies", LIST, (), "Addresses or networks of proxies whose X-Forwarded-For is believed over REST."),
     Setting("oidc_issuer", URL, "", "An identity provider whose bearer tokens are good here: its issuer identifier, an https URL."),
     Setting("oidc_audience", TEXT, "", "What its tokens must have in their `aud`: the name of this server at the provider."),

@@ -69,7 +69,8 @@ def revoke(place: str | None, server: str, token: str, id: str) -> Record:
 
 def audit_entries(place: str | None, server: str, token: str) -> Iterator[bytes]:
     """The entries of the audit log, in order, as they are stored. Raises ``PerdureError``."""
-    from perdure.security.audit import canonical, entries_of
+    from perdure.security.audit import entries_of
+    from perdure.security.chain import canonical
 
     if place is not None and not is_server(place):
         with _reader(place) as reader, reader.snapshot():
@@ -82,6 +83,21 @@ def audit_entries(place: str | None, server: str, token: str) -> Iterator[bytes]
         if len(page) < PAGE:
             return
         after = page[-1]["seq"]
+
+
+def prune(place: str, older_than_ns: int) -> int:
+    """Remove old entries of the audit log in a store's file that nobody uses; how many. Raises ``PerdureError``."""
+
+    with _reader(place):
+        pass  # it must be there: taking a store makes one that is not
+
+    async def remove() -> int:
+        from perdure.app.access import FileSession, file_administration
+
+        async with file_administration(_url_of(place)) as administration:
+            return await administration.prune_audit(FileSession(identity()), "file", older_than_ns)
+
+    return asyncio.run(remove())
 
 
 def _reader(place: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from perdure.cli.groups import group
-from perdure.cli.parameters import Json, Place, Server, Token
+from perdure.cli.parameters import Json, Place, Server, StoreFile, Token, Yes
 from perdure.cli.places import PlaceCommand
 
 EXAMPLES = """Examples:
@@ -13,6 +13,8 @@ EXAMPLES = """Examples:
 perdure audit list perdure.db --limit 20
 
 perdure audit verify perdure.db
+
+perdure audit prune perdure.db --older-than 365d
 
 perdure audit verify --expect 1842:5b0c61f0c9f5a1d2a4d0e1b7c8f9a0b1c2d3e4f5061728394a5b6c7d8e9f0a1b
 
@@ -65,6 +67,35 @@ def list_entries(
     output.table([*map(Column, columns), Column("DETAILS", flexible=True)], rows)
 
 
+@audit.command("prune", epilog=EXAMPLES)
+def prune_log(
+    file: StoreFile,
+    older_than: Annotated[
+        str,
+        typer.Option("--older-than", metavar="DURATION", help="Remove what is older, such as 90d.", show_default=False),
+    ],
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Remove old entries of the audit log, from a store that no server uses.
+
+    An entry that stands for them is left, so that the rest can be verified. A server removes them by itself with its setting
+    audit_retention; nobody can make it do so from outside.
+    """
+    from perdure.cli import access_source
+    from perdure.cli.confirming import confirm
+    from perdure.cli.inputs import nanoseconds
+    from perdure.cli.output import Output, note
+
+    older_than_ns = nanoseconds(older_than, "--older-than")
+    confirm(f"Remove all entries of the audit log of {file} that are older than {older_than}?", yes)
+    pruned = access_source.prune(file, older_than_ns)
+    if json:
+        Output().json({"pruned": pruned})
+    else:
+        note(f"Removed {pruned:,} entries." if pruned else "There are none that are so old.")
+
+
 @audit.command("verify", cls=PlaceCommand, epilog=EXAMPLES)
 def verify_log(
     place: Place = None,
@@ -85,15 +116,19 @@ def verify_log(
     """Check that no entry of the audit log was changed, removed or put in, and print its head."""
     from perdure.cli import access_source
     from perdure.cli.output import Output, note
-    from perdure.security.audit import Head, verify
+    from perdure.security.chain import Head, verify
 
     expected = Head.parse(expect) if expect else None
     verdict = verify(access_source.audit_entries(place, server, token), expected)
     if json:
-        Output().json({"entries": verdict.head.count, "head": str(verdict.head), "problem": verdict.problem or None})
+        facts = {"entries": verdict.head.count, "pruned": verdict.pruned, "head": str(verdict.head)}
+        Output().json({**facts, "problem": verdict.problem or None})
     else:
         print(verdict.head)
-        good = f"The {verdict.head.count:,} entries are whole and unchanged. Keep the head elsewhere, for --expect."
+        entries = f"The {verdict.head.count:,} entries are"
+        if verdict.pruned:
+            entries = f"Entries {verdict.pruned + 1:,} to {verdict.head.count:,}, which are left after pruning, are"
+        good = f"{entries} whole and unchanged. Keep the head elsewhere, for --expect."
         note(f"Bad: {verdict.problem}." if verdict.problem else good)
     if verdict.problem:
         raise typer.Exit(1)

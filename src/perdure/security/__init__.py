@@ -3,7 +3,7 @@
 - ``gate`` admits: an API token (``tokens``), a bearer token of an identity provider (``oidc``), or a client's certificate
   becomes a principal with roles (``grants``), within a rate.
 - ``guarded`` is the client port for one principal; ``permissions`` is the table of what each operation needs.
-- ``audit`` keeps the log of refusals and administrative acts, each entry chained to the one before.
+- ``audit`` keeps the log of refusals and administrative acts, each entry chained to the one before (``chain``).
 - ``tls`` reads certificates and keys; ``exposure`` refuses to listen where everybody could come in; ``redaction`` keeps
   secrets out of logs.
 
@@ -11,7 +11,8 @@ It knows the model and the store's documents; protocols know of it only what ``m
 """
 
 from perdure.security.administration import Administration
-from perdure.security.audit import AuditLog, Head, Verdict, verify
+from perdure.security.audit import AuditLog
+from perdure.security.chain import Head, Verdict, verify
 from perdure.security.exposure import check_exposure, is_loopback
 from perdure.security.gate import SecureGate
 from perdure.security.grants import parse_grants, parse_mapping
@@ -19,6 +20,7 @@ from perdure.security.oidc import Issuer
 from perdure.security.redaction import redact_logs
 from perdure.security.tls import Tls
 from perdure.security.tokens import Token, Tokens
+from perdure.security.trusting import TrustingGate
 
 __all__ = [
     "Administration",
@@ -29,6 +31,7 @@ __all__ = [
     "Tls",
     "Token",
     "Tokens",
+    "TrustingGate",
     "Verdict",
     "check_exposure",
     "is_loopback",

@@ -1,6 +1,6 @@
 """What an admin does about tokens, and reads of the audit log, while the server runs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from perdure.model.access import ALL_NAMESPACES, Permission, Principal, Session
 from perdure.security.audit import SEGMENT_SIZE, AuditLog, segment_of
@@ -10,12 +10,13 @@ from perdure.security.tokens import Token, Tokens
 
 
 class Administration:
-    """Of one server. ``session`` says who asks, ``remote`` from where."""
+    """Of one server. ``session`` says who asks, ``remote`` from where; ``now`` gives ns since 1970."""
 
-    def __init__(self, tokens: Tokens, audit: AuditLog, documents: Documents) -> None:
+    def __init__(self, tokens: Tokens, audit: AuditLog, documents: Documents, now: Callable[[], int]) -> None:
         self._tokens = tokens
         self._audit = audit
         self._documents = documents
+        self._now = now
 
     async def create_token(
         self, session: Session, remote: str, name: str, grants: Iterable[str], lifetime_ns: int
@@ -52,6 +53,14 @@ class Administration:
         await self._audit.record("revoke_token", session.principal.name, remote, token=id, name=token.name)
         return await self._tokens.revoke(id)
 
+    async def prune_audit(self, session: Session, remote: str, older_than_ns: int) -> int:
+        """Remove old entries of the audit log; how many. Not over REST: whoever got hold of an admin's token must not be
+        able to remove what it was used for.
+
+        Raises ``StoreError``.
+        """
+        return await self._audit.prune(self._now() - older_than_ns, session.principal.name, remote)
+
     async def audit(self, session: Session, after: int, limit: int) -> tuple[list[bytes], str]:
         """Entries of the audit log with numbers above ``after``, and its head. Raises ``PermissionDeniedError``."""
         session.require(Permission.ADMINISTER, ALL_NAMESPACES)
@@ -59,7 +68,7 @@ class Administration:
         number = after + 1
         while len(found) < limit and number <= self._audit.head.count:
             entries = await self._documents.documents(segment_of(number))
-            found += [data for _, data in entries][(number - 1) % SEGMENT_SIZE :]
+            found += [data for key, data in entries if int(key) >= number]
             number = ((number - 1) // SEGMENT_SIZE + 1) * SEGMENT_SIZE + 1
         return found[:limit], str(self._audit.head)
 

@@ -1,8 +1,6 @@
 """The audit log: every refusal and every administrative act, in entries that are chained by their hashes.
 
-An entry is an object of JSON. Its ``hash`` is the SHA-256 of the entry without it, written canonically (keys sorted, no
-spaces); ``prev`` is the hash of the entry before. So an entry that was changed, removed or put in between breaks the
-chain from there on, and ``verify`` says where. Whoever can write to the store could compute the whole chain anew, or cut
+``chain`` says what an entry is, and how a log is verified. Whoever can write to the store could compute the whole chain anew, or cut
 off its end; against that, the head - the number and hash of the last entry - is to be kept elsewhere: the server logs it
 whenever it opens the log, ``perdure audit verify`` prints it, and ``--expect`` compares with one that was kept.
 
@@ -12,102 +10,37 @@ from where, what) within a minute become one entry with a count, and of all toge
 written in the long run; beyond that they are counted as ``others``.
 
 Entries are kept in segments, so that opening the log reads only the last one.
+
+Old entries may be pruned. First an entry is written that names the last one to go; it stands for what was cut off. Then they
+are removed one after another, the oldest first, so that what is left follows from one another whenever that is interrupted.
 """
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from perdure.engine.rates import Bucket
-from perdure.model.errors import InvalidArgumentError, PerdureError
+from perdure.model.errors import InvalidArgumentError, PerdureError, StoreCorruptError
+from perdure.security.chain import PRUNE, Entry, Head, canonical, head_before, problem_of, seal
 from perdure.security.documents import Documents
+from perdure.security.redaction import redacted
 
 log = logging.getLogger("perdure.security")
 
 SEGMENTS = "audit.segments"
 SEGMENT_SIZE = 5_000
-GENESIS = "0" * 64
-
 WINDOW_NS = 60 * 10**9
 MOST_KINDS = 1_000
 """So many different refusals are told apart within a window."""
 BURST = 200.0
 PER_SECOND = 1.0
+PRUNE_EVERY_SECONDS = 3600.0
 LONGEST = 200
 """Characters of a text that comes from a caller."""
-
-
-class Head(msgspec.Struct, frozen=True):
-    """The end of a log: how many entries it has, and the hash of the last."""
-
-    count: int = 0
-    hash: str = GENESIS
-
-    def __str__(self) -> str:
-        return f"{self.count}:{self.hash}"
-
-    @classmethod
-    def parse(cls, text: str) -> "Head":
-        """What ``str`` gave. Raises ``InvalidArgumentError``."""
-        count, _, hash = text.strip().partition(":")
-        if not count.isdecimal() or len(hash) != 64 or set(hash) - set("0123456789abcdef"):
-            raise InvalidArgumentError(
-                f"{text!r:.100} is no head of an audit log: it is a number, a colon and 64 hexadecimal digits, as "
-                "perdure audit verify prints it."
-            )
-        return cls(int(count), hash)
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What was found of a log: its ``head`` as far as it is good, and ``problem``, empty if all is good."""
-
-    head: Head
-    problem: str = ""
-
-
-Entry = dict[str, Any]
-
-
-def seal(content: Mapping[str, Any], head: Head) -> Entry:
-    """The entry that follows a head."""
-    entry = {"seq": head.count + 1, "prev": head.hash, **content}
-    return {**entry, "hash": _hash(entry)}
-
-
-def verify(entries: Iterable[bytes], expected: Head | None = None) -> Verdict:
-    """Whether a log is whole and unchanged.
-
-    Args:
-        entries: as they are stored, in order.
-        expected: a head that was kept: the log must still have that entry.
-    """
-    head = Head()
-    for data in entries:
-        place = f"entry {head.count + 1}"
-        try:
-            entry = msgspec.json.decode(data)
-        except msgspec.DecodeError:
-            return Verdict(head, f"{place} is no JSON: it was changed")
-        if not isinstance(entry, dict) or entry.get("seq") != head.count + 1:
-            found = entry.get("seq") if isinstance(entry, dict) else None
-            return Verdict(head, f"{place} is missing, or one was put in: the next has the number {found!r:.50}")
-        if entry.get("prev") != head.hash:
-            return Verdict(head, f"{place} does not follow the one before it: that one, or this one, was changed")
-        if entry.get("hash") != _hash({name: value for name, value in entry.items() if name != "hash"}):
-            return Verdict(head, f"{place} was changed")
-        head = Head(head.count + 1, entry["hash"])
-        if expected is not None and head.count == expected.count and head.hash != expected.hash:
-            return Verdict(head, f"{place} is another one than the one expected: the log was written anew")
-    if expected is not None and head.count < expected.count:
-        return Verdict(
-            head, f"the log ends with entry {head.count}, and {expected.count} were expected: its end was cut off"
-        )
-    return Verdict(head)
 
 
 class AuditLog:
@@ -125,25 +58,35 @@ class AuditLog:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writing: set[asyncio.Task[None]] = set()
         self._flushing: asyncio.TimerHandle | None = None
+        self._pruning: asyncio.Task[None] | None = None
 
     @property
     def head(self) -> Head:
         """The end of the log."""
         return self._head
 
-    async def open(self) -> None:
-        """Find the end of the log. Raises ``StoreError``."""
+    async def open(self, retention_ns: int = 0) -> None:
+        """Find the end of the log. Raises ``StoreError``.
+
+        Args:
+            retention_ns: entries that are older are removed, now and every hour; 0 keeps them for ever.
+        """
         segments = await self._documents.documents(SEGMENTS)
         for segment, _ in reversed(segments):
             entries = await self._documents.documents(segment)
             if entries:
-                last = msgspec.json.decode(entries[-1][1])
-                self._head = Head(last["seq"], last["hash"])
+                self._head = _head_of(*entries[-1])
                 break
         log.info("The audit log has %d entries, its head is %s", self._head.count, self._head)
+        if retention_ns:
+            self._pruning = asyncio.get_running_loop().create_task(self._prune_now_and_then(retention_ns))
 
     async def close(self) -> None:
         """Write down what was counted."""
+        if self._pruning is not None:
+            self._pruning.cancel()
+            await asyncio.wait([self._pruning])
+            self._pruning = None
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
@@ -208,6 +151,66 @@ class AuditLog:
         except PerdureError as error:
             log.warning("A refusal could not be written to the audit log (%s): %s", error, content)
 
+    # --- what is old
+
+    async def prune(self, before: int, who: str, remote: str) -> int:
+        """Remove the entries that are older than a time.
+
+        Args:
+            before: ns since 1970.
+            who, remote: who asks, and from where.
+
+        Returns:
+            How many were removed.
+
+        Raises:
+            StoreCorruptError: they are not as they were written, so they stay: they are the proof.
+            StoreError: it was not finished; the next time goes on. What is left can be verified all the same.
+        """
+        limit, old, last = _time(before), 0, Head()
+        async for _, _, entry in self._stored():
+            if str(entry.get("time", "")) >= limit:
+                break
+            old, last = old + 1, Head(entry["seq"], entry["hash"])
+        if not old:
+            return 0
+        await self.record(PRUNE, who, remote, pruned_to=str(last), entries=old, before=limit)
+        emptied = ""
+        async for segment, key, entry in self._stored():
+            if emptied and segment != emptied:
+                await self._documents.set_document(SEGMENTS, emptied, None)
+            if entry["seq"] > last.count:
+                break
+            await self._documents.set_document(segment, key, None)
+            emptied = segment
+        return old
+
+    async def _prune_now_and_then(self, retention_ns: int) -> None:
+        while True:
+            try:
+                pruned = await self.prune(self._now() - retention_ns, "perdure", "")
+            except PerdureError as error:
+                log.error("Old entries of the audit log could not be removed: %s", error)
+            else:
+                if pruned:
+                    log.info("%d old entries of the audit log were removed, its head is %s", pruned, self._head)
+            await asyncio.sleep(PRUNE_EVERY_SECONDS)
+
+    async def _stored(self) -> AsyncIterator[tuple[str, str, Entry]]:
+        """Segment, key and content of the entries, the oldest first. Raises ``StoreCorruptError`` at one that is not good."""
+        head: Head | None = None
+        for segment, _ in await self._documents.documents(SEGMENTS):
+            for key, data in await self._documents.documents(segment):
+                try:
+                    entry = msgspec.json.decode(data)
+                except msgspec.DecodeError:
+                    entry = None
+                head = head or head_before(entry) or Head()
+                if problem := problem_of(entry, head):
+                    raise StoreCorruptError(f"The audit log is not as it was written: {problem}.")
+                yield segment, key, entry
+                head = Head(entry["seq"], entry["hash"])
+
     # --- inside
 
     def _content(self, act: str, who: str, remote: str, outcome: str, details: Mapping[str, Any]) -> dict[str, Any]:
@@ -257,13 +260,16 @@ def entries_of(read: Callable[[str], Iterable[tuple[str, bytes]]]) -> Iterator[b
             yield data
 
 
-def canonical(entry: Mapping[str, Any]) -> bytes:
-    """An entry as it is stored and hashed."""
-    return msgspec.json.encode(entry, order="sorted")
-
-
-def _hash(entry: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical(entry)).hexdigest()
+def _head_of(key: str, data: bytes) -> Head:
+    """Of the last entry."""
+    try:
+        last = msgspec.json.decode(data)
+        return Head.parse(f"{last['seq']}:{last['hash']}")
+    except (msgspec.DecodeError, KeyError, TypeError, InvalidArgumentError):
+        raise StoreCorruptError(
+            f"The last entry of the audit log, {int(key)}, can't be read, so none can follow it: it was changed outside of "
+            "Perdure. See perdure audit verify, and restore a backup."
+        ) from None
 
 
 def _time(now: int) -> str:
@@ -276,5 +282,5 @@ def _short(value: Any) -> Any:
         return value
     text = value if isinstance(value, str) else str(value)
     # A text that can't be encoded must not keep the entry from being written.
-    text = text.encode(errors="replace").decode()
+    text = redacted(text.encode(errors="replace").decode())
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"

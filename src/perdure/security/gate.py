@@ -92,7 +92,7 @@ class SecureGate:
 
     async def admit(self, credentials: Credentials) -> SecureSession:
         """The session of whoever sent these. Raises ``UnauthenticatedError``, ``LimitExceededError``, ``UnavailableError``."""
-        remote = _host_of(credentials.remote)
+        remote = host_of(credentials.remote)
         try:
             who, principal, still_good = await self._who(credentials, remote)
         except UnauthenticatedError as error:
@@ -108,11 +108,11 @@ class SecureGate:
 
     def approach(self, credentials: Credentials) -> None:
         """As ``Gate.approach``."""
-        self._check_attempts(_host_of(credentials.remote))
+        self._check_attempts(host_of(credentials.remote))
 
     def turned_away(self, credentials: Credentials, act: str, reason: str) -> None:
         """As ``Gate.turned_away``. Raises ``LimitExceededError`` if there were too many before."""
-        self._turned_away(_host_of(credentials.remote), act, reason)
+        self._turned_away(host_of(credentials.remote), act, reason)
 
     async def close(self) -> None:
         """Finish writing down who was here."""
@@ -210,7 +210,7 @@ def _without_time(error: LimitExceededError) -> str:
     return str(error).partition(" Try again")[0]
 
 
-def _host_of(remote: str) -> str:
+def host_of(remote: str) -> str:
     """An address without its port, which differs for each connection: ``ipv4:10.0.0.7:50112`` is ``10.0.0.7``."""
     kind, colon, rest = remote.partition(":")
     if not colon or kind not in ("ipv4", "ipv6"):

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NoReturn
 
+import msgspec
+
 from perdure.model.access import ALL_NAMESPACES, Permission, Principal
 from perdure.model.errors import PermissionDeniedError
 from perdure.model.events import Event
@@ -128,16 +130,27 @@ class GuardedService:
     async def _act(self, operation: str, work: Callable[[], Awaitable[Any]], **details: Any) -> Any:
         return await self._caller.perform(operation, work, **details)
 
+    async def _act_on_own(self, operation: str, request: StartWorkflow, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Start one of the engine's own runs, which then act for whoever did: schedules start runs, batches end them."""
+        listed = " ".join(payload.data.decode(errors="replace") for payload in (request.memo or {}).values())
+        return await self._act(
+            operation, work, namespace=SYSTEM_NAMESPACE, workflow_id=request.workflow_id, listed=listed
+        )
+
     # --- runs
 
     def start(self, namespace: str, request: StartWorkflow) -> Awaitable[StartResult]:
         """As ``Service.start``."""
         self._allow_start("start", namespace, request)
+        if namespace == SYSTEM_NAMESPACE:
+            return self._act_on_own("start", request, lambda: self._service.start(namespace, request))
         return self._service.start(namespace, request)
 
     def execute(self, namespace: str, request: StartWorkflow) -> Awaitable[tuple[str, Event]]:
         """As ``Service.execute``."""
         self._allow_start("execute", namespace, request)
+        if namespace == SYSTEM_NAMESPACE:
+            return self._act_on_own("execute", request, lambda: self._service.execute(namespace, request))
         return self._service.execute(namespace, request)
 
     async def request(self, address: RunAddress, request: OutsideRequest) -> None:
@@ -149,7 +162,7 @@ class GuardedService:
         if need is None or (isinstance(request, SignalWorkflow) and request.external is not None):
             self._caller.refuse(kind.__name__, namespace, f"{kind.__name__} is for the engine itself.")
         self._caller.need(kind.__name__, need, namespace, workflow_id=address.workflow_id)
-        if need.audited:
+        if need.audited or address.namespace == SYSTEM_NAMESPACE:
             await self._act(
                 kind.__name__,
                 lambda: self._service.request(address, request),
@@ -157,6 +170,7 @@ class GuardedService:
                 workflow_id=address.workflow_id,
                 run_id=address.run_id,
                 reason=getattr(request, "reason", ""),
+                **_said(request),
             )
         else:
             await self._service.request(address, request)
@@ -164,6 +178,14 @@ class GuardedService:
     async def update(self, address: RunAddress, request: UpdateWorkflow, wait: UpdateStage) -> UpdateOutcome:
         """As ``Service.update``."""
         self._allow_run("update", address)
+        if address.namespace == SYSTEM_NAMESPACE:
+            outcome: UpdateOutcome = await self._act(
+                "update",
+                lambda: self._service.update(address, request, wait),
+                namespace=SYSTEM_NAMESPACE,
+                workflow_id=address.workflow_id,
+            )
+            return outcome
         return await self._service.update(address, request, wait)
 
     async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
@@ -380,3 +402,23 @@ class GuardedService:
         """As ``Service.workers``."""
         self._allow("workers", namespace)
         return await self._service.workers(namespace)
+
+
+class _Tagged(msgspec.Struct):
+    """What commands to the engine's own runs have in common."""
+
+    type: str = ""
+
+
+_decode_tagged = msgspec.json.Decoder(_Tagged).decode
+
+
+def _said(request: OutsideRequest) -> dict[str, str]:
+    """Which command a signal to one of the engine's own runs is; not what comes with it, which may be a user's values."""
+    if not isinstance(request, SignalWorkflow):
+        return {}
+    try:
+        command = _decode_tagged(request.input[0].data).type
+    except (IndexError, msgspec.DecodeError):
+        command = ""
+    return {"signal": request.signal_name, "command": command}

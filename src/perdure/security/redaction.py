@@ -6,13 +6,14 @@ import re
 _SECRETS = re.compile(
     r"(perdure_[0-9a-f]{16}_)[0-9a-f]{64}"  # our tokens: the id may be seen
     r"|(\beyJ[\w-]{8,}\.)[\w-]+\.[\w-]+"  # JSON Web Tokens: only their header
+    r"|(\bwhsec_)[\w+/=]{16,}"  # what webhooks are signed with
     r"|((?i:bearer|basic)\s+)[\w\-.~+/=]{8,}"
 )
 
 
 def redacted(text: str) -> str:
     """The text without the secrets in it."""
-    return _SECRETS.sub(lambda found: f"{found[1] or found[2] or found[3]}(secret)", text)
+    return _SECRETS.sub(lambda found: f"{found[1] or found[2] or found[3] or found[4]}(secret)", text)
 
 
 class _Redacting(logging.Formatter):

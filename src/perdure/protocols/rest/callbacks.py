@@ -4,6 +4,7 @@ import hashlib
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -72,11 +73,23 @@ async def start_with_callbacks(
     Raises ``AlreadyExistsError`` if the start leads to somebody else's run, and what a start raises.
     """
     call.require(Permission.OPERATE)
-    parts, namespace = call.parts, call.namespace
     for callback in callbacks:
-        parts.outbound.check(callback.url)
-        if await parts.signing_secrets.get(namespace, callback.secret) is None:
+        call.parts.outbound.check(callback.url)
+        if await call.parts.signing_secrets.get(call.namespace, callback.secret) is None:
             raise no_secret(callback.secret)
+    # A URL may have a secret in its path or query, but where what leaves the server goes is for the audit log.
+    hosts = ", ".join(sorted({urlsplit(callback.url).hostname or "" for callback in callbacks}))
+    return await call.perform(
+        Permission.OPERATE,
+        lambda: _start(call, request, callbacks),
+        workflow_id=request.workflow_id,
+        workflow_type=request.workflow_type,
+        callbacks_to=hosts,
+    )
+
+
+async def _start(call: "Call[Any, Any]", request: StartWorkflow, callbacks: list[CallbackBody]) -> StartResult:
+    parts, namespace = call.parts, call.namespace
     name = hashlib.sha256(f"{request.workflow_id}\0{request.request_id}".encode()).hexdigest()[:32]
     own = RunAddress(SYSTEM_NAMESPACE, system_workflow_id(KIND, namespace, name))
     targets = [(callback.url, callback.secret) for callback in callbacks]

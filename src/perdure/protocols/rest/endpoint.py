@@ -101,7 +101,8 @@ class Endpoint:
         else:
             session = await parts.gate.admit(credentials_of(request))
         key = key_of(request.headers.get("idempotency-key"))
-        call: Call[Any, Any] = Call(request, parts, session, {name: _segment(text) for name, text in path.items()}, key)
+        named = {name: _segment(text) for name, text in path.items()}
+        call: Call[Any, Any] = Call(operation, request, parts, session, named, key)
         call.query = reader.query(request)
         body = b"" if operation.is_raw else await read_body(request, parts.bounds)
         call.body = reader.body(request, body)

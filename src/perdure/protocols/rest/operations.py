@@ -17,6 +17,7 @@ from perdure.protocols.rest.parts import Parts
 
 B = TypeVar("B")
 Q = TypeVar("Q")
+T = TypeVar("T")
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -31,11 +32,18 @@ NOTHING = Nothing()
 class Call(Generic[B, Q]):
     """One request."""
 
-    __slots__ = ("body", "idempotency_key", "parts", "path", "query", "request", "session", "status")
+    __slots__ = ("body", "idempotency_key", "operation", "parts", "path", "query", "request", "session", "status")
 
     def __init__(
-        self, request: Request, parts: Parts, session: Session, path: dict[str, str], idempotency_key: str
+        self,
+        operation: "Operation",
+        request: Request,
+        parts: Parts,
+        session: Session,
+        path: dict[str, str],
+        idempotency_key: str,
     ) -> None:
+        self.operation = operation
         self.request = request
         self.parts = parts
         self.session = session
@@ -74,6 +82,15 @@ class Call(Generic[B, Q]):
     def require(self, permission: Permission) -> None:
         """For what is no operation of the service. Raises ``PermissionDeniedError``."""
         self.session.require(permission, self.namespace)
+
+    async def perform(self, permission: Permission, work: Callable[[], Awaitable[T]], **details: Any) -> T:
+        """Do what is no operation of the service and concerns others: once the caller may, and it is in the audit log.
+
+        ``details`` go there, and with them what the path names. Raises ``PermissionDeniedError``, and what the work raises.
+        """
+        self.require(permission)
+        done: T = await self.session.perform(self.operation.name, work, **self.path, **details)
+        return done
 
 
 class Sent(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import msgspec
 from perdure.model.access import Permission
 from perdure.protocols.rest.asking import Asked, Limit, Name, Reason, RetryBody, Seconds, retry_policy
 from perdure.protocols.rest.operations import Call, Nothing, Operations
-from perdure.protocols.rest.parts import Schedules
+from perdure.protocols.rest.parts import Schedule, Schedules
 from perdure.protocols.rest.values import Value, to_payload_map, to_payloads
 from perdure.protocols.rest.views import Status
 
@@ -161,7 +161,7 @@ class ScheduleDescriptionView(msgspec.Struct, frozen=True):
 @operations.add("GET", "/namespaces/{namespace}/schedules", answer=SchedulesView)
 async def list_schedules(call: Call[None, Nothing]) -> SchedulesView:
     """The schedules of a namespace that have not ended."""
-    return SchedulesView([_view(found) async for found in _schedules(call, Permission.READ).list()])
+    return SchedulesView([_view(found) async for found in _readable(call).list()])
 
 
 @operations.add(
@@ -185,70 +185,84 @@ async def create_schedule(call: Call[ScheduleBody, Nothing]) -> ScheduleDescript
         "search_attributes": to_payload_map(body.search_attributes),
         **_timing(body),
     }
-    schedules = _schedules(call, Permission.OPERATE)
-    handle = await schedules.create(
-        body.schedule_id,
-        body.workflow_type,
-        *to_payloads(body.input),
-        workflow_id=body.workflow_id,
-        paused=body.paused,
-        note=body.note,
-        **options,
-    )
-    return _description(await handle.describe())
+
+    async def create() -> Schedule:
+        schedule: Schedule = await call.parts.schedules(call.namespace, call.identity).create(
+            body.schedule_id,
+            body.workflow_type,
+            *to_payloads(body.input),
+            workflow_id=body.workflow_id,
+            paused=body.paused,
+            note=body.note,
+            **options,
+        )
+        return schedule
+
+    facts = {"schedule_id": body.schedule_id, "workflow_type": body.workflow_type}
+    return _description(await (await call.perform(Permission.OPERATE, create, **facts)).describe())
 
 
 @operations.add("GET", PATH, answer=ScheduleDescriptionView)
 async def describe_schedule(call: Call[None, Nothing]) -> ScheduleDescriptionView:
     """Where a schedule stands: next times, recent runs, counts, the last error."""
-    return _description(await _schedules(call, Permission.READ).get(call.path["schedule_id"]).describe())
+    return _description(await _readable(call).get(call.path["schedule_id"]).describe())
 
 
 @operations.add("PATCH", PATH, body=Timing, answer=ScheduleDescriptionView)
 async def update_schedule(call: Call[Timing, Nothing]) -> ScheduleDescriptionView:
     """Change when a schedule is due; what is left out stays. Any of ``cron``, ``every`` and ``calendar`` replaces all its
     times."""
-    handle = _schedules(call, Permission.OPERATE).get(call.path["schedule_id"])
-    await handle.update(**_timing(call.body))
-    return _description(await handle.describe())
+    schedule = _schedule(call)
+    await call.perform(Permission.OPERATE, lambda: schedule.update(**_timing(call.body)))
+    return _description(await schedule.describe())
 
 
 @operations.add("POST", f"{PATH}/pause", body=NoteBody)
 async def pause_schedule(call: Call[NoteBody, Nothing]) -> None:
     """Start no more runs until it is resumed. Times that pass meanwhile are left out."""
-    await _schedules(call, Permission.OPERATE).get(call.path["schedule_id"]).pause(call.body.note)
+    await call.perform(Permission.OPERATE, lambda: _schedule(call).pause(call.body.note), note=call.body.note)
 
 
 @operations.add("POST", f"{PATH}/resume", body=NoteBody)
 async def resume_schedule(call: Call[NoteBody, Nothing]) -> None:
     """Go on with the next time."""
-    await _schedules(call, Permission.OPERATE).get(call.path["schedule_id"]).resume(call.body.note)
+    await call.perform(Permission.OPERATE, lambda: _schedule(call).resume(call.body.note), note=call.body.note)
 
 
 @operations.add("POST", f"{PATH}/trigger", body=TriggerBody)
 async def trigger_schedule(call: Call[TriggerBody, Nothing]) -> None:
     """Start a run now, also while paused."""
-    handle = _schedules(call, Permission.OPERATE).get(call.path["schedule_id"])
-    await handle.trigger(overlap=call.body.overlap, request_id=call.idempotency_key)
+    overlap, key = call.body.overlap, call.idempotency_key
+    await call.perform(Permission.OPERATE, lambda: _schedule(call).trigger(overlap=overlap, request_id=key))
 
 
 @operations.add("POST", f"{PATH}/backfill", body=BackfillBody)
 async def backfill_schedule(call: Call[BackfillBody, Nothing]) -> None:
     """Start the runs of all times in a stretch now; also while paused."""
-    body, handle = call.body, _schedules(call, Permission.OPERATE).get(call.path["schedule_id"])
-    await handle.backfill(body.start, body.end, overlap=body.overlap, request_id=call.idempotency_key)
+    body, key = call.body, call.idempotency_key
+    await call.perform(
+        Permission.OPERATE,
+        lambda: _schedule(call).backfill(body.start, body.end, overlap=body.overlap, request_id=key),
+        start=body.start,
+        end=body.end,
+    )
 
 
 @operations.add("DELETE", PATH)
 async def delete_schedule(call: Call[None, Nothing]) -> None:
     """Remove a schedule. Runs that it has started go on."""
-    await _schedules(call, Permission.OPERATE).get(call.path["schedule_id"]).delete()
+    await call.perform(Permission.OPERATE, lambda: _schedule(call).delete())
 
 
-def _schedules(call: "Call[Any, Nothing]", permission: Permission) -> Schedules:
+def _readable(call: "Call[Any, Nothing]") -> Schedules:
     # Schedules are runs of the engine's own namespace, where callers have no business; this is their door.
-    call.require(permission)
+    call.require(Permission.READ)
     return call.parts.schedules(call.namespace, call.identity)
+
+
+def _schedule(call: "Call[Any, Nothing]") -> Schedule:
+    """To be used within ``call.perform``."""
+    return call.parts.schedules(call.namespace, call.identity).get(call.path["schedule_id"])
 
 
 def _timing(body: Timing) -> dict[str, Any]:

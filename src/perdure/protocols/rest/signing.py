@@ -61,22 +61,28 @@ async def list_signing_secrets(call: Call[None, Nothing]) -> SecretsView:
 @operations.add("POST", f"{PATH}/{{name}}", body=SecretBody, answer=NewSecretView, status=201, remembers=True)
 async def set_signing_secret(call: Call[SecretBody, Nothing]) -> NewSecretView:
     """Make a signing secret, or change one; the answer shows it, and nothing ever does again."""
-    call.require(Permission.ADMINISTER)
     body, name, now = call.body, call.path["name"], time.time()
-    secret = secret_of(secrets.token_bytes(NEW_BYTES) if body.secret is None else key_of(body.secret))
-    before = await call.parts.signing_secrets.get(call.namespace, name)
-    kept = SigningSecret(secret, now, before.secret if before is not None else "", now + body.keep_previous_seconds)
-    await call.parts.signing_secrets.put(call.namespace, name, kept)
-    return NewSecretView(name, secret)
+
+    async def put() -> NewSecretView:
+        secret = secret_of(secrets.token_bytes(NEW_BYTES) if body.secret is None else key_of(body.secret))
+        before = await call.parts.signing_secrets.get(call.namespace, name)
+        kept = SigningSecret(secret, now, before.secret if before is not None else "", now + body.keep_previous_seconds)
+        await call.parts.signing_secrets.put(call.namespace, name, kept)
+        return NewSecretView(name, secret)
+
+    return await call.perform(Permission.ADMINISTER, put)
 
 
 @operations.add("DELETE", f"{PATH}/{{name}}")
 async def delete_signing_secret(call: Call[None, Nothing]) -> None:
     """Remove a signing secret. Webhooks that use it are refused from then on, and callbacks fail."""
-    call.require(Permission.ADMINISTER)
-    if await call.parts.signing_secrets.get(call.namespace, call.path["name"]) is None:
-        raise no_secret(call.path["name"])
-    await call.parts.signing_secrets.put(call.namespace, call.path["name"], None)
+
+    async def remove() -> None:
+        if await call.parts.signing_secrets.get(call.namespace, call.path["name"]) is None:
+            raise no_secret(call.path["name"])
+        await call.parts.signing_secrets.put(call.namespace, call.path["name"], None)
+
+    await call.perform(Permission.ADMINISTER, remove)
 
 
 def no_secret(name: str) -> NotFoundError:

@@ -67,7 +67,14 @@ async def set_webhook(call: Call[Webhook, Nothing]) -> Webhook:
             raise InvalidArgumentError(f"{expression!r:.200} is no JMESPath: {error}") from None
     if await call.parts.signing_secrets.get(call.namespace, webhook.secret) is None:
         raise no_secret(webhook.secret)
-    await call.parts.webhooks.put(call.namespace, call.path["name"], webhook)
+    name = call.path["name"]
+    await call.perform(
+        Permission.ADMINISTER,
+        lambda: call.parts.webhooks.put(call.namespace, name, webhook),
+        action=webhook.action,
+        workflow_type=webhook.workflow_type,
+        secret=webhook.secret,
+    )
     return webhook
 
 
@@ -81,9 +88,12 @@ async def get_webhook(call: Call[None, Nothing]) -> Webhook:
 @operations.add("DELETE", f"{PATH}/{{name}}")
 async def delete_webhook(call: Call[None, Nothing]) -> None:
     """Remove a webhook."""
-    call.require(Permission.ADMINISTER)
-    await _webhook(call)
-    await call.parts.webhooks.put(call.namespace, call.path["name"], None)
+
+    async def remove() -> None:
+        await _webhook(call)
+        await call.parts.webhooks.put(call.namespace, call.path["name"], None)
+
+    await call.perform(Permission.ADMINISTER, remove)
 
 
 @operations.add("POST", f"{PATH}/{{name}}/messages", answer=ReceivedView, is_public=True, is_raw=True)
