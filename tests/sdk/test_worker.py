@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import logging
 import threading
 import time
@@ -20,6 +21,7 @@ from perdure.sdk import activity
 from perdure.sdk import worker as worker_module
 from perdure.sdk.app import App
 from perdure.sdk.converter import Converter
+from perdure.sdk.running import Running
 from perdure.sdk.worker import LocalWorker
 
 
@@ -557,3 +559,17 @@ async def test_each_app_has_its_own_converter() -> None:
 
     async with Driver(app, narrow) as driver:
         assert "max_payload_bytes" in (await driver.run("long_text")).failure.message
+
+
+async def test_an_attempt_that_has_ended_leaves_nothing_for_the_garbage_collector():
+    async with Driver(app) as driver:
+        await driver.end(driver.start("charge", Order("a", 1)))
+        gc.collect()
+        gc.disable()
+        try:
+            for number in range(20):
+                await driver.end(driver.start("charge", Order("a", number)))
+            await asyncio.sleep(0)
+            assert sum(isinstance(one, Running) for one in gc.get_objects()) < 5
+        finally:
+            gc.enable()

@@ -52,8 +52,12 @@ class LoopExecutor:
             self._end(running, lost("the worker was interrupted from the keyboard", "WorkerShutdown"))
             raise
         except BaseException as error:
+            running.stop = None
             self._end(running, raised(running, error))
         else:
+            # The task's context holds the attempt: this would keep both until the garbage collector comes by, and stops
+            # everything for as long as it takes to find ten thousands of such.
+            running.stop = None
             self._end(running, completed(running, result))
 
 
