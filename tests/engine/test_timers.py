@@ -7,6 +7,7 @@ from perdure import App, workflow
 from perdure.engine.clock import SystemClock
 from perdure.engine.timers import SHARE, SLICE, Alarms
 from perdure.testing import environment
+from perdure.testing.clock import VirtualClock
 
 
 async def test_a_rush_of_alarms_takes_turns_with_everything_else():
@@ -64,6 +65,34 @@ async def test_what_is_due_waits_until_the_last_slice_is_written():
             alarms.go_on(decisions)
     assert steps == [SLICE, SLICE, SLICE, 3 * SLICE, SLICE, SLICE, SLICE, SLICE]
     assert sorted(fired) == list(range(count + 1))
+
+
+class Laborious(VirtualClock):
+    """Time that each alarm takes, in ms."""
+
+    def take(self, ms: int) -> None:
+        self._now += ms * 1_000_000
+
+
+def test_a_slice_lasts_for_milliseconds_whatever_an_alarm_takes():
+    clock = Laborious(1)
+    fired: list[int] = []
+
+    def fire(key: int, ref: int) -> None:
+        fired.append(key)
+        clock.take(3)
+
+    alarms = Alarms(clock, fire, is_idle=lambda: False)
+    for key in range(100):
+        alarms.set(key, 0, 1)
+    steps: list[int] = []
+    for other_ms in (0, 10, 100, 1, 10_000, 10_000):
+        before = len(fired)
+        clock.advance_to(clock.now_ns())
+        steps.append(len(fired) - before)
+        clock.take(other_ms)  # what else happens until all of it is written
+        alarms.go_on(2 * SLICE * SHARE if other_ms == 10_000 else 0)
+    assert steps == [2, 2, 2, 5, 2, 2 * SLICE]
 
 
 async def test_hundreds_of_runs_wake_at_the_same_instant():

@@ -370,8 +370,6 @@ class Engine:
 
     def _act(self, effects: Sequence[Effect]) -> None:
         """A batch is durable: do what it says."""
-        if self.alarms.are_held:
-            self.alarms.go_on(len(effects))
         for effect in effects:
             resident, commit = effect.resident, effect.commit
             resident.in_flight -= 1
@@ -402,6 +400,9 @@ class Engine:
         self.residents.shrink()
         if self.backlog.waiting:
             self.dispatch.drain()
+        if self.alarms.are_held:
+            # Last, so that what has just been set going comes before the next of them.
+            self.alarms.go_on(len(effects))
 
     def _set_alarms(self, key: int, commit: Commit) -> None:
         waiting = self.backlog.waiting

@@ -14,11 +14,16 @@ from perdure.engine.ports import Clock
 BUCKET_NS = 1_000_000_000
 
 SLICE = 12
-"""So many alarms are fired in one go, if more are due. Then what they have decided is written and acted on before the
-next go, and whatever else has come meanwhile. Thousands may be due at one instant, and each may be a turn of a program."""
+"""So many alarms at most are fired in one go, if more are due. Then what they have decided is written and acted on before
+the next go, and whatever else has come meanwhile. Thousands may be due at one instant, and each may be a turn of a
+program."""
+
+SLICE_NS = 4_000_000
+"""Nor does a go last longer than this, by more than one alarm: everybody else waits for several of them."""
 
 SHARE = 8
-"""Where transactions are large, because much else happens, one decision of so many may be an alarm's."""
+"""Where transactions are large, because much else happens, one decision of so many may be an alarm's, and so much of the
+time."""
 
 Key = tuple[int, int]
 """The run's key and the deadline's name in it."""
@@ -37,6 +42,7 @@ class Alarms:
         self._fire = fire
         self._is_idle = is_idle
         self._slice = SLICE
+        self._ended = 0
         self.are_held = False
         """Whether alarms are due that wait for ``go_on``."""
         self._due: dict[Key, int] = {}
@@ -125,16 +131,21 @@ class Alarms:
         now = self._clock.now_ns()
         self._bring_near(now)
         near, left = self._near, self._slice
+        end = now + (max(SLICE_NS, (now - self._ended) // SHARE) if self._ended else SLICE_NS)
         while near and near[0][0] <= now and left:
             due, key, ref = heapq.heappop(near)
             if self._due.get((key, ref)) == due:
                 del self._due[key, ref]
                 left -= 1
                 self._fire(key, ref)
+                if self._clock.now_ns() > end:
+                    left = 0
+        self._ended = 0
         while near and self._due.get(near[0][1:]) != near[0][0]:
             heapq.heappop(near)
         if near and not left and not self._is_idle():
             self.are_held = True
+            self._ended = self._clock.now_ns()
         elif near:
             if not self._armed or near[0][0] < self._armed:
                 self._arm(near[0][0])
