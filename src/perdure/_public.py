@@ -39,6 +39,7 @@ from perdure.model.namespaces import Namespace, NamespaceDescription, Quota
 from perdure.model.options import RunStatus
 from perdure.observability.tracing import Tracing
 from perdure.sdk import activity, workflow
+from perdure.sdk.affinity import Affinity
 from perdure.sdk.app import App
 from perdure.sdk.breaker import Breaker
 from perdure.sdk.client import Client
@@ -67,6 +68,7 @@ __all__ = [
     "DEFAULT_SERVER",
     "DEFAULT_STORE",
     "ActivityError",
+    "Affinity",
     "AlreadyExistsError",
     "App",
     "ApplicationError",

@@ -1,12 +1,14 @@
 """The backlog: nobody is lost or started twice, urgent first, shares by key, and everybody's turn comes."""
 
 from collections import Counter
+from collections.abc import Container
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure.engine.backlog import AGEING_SHARE, FREE, Backlog, Line
+from perdure.engine.backlog import AGEING_SHARE, FREE, Backlog, Entry, HeldUntil, Line
+from perdure.model.affinity import Affinity
 from perdure.model.options import SECOND_NS
 from perdure.model.task_queues import Priority
 
@@ -26,12 +28,17 @@ arrivals = st.lists(
 NOBODY = -1
 
 
+def first(line: Line, now: int, closed: Container[str], held_until: HeldUntil) -> Entry | None:
+    """The lane to start from, of types that are not ``closed``."""
+    return next((entry for entry in line.in_order(now, held_until) if entry[3].activity_type not in closed), None)
+
+
 def start_one(
     backlog: Backlog, now: int, closed: frozenset[str] = frozenset(), held: frozenset[str] = frozenset()
 ) -> int:
     """Who starts next, by the number of its run."""
     line = backlog.waiting.get(QUEUE)
-    entry = None if line is None else line.first(now, closed, lambda key: 0 if key in held else FREE)
+    entry = None if line is None else first(line, now, closed, lambda key: 0 if key in held else FREE)
     if line is None or entry is None:
         if line is not None:
             backlog.tidy(line)
@@ -157,9 +164,25 @@ def test_a_held_key_does_not_hold_others_and_goes_on_when_it_is_free():
 def test_a_key_held_until_a_time_is_due_then():
     backlog = Backlog()
     line = add(backlog, 1, key="k1")
-    assert line.first(0, (), lambda key: 70) is None
+    assert first(line, 0, (), lambda key: 70) is None
     assert line.next_due == 70
     line.free_due_keys(69)
-    assert line.first(69, (), lambda key: FREE) is None
+    assert first(line, 69, (), lambda key: FREE) is None
     line.free_due_keys(70)
-    assert line.first(70, (), lambda key: FREE) is not None
+    assert first(line, 70, (), lambda key: FREE) is not None
+
+
+def test_those_that_ask_for_other_workers_stand_in_lanes_of_their_own():
+    backlog, a100, h100 = Backlog(), Affinity((("gpu", "a100"),)), Affinity((("gpu", "h100"),))
+    for number, affinity in enumerate([a100, None, h100, a100, None]):
+        backlog.add(QUEUE, "x", (number, 5), number, affinity=affinity)
+    line = backlog.waiting[QUEUE]
+    assert backlog.is_behind(QUEUE, ("x", a100), is_ruled=False)
+    assert not backlog.is_behind(QUEUE, ("y", a100), is_ruled=False)
+    assert [entry[3].affinity for entry in line.in_order(9, None)] == [a100, None, h100]
+    order = []
+    for wanted in (None, h100, a100, a100, None):
+        entry = next(entry for entry in line.in_order(9, None) if entry[3].affinity == wanted)
+        order.append(line.take(entry)[0])
+    assert order == [1, 2, 0, 3, 4]
+    assert not line

@@ -15,6 +15,7 @@ from perdure.engine.service import EngineService
 from perdure.engine.verify import Finding, Holding, check_run, check_store
 from perdure.kernel.commit import Message
 from perdure.model import commands as c
+from perdure.model.affinity import Affinity
 from perdure.model.errors import StoreCorruptError, StoreLockedError
 from perdure.model.events import TimerFired
 from perdure.model.failures import Failure
@@ -75,14 +76,25 @@ class ScriptedWorker:
 
     worker_id = ""
 
-    def serves_workflow(self, namespace: str, task_queue: str, workflow_type: str) -> bool:
+    labels: dict[str, str] = {}  # noqa: RUF012
+    used_slots = 0
+
+    def serves_workflow(
+        self, namespace: str, task_queue: str, workflow_type: str, affinity: Affinity | None = None
+    ) -> bool:
         return workflow_type in self.scripts
 
     def builds(self, namespace: str, task_queue: str, workflow_type: str) -> list[str]:
         return [self.build_id]
 
     def host(
-        self, namespace: str, task_queue: str, workflow_type: str, build_id: str, key: int
+        self,
+        namespace: str,
+        task_queue: str,
+        workflow_type: str,
+        build_id: str,
+        key: int,
+        affinity: Affinity | None = None,
     ) -> "ScriptedWorker | None":
         return self if workflow_type in self.scripts else None
 
@@ -102,10 +114,14 @@ class ScriptedWorker:
     def runs_activity(self, address: RunAddress, scheduled_event_id: int, attempt: int) -> bool:
         return False
 
-    def serves_activity(self, namespace: str, task_queue: str, activity_type: str) -> bool:
+    def serves_activity(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> bool:
         return activity_type != "unserved"
 
-    def reserve(self, namespace: str, task_queue: str, activity_type: str) -> "ScriptedWorker | None":
+    def reserve(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> "ScriptedWorker | None":
         return self if activity_type != "unserved" else None
 
     def release(self, task_queue: str, activity_type: str) -> None:

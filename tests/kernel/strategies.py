@@ -55,6 +55,8 @@ def _of(hint: Any, name: str) -> st.SearchStrategy[Any]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return st.one_of(*(st.none() if argument is type(None) else _of(argument, name) for argument in arguments))
+    if origin is tuple and arguments[-1] is not ...:
+        return st.tuples(*(_of(argument, name) for argument in arguments))
     if origin is tuple:
         return st.lists(_of(arguments[0], name), max_size=2).map(tuple)
     if origin is dict:

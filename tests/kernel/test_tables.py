@@ -18,9 +18,9 @@ from perdure.kernel import commands as kernel_commands
 from perdure.kernel.apply import APPLIERS
 from perdure.kernel.commit import Message
 from perdure.kernel.transition import HANDLERS
+from perdure.model import affinity, failures, ids, options, payloads, task_queues
 from perdure.model import commands as c
 from perdure.model import events as e
-from perdure.model import failures, ids, options, payloads, task_queues
 from perdure.model import requests as r
 
 EVENTS = typing.get_args(e.Event)
@@ -237,6 +237,7 @@ STORED = (
     failures.Failure,
     payloads.Payload,
     options.RetryPolicy,
+    affinity.Affinity,
     task_queues.Priority,
     task_queues.BreakerPolicy,
     task_queues.Placement,

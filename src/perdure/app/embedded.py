@@ -119,6 +119,7 @@ async def open(
     max_processes: int | None = None,
     deadlock_timeout: Duration | None = DEFAULT_DEADLOCK_TIMEOUT,
     tracing: "Tracing | None" = None,
+    labels: Mapping[str, str] | None = None,
 ) -> "AsyncIterator[Client]":
     """Engine, worker and client in this process, over one store. Nothing else to run.
 
@@ -138,6 +139,7 @@ async def open(
         max_processes: how many may run in child processes at once; None for one per processor.
         deadlock_timeout: how long one turn of a workflow may take; a timedelta or seconds, None for no limit.
         tracing: gets the spans of the client's calls, of runs, and of attempts of activities; a ``perdure.Tracing``.
+        labels: what the worker here is, by name: what ``affinity`` of activities and workflows asks for.
 
     Yields:
         A client. Once the block is left, nothing runs here any more, and all that is unfinished waits in the store.
@@ -160,6 +162,7 @@ async def open(
         max_processes=max_processes,
         deadlock_timeout=deadlock_timeout,
         tracing=tracing,
+        labels=labels,
     )
     await embedded.open()
     with tuned() if tune_interpreter else nullcontext():

@@ -141,7 +141,8 @@ class Worker:
         max_turns: how many turns of workflows it may have in hand.
         deadlock_timeout: how long one turn of a workflow may take; a timedelta or seconds, None for no limit.
         grace: how long leaving waits for activities that run; a timedelta or seconds.
-        labels: what this worker is, by name; whoever lists the workers sees it.
+        labels: what this worker is, by name: what ``affinity`` of activities and workflows asks for. Whoever lists the
+            workers sees it.
         max_cpu: how much of the machine's processors may be in use, from 0 to 1; above it this worker offers fewer
             slots, below it all of them again. None does not matter. Needs psutil, as ``max_memory`` does.
         max_memory: the same of its memory.
@@ -182,13 +183,14 @@ class Worker:
             max_processes=max_processes,
             deadlock_timeout=deadlock_timeout,
             tracing=tracing,
+            labels=labels,
         )
         if not apps:
             raise InvalidArgumentError("A worker needs at least one app: perdure.Worker(client, app)")
         self._grace_seconds = to_seconds(grace)
         self._limits = ResourceLimits(max_cpu, max_memory)
         self._keeping: asyncio.Task[None] | None = None
-        self._runner = Runner(connection_of(client.service), self._host, client.namespace, max_turns, labels)
+        self._runner = Runner(connection_of(client.service), self._host, client.namespace, max_turns, self._host.labels)
 
     async def open(self) -> None:
         """Connect and begin. Raises ``UnauthenticatedError``, ``PermissionDeniedError``."""

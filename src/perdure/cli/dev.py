@@ -41,15 +41,25 @@ def dev(
             show_default=False,
         ),
     ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="NAME=TEXT",
+            help="What the worker is, such as gpu=a100, which tasks may ask for. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run a server here, and a worker for it that starts anew whenever its code changes.
 
     A file that can't be run is shown with its mistake, and the next change is waited for; runs wait meanwhile.
     """
+    from perdure.cli import inputs
     from perdure.cli.reloading import Reloaded
     from perdure.cli.serving import run_until_stopped, serving
 
-    reloaded = Reloaded(apps, watch or ())
+    reloaded = Reloaded(apps, watch or (), inputs.labels(label, "--label"))
     # Its threads and a fork can't both be; the worker's process begins with another program at once.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 

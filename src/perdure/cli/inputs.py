@@ -38,6 +38,15 @@ def named_values(pairs: Sequence[str] | None, option: str) -> dict[str, Any]:
     return named
 
 
+def labels(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
+    """``NAME=TEXT``, several times. Raises ``InvalidArgumentError``, naming the option."""
+    for pair in pairs or ():
+        name, is_there, text = pair.partition("=")
+        if not name or not is_there or not text:
+            raise InvalidArgumentError(f"{option} {pair!r} must be NAME=TEXT, such as gpu=a100.")
+    return dict(pair.split("=", 1) for pair in pairs or ())
+
+
 def nanoseconds(text: str, option: str) -> int:
     """A duration, ``30s`` or ``1h30m``. Raises ``InvalidArgumentError``, naming the option."""
     try:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from perdure.cli.output import note
@@ -19,13 +19,15 @@ class Reloaded:
     Args:
         apps: as ``perdure worker`` takes them.
         watched: further folders.
+        labels: what the worker is, by name.
 
     Raises:
         NotFoundError: there is no such file or folder.
     """
 
-    def __init__(self, apps: Sequence[str], watched: Iterable[str]) -> None:
+    def __init__(self, apps: Sequence[str], watched: Iterable[str], labels: Mapping[str, str]) -> None:
         self._apps = list(apps)
+        self._labels = [option for label in labels.items() for option in ("--label", "=".join(label))]
         self._folders = sorted({str(folder) for folder in (*map(_folder_of, apps), *map(_existing, watched))})
         self._child: asyncio.subprocess.Process | None = None
 
@@ -66,6 +68,7 @@ class Reloaded:
                 GRACE,
                 "--parent",
                 str(os.getpid()),
+                *self._labels,
             ),
             start_new_session=True,
             stdin=asyncio.subprocess.DEVNULL,

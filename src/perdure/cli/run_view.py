@@ -24,6 +24,7 @@ from perdure.cli.values import (
 )
 from perdure.cli.waiting import wait_line
 from perdure.model import events as e
+from perdure.model.affinity import Affinity
 from perdure.model.explanation import Wait, WaitKind
 from perdure.model.failures import Failure, RetryState, TimeoutType
 from perdure.model.ids import RunAddress
@@ -143,8 +144,18 @@ def _facts(run: WholeRun, style: TimeStyle) -> Fields:
         ("continues", _earlier_runs(run)),
         ("build", visible(description.build_id)),
         ("pinned to", visible(f"build {description.pinned_build_id}" if description.pinned_build_id else "")),
+        ("affinity", _affinity(started.affinity)),
         ("history", f"{summary.history_length:,} events, {byte_count(description.history_size_bytes)}"),
     ]
+
+
+def _affinity(affinity: Affinity | None) -> str:
+    """Which workers take its turns."""
+    if affinity is None:
+        return ""
+    preferred = ", ".join(f"{name}={text}" for name, text in affinity.preferred)
+    parts = (f"only {affinity}" if affinity.required else "", f"first {preferred}" if preferred else "")
+    return visible("workers with " + "; ".join(part for part in parts if part))
 
 
 def _deadlines(run: WholeRun, style: TimeStyle) -> str:

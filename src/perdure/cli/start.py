@@ -74,6 +74,24 @@ Search = Annotated[
         "--search", metavar="NAME=JSON", help="A search attribute to find it by. May be repeated.", show_default=False
     ),
 ]
+AffinityOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--affinity",
+        metavar="NAME=TEXT",
+        help="Only workers with this label take its turns, such as zone=eu. May be repeated.",
+        show_default=False,
+    ),
+]
+Prefer = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prefer",
+        metavar="NAME=TEXT",
+        help="Workers with this label take its turns first. May be repeated.",
+        show_default=False,
+    ),
+]
 RequestId = Annotated[
     str,
     typer.Option(
@@ -99,6 +117,8 @@ def start(
     delay: Delay = "",
     memo: Memo = None,
     search: Search = None,
+    affinity: AffinityOption = None,
+    prefer: Prefer = None,
     request_id: RequestId = "",
     json: Json = False,
     server: Server = "",
@@ -121,6 +141,8 @@ def start(
         memo,
         search,
         request_id,
+        affinity,
+        prefer,
     )
     result = ask(place, server, token, lambda service: service.start(namespace, request))
     if json:
@@ -150,6 +172,8 @@ def execute(
     run_timeout: RunTimeout = "",
     memo: Memo = None,
     search: Search = None,
+    affinity: AffinityOption = None,
+    prefer: Prefer = None,
     timeout: Annotated[
         str, typer.Option("--timeout", metavar="DURATION", help="The longest wait here. The run goes on afterwards.")
     ] = "",
@@ -162,7 +186,20 @@ def execute(
     from perdure.cli.sources import ask
 
     request = _request(
-        workflow, args, id, task_queue, id_conflict, id_reuse, execution_timeout, run_timeout, "", memo, search, ""
+        workflow,
+        args,
+        id,
+        task_queue,
+        id_conflict,
+        id_reuse,
+        execution_timeout,
+        run_timeout,
+        "",
+        memo,
+        search,
+        "",
+        affinity,
+        prefer,
     )
     patience = inputs.seconds(timeout, "--timeout")
     closed = ask(place, server, token, lambda service: wait_for(service, namespace, request, patience))
@@ -182,11 +219,14 @@ def _request(
     memo: list[str] | None,
     search: list[str] | None,
     request_id: str,
+    affinity: list[str] | None,
+    prefer: list[str] | None,
 ) -> "StartWorkflow":
     import msgspec
 
     from perdure.cli import inputs
     from perdure.cli.sources import identity
+    from perdure.model.affinity import affinity_of
     from perdure.sdk.converter import Converter
     from perdure.sdk.starting import Target
 
@@ -201,6 +241,7 @@ def _request(
         "memo": inputs.named_values(memo, "--memo") or None,
         "search_attributes": inputs.named_values(search, "--search") or None,
         "request_id": request_id,
+        "affinity": affinity_of(inputs.labels(affinity, "--affinity"), inputs.labels(prefer, "--prefer")),
     }
     said = {name: value for name, value in options.items() if value not in (None, "")}
     request = Target(workflow, None, None, Converter()).request((), said, identity())

@@ -89,7 +89,12 @@ def run(
     ] = "10s",
     labels: Annotated[
         list[str] | None,
-        typer.Option("--label", metavar="NAME=TEXT", help="What this worker is. May be repeated.", show_default=False),
+        typer.Option(
+            "--label",
+            metavar="NAME=TEXT",
+            help="What this worker is, such as gpu=a100, which tasks may ask for. May be repeated.",
+            show_default=False,
+        ),
     ] = None,
     max_cpu: Annotated[
         float | None,
@@ -119,10 +124,7 @@ def run(
     from perdure.cli.app_loading import load_app
     from perdure.cli.serving import serve_apps
     from perdure.cli.sources import server_of
-    from perdure.model.errors import InvalidArgumentError
 
-    if wrong := [label for label in labels or () if "=" not in label]:
-        raise InvalidArgumentError(f"--label {wrong[0]!r} must be NAME=TEXT.")
     serve_apps(
         server_of(None, server),
         token,
@@ -137,7 +139,7 @@ def run(
         max_processes=max_processes,
         max_turns=max_turns,
         grace=inputs.seconds(grace, "--grace") or 0.0,
-        labels=dict(label.split("=", 1) for label in labels or ()),
+        labels=inputs.labels(labels, "--label"),
         max_cpu=max_cpu,
         max_memory=max_memory,
     )
@@ -167,6 +169,7 @@ def list_workers(
     if not found:
         note(f"No worker serves namespace {namespace!r}. Start one: perdure worker app.py:app")
         return
+    labelled = any(each.labels for each in found)
     columns = [
         Column("WORKER", flexible=True),
         Column("STATE"),
@@ -175,6 +178,7 @@ def list_workers(
         Column("ACTIVITIES", right=True),
         Column("TURNS", right=True),
         Column("BUILD", flexible=True),
+        *([Column("LABELS", flexible=True)] if labelled else ()),
     ]
     output.table(
         columns,
@@ -187,6 +191,7 @@ def list_workers(
                 f"{each.activities}/{each.activity_slots}",
                 f"{each.turns}/{each.turn_slots}",
                 visible(each.build_id),
+                *([visible(", ".join(f"{name}={text}" for name, text in each.labels.items()))] if labelled else ()),
             ]
             for each in found
         ],

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from perdure.engine.backlog import FREE, Backlog, Entry, Line, QueueName
+from perdure.engine.backlog import FREE, Backlog, Entry, Kind, Line, QueueName
 from perdure.engine.breakers import Breaker, BreakerName, counts
 from perdure.engine.ports import Clock
 from perdure.engine.queue_rules import Permit, QueueRules, has_rules
@@ -22,6 +22,7 @@ from perdure.engine.resident import Resident
 from perdure.kernel.activity import is_ready
 from perdure.kernel.commit import Commit, Rejection
 from perdure.kernel.run import Activity, Run
+from perdure.model.affinity import Affinity
 from perdure.model.events import ActivityTaskScheduled
 from perdure.model.ids import RunAddress
 from perdure.model.program import ActivityTask, Worker
@@ -118,16 +119,18 @@ class Admission:
             line.free_due_keys(now)
             line.ageing_ns = rules.settings.ageing_ns
             held_until = _held_until(rules, now)
-        closed: set[str] = set()
-        while (entry := line.first(now, closed, held_until)) is not None:
-            activity_type = entry[3].activity_type
-            breaker = self.tripped.get((*queue, activity_type)) if self.tripped else None
+        closed: set[Kind] = set()
+        for entry in line.in_order(now, held_until):
+            lane = entry[3]
+            if lane.kind in closed:
+                continue
+            breaker = self.tripped.get((*queue, lane.activity_type)) if self.tripped else None
             until = None if breaker is None else breaker.held_until(now)
             if until is not None:
                 self._wake_at(until)
-            elif (host := worker.reserve(queue[0], queue[1], activity_type)) is not None:
+            elif (host := worker.reserve(queue[0], queue[1], lane.activity_type, lane.affinity)) is not None:
                 return host, entry
-            closed.add(activity_type)
+            closed.add(lane.kind)
         if rules is not None:
             self._wake_at(line.next_due)
         return None
@@ -355,9 +358,12 @@ class Admission:
         if run.close is not None or not is_ready(run, pending, now):
             return None
         scheduled = pending.scheduled
-        return self.why((run.namespace, scheduled.task_queue), scheduled.activity_type, scheduled.limit_key, now)
+        queue = (run.namespace, scheduled.task_queue)
+        return self.why(queue, scheduled.activity_type, scheduled.limit_key, now, scheduled.affinity)
 
-    def why(self, queue: QueueName, activity_type: str, limit_key: str, now: int) -> Hold:
+    def why(
+        self, queue: QueueName, activity_type: str, limit_key: str, now: int, affinity: Affinity | None = None
+    ) -> Hold:
         """What holds an activity that stands in a queue's backlog."""
         name = queue[1]
         rules = self.rules.get(queue)
@@ -382,7 +388,9 @@ class Admission:
                 f"no worker here serves activity {activity_type!r} on task queue {name!r}; open the app that defines it"
             )
             return Hold(HoldReason.NO_WORKER, 0, detail)
-        host = worker.reserve(*queue, activity_type)
+        if affinity is not None and not worker.serves_activity(queue[0], name, activity_type, affinity):
+            return Hold(HoldReason.NO_MATCHING_WORKER, 0, f"no worker on task queue {name!r} has label {affinity}")
+        host = worker.reserve(*queue, activity_type, affinity)
         if host is None:
             return Hold(HoldReason.NO_FREE_SLOT, 0, "all slots for it here are taken")
         host.release(name, activity_type)

@@ -11,16 +11,18 @@ Who comes next in a queue:
    queueing). A key that comes new, or comes back, begins where the others are.
 3. Within a key, who came first.
 
-Activities that differ in type or limit key stand in lanes of their own, since one may be held while the other goes on.
+Activities that differ in type, limit key or the labels that they ask for stand in lanes of their own, since one may be
+held while the other goes on.
 """
 
 from collections import deque
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush, heapreplace
 
 import msgspec
 
 from perdure.engine.flows import Flows
+from perdure.model.affinity import Affinity
 from perdure.model.task_queues import DEFAULT_AGEING_NS, DEFAULT_PRIORITY, Priority
 
 QueueName = tuple[str, str]
@@ -35,6 +37,13 @@ Item = tuple[Name, int, "Line"]
 AGEING_SHARE = 4
 """One start of so many is for who has waited too long."""
 
+Kind = tuple[str, Affinity | None]
+"""What a worker must run to take an activity, and what is asked of the worker: those of one kind wait for the same
+workers."""
+
+LaneKey = tuple[Kind, Priority | None, str]
+"""With whom an activity stands in one lane: kind, priority and limit key."""
+
 HeldUntil = Callable[[str], int]
 """Until when (ns since 1970) a limit key is held, 0 if no clock ends it; FREE if it is not held."""
 
@@ -42,17 +51,31 @@ FREE = -1
 
 
 class Lane(msgspec.Struct, eq=False):
-    """Those of one type, priority, fairness key and limit key, first come first."""
+    """Those of one kind, priority, fairness key and limit key, first come first."""
 
     number: int
-    key: tuple[str, Priority | None, str]
-    activity_type: str
+    key: LaneKey
     priority_key: int
     fairness_key: str
     share: float
     """What one start costs the fairness key: 1 / weight."""
     limit_key: str
     items: deque[Item] = msgspec.field(default_factory=deque)
+
+    @property
+    def kind(self) -> Kind:
+        """What their worker must run, and be."""
+        return self.key[0]
+
+    @property
+    def activity_type(self) -> str:
+        """What their worker must run."""
+        return self.key[0][0]
+
+    @property
+    def affinity(self) -> Affinity | None:
+        """What is asked of their worker."""
+        return self.key[0][1]
 
 
 Entry = tuple[float, int, int, Lane]
@@ -65,8 +88,8 @@ class Level(msgspec.Struct, eq=False):
 
     had: dict[str, float] = {}
     clock: float = 0.0
-    heaps: dict[str, list[Entry]] = {}
-    """By type. Each lane that has any and is not parked is in one of them, once."""
+    heaps: dict[Kind, list[Entry]] = {}
+    """By kind. Each lane that has any and is not parked is in one of them, once."""
     arrivals: deque[Item] = msgspec.field(default_factory=deque)
 
 
@@ -77,12 +100,12 @@ class Line:
         self.queue = queue
         self.ageing_ns = DEFAULT_AGEING_NS
         self.is_placed = False
-        """Whether any here have a place of their own, so that types must not overtake each other."""
+        """Whether any here have a place of their own, so that kinds must not overtake each other."""
         self.count = 0
         """How many wait here."""
         self._names = names
         self._levels: dict[int, Level] = {}
-        self._lanes: dict[tuple[str, Priority | None, str], Lane] = {}
+        self._lanes: dict[LaneKey, Lane] = {}
         self._parked: dict[str, list[Lane]] = {}
         self._parked_until: list[tuple[int, str]] = []
         self._picks = 0
@@ -101,17 +124,16 @@ class Line:
         """Since when the first has waited (ns since 1970); 0 if none waits."""
         return min((level.arrivals[0][1] for level in self._levels.values() if self._tidy(level)), default=0)
 
-    def has(self, activity_type: str) -> bool:
-        """Whether any of a type wait that are not held by their limit key."""
-        return any(activity_type in level.heaps for level in self._levels.values())
+    def has(self, kind: Kind) -> bool:
+        """Whether any of a kind wait that are not held by their limit key."""
+        return any(kind in level.heaps for level in self._levels.values())
 
     def has_any(self) -> bool:
         """Whether any wait that are not held by their limit key."""
         return any(level.heaps for level in self._levels.values())
 
-    def add(self, item: Item, activity_type: str, priority: Priority | None, limit_key: str) -> None:
+    def add(self, item: Item, lane_key: LaneKey) -> None:
         """Join the end of a lane."""
-        lane_key = (activity_type, priority, limit_key)
         lane = self._lanes.get(lane_key)
         if lane is None:
             lane = self._lanes[lane_key] = self._new_lane(lane_key)
@@ -121,21 +143,15 @@ class Line:
             lane.items.append(item)
         self._levels[lane.priority_key].arrivals.append(item)
 
-    def first(self, now: int, closed: Container[str], held_until: HeldUntil | None) -> Entry | None:
-        """The lane to start from, of types that are not ``closed``; lanes whose limit key is held are parked."""
+    def in_order(self, now: int, held_until: HeldUntil | None) -> Iterator[Entry]:
+        """The lanes to start from, the first of each kind on each level, in order; those whose limit key is held are
+        parked. Nobody may come or go until the last one is taken from it."""
         for level in self._in_turn(now):
-            best: Entry | None = None
-            for activity_type in list(level.heaps):
-                if activity_type not in closed:
-                    entry = self._head(level, activity_type, held_until)
-                    if entry is not None and (best is None or entry < best):
-                        best = entry
-            if best is not None:
-                return best
-        return None
+            heads = [self._head(level, kind, held_until) for kind in list(level.heaps)]
+            yield from sorted(entry for entry in heads if entry is not None)
 
     def take(self, entry: Entry) -> Name:
-        """Take the first of the lane that ``first`` chose."""
+        """Take the first of a lane that ``in_order`` gave."""
         had, _, number, lane = entry
         level = self._levels[lane.priority_key]
         name = lane.items.popleft()[0]
@@ -144,7 +160,7 @@ class Line:
         level.clock = max(level.clock, had)
         had += lane.share
         level.had[lane.fairness_key] = had
-        heap = level.heaps[lane.activity_type]
+        heap = level.heaps[lane.kind]
         if lane.items:
             heapreplace(heap, (had, lane.items[0][1], number, lane))
         else:
@@ -177,16 +193,15 @@ class Line:
 
     # --- inside
 
-    def _new_lane(self, key: tuple[str, Priority | None, str]) -> Lane:
-        activity_type, priority, limit_key = key
+    def _new_lane(self, key: LaneKey) -> Lane:
+        _, priority, limit_key = key
         self._next_number += 1
         if priority is None:
-            return Lane(self._next_number, key, activity_type, DEFAULT_PRIORITY, "", 1.0, limit_key)
+            return Lane(self._next_number, key, DEFAULT_PRIORITY, "", 1.0, limit_key)
         self.is_placed = True
         return Lane(
             self._next_number,
             key,
-            activity_type,
             priority.priority_key or DEFAULT_PRIORITY,
             priority.fairness_key,
             1.0 / (priority.fairness_weight or 1.0),
@@ -199,7 +214,7 @@ class Line:
             level = self._levels[lane.priority_key] = Level()
         had = max(level.had.get(lane.fairness_key, 0.0), level.clock)
         level.had[lane.fairness_key] = had
-        heap = level.heaps.setdefault(lane.activity_type, [])
+        heap = level.heaps.setdefault(lane.kind, [])
         heappush(heap, (had, lane.items[0][1], lane.number, lane))
 
     def _in_turn(self, now: int) -> list[Level]:
@@ -215,9 +230,9 @@ class Line:
                 order.insert(0, oldest)
         return [levels[key] for key in order]
 
-    def _head(self, level: Level, activity_type: str, held_until: HeldUntil | None) -> Entry | None:
-        """The first lane of a type that can start, as far as its limit key goes."""
-        heap, names = level.heaps[activity_type], self._names
+    def _head(self, level: Level, kind: Kind, held_until: HeldUntil | None) -> Entry | None:
+        """The first lane of a kind that can start, as far as its limit key goes."""
+        heap, names = level.heaps[kind], self._names
         while heap:
             entry = heap[0]
             had, since, number, lane = entry
@@ -227,7 +242,7 @@ class Line:
             if not items:
                 heappop(heap)
                 self._remove(lane, level)
-                if activity_type not in level.heaps:
+                if kind not in level.heaps:
                     return None
                 continue
             if held_until is not None and lane.limit_key and (until := held_until(lane.limit_key)) != FREE:
@@ -241,14 +256,14 @@ class Line:
             if present == had and items[0][1] == since:
                 return entry
             heapreplace(heap, (present, items[0][1], number, lane))
-        del level.heaps[activity_type]
+        del level.heaps[kind]
         return None
 
     def _remove(self, lane: Lane, level: Level) -> None:
         """A lane is empty, and out of its heap."""
         del self._lanes[lane.key]
-        if not level.heaps[lane.activity_type]:
-            del level.heaps[lane.activity_type]
+        if not level.heaps[lane.kind]:
+            del level.heaps[lane.kind]
         if len(level.had) > 2 * len(self._lanes) + 64:
             level.had = {key: had for key, had in level.had.items() if had > level.clock}
             for other in self._lanes.values():
@@ -280,13 +295,13 @@ class Backlog:
     def __contains__(self, name: Name) -> bool:
         return name in self._names
 
-    def is_behind(self, queue: QueueName, activity_type: str, *, is_ruled: bool) -> bool:
-        """Whether an activity that is ready now must wait behind others: of its type, or of any where the queue has
+    def is_behind(self, queue: QueueName, kind: Kind, *, is_ruled: bool) -> bool:
+        """Whether an activity that is ready now must wait behind others: of its kind, or of any where the queue has
         limits or an order."""
         line = self.waiting.get(queue)
         if line is None:
             return False
-        return line.has_any() if is_ruled or line.is_placed else line.has(activity_type)
+        return line.has_any() if is_ruled or line.is_placed else line.has(kind)
 
     def add(
         self,
@@ -296,6 +311,7 @@ class Backlog:
         since: int,
         priority: Priority | None = None,
         limit_key: str = "",
+        affinity: Affinity | None = None,
     ) -> Line:
         """Join a line, ``since`` ns since 1970; whoever stands in one stays where it is. The queue's line."""
         line = self.waiting.get(queue)
@@ -304,7 +320,7 @@ class Backlog:
         if name not in self._names:
             item = self._names[name] = (name, since, line)
             line.count += 1
-            line.add(item, activity_type, priority, limit_key)
+            line.add(item, ((activity_type, affinity), priority, limit_key))
             self.flows.of(queue, since).add(since)
         return line
 

@@ -93,6 +93,7 @@ def describe(run: Run, history_bytes: int) -> s.RunDescription:
                 activity.last_failure,
                 activity.identity,
                 activity.cancel_requested_event_id > 0,
+                activity.scheduled.affinity,
             )
             for ref, activity in run.activities.items()
         ],
@@ -102,4 +103,5 @@ def describe(run: Run, history_bytes: int) -> s.RunDescription:
             for ref, child in run.children.items()
         ],
         run.pinned_build_id,
+        started.affinity,
     )

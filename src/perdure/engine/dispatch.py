@@ -46,10 +46,11 @@ class Dispatch:
             scheduled = pending.scheduled
             queue, activity_type = scheduled.task_queue, scheduled.activity_type
             name = (namespace, queue)
-            if waiting and self.backlog.is_behind(name, activity_type, is_ruled=name in rules):
+            affinity = scheduled.affinity
+            if waiting and self.backlog.is_behind(name, (activity_type, affinity), is_ruled=name in rules):
                 self._let_wait(resident, pending, commit.now)
                 continue
-            host = worker.reserve(namespace, queue, activity_type)
+            host = worker.reserve(namespace, queue, activity_type, affinity)
             if host is None:
                 self._let_wait(resident, pending, commit.now)
                 continue
@@ -73,6 +74,7 @@ class Dispatch:
             since,
             scheduled.priority,
             scheduled.limit_key,
+            scheduled.affinity,
         )
 
     def _start_reserved(

@@ -345,7 +345,10 @@ class Engine:
             if not build_id or build_id == host.build_id:
                 return host.has_turn_slot(resident.key)
             resident.drop_program()
-        host = worker.host(run.namespace, run.started.task_queue, run.started.workflow_type, build_id, resident.key)
+        started = run.started
+        host = worker.host(
+            run.namespace, started.task_queue, started.workflow_type, build_id, resident.key, started.affinity
+        )
         if host is None or not turns.prepare(
             resident, self.loader, self.pipeline, partial(self.wake_key, resident.key)
         ):
@@ -544,9 +547,12 @@ class Engine:
         while not turns.prepare(resident, self.loader, self.pipeline, ready.set):
             await ready.wait()
             ready.clear()
-        host = worker.host(run.namespace, started.task_queue, started.workflow_type, run.pinned_build_id, resident.key)
+        namespace, queue, kind, affinity = run.namespace, started.task_queue, started.workflow_type, started.affinity
+        host = worker.host(namespace, queue, kind, run.pinned_build_id, resident.key, affinity)
         if host is None:
-            builds = worker.builds(run.namespace, started.task_queue, started.workflow_type)
+            if affinity is not None and not worker.serves_workflow(namespace, queue, kind, affinity):
+                return Failure(f"No worker on task queue {queue!r} has label {affinity}, so nobody can answer.")
+            builds = worker.builds(namespace, queue, kind)
             if run.pinned_build_id and run.pinned_build_id not in builds:
                 return Failure(
                     f"The run is pinned to build {run.pinned_build_id!r}, and the worker here has "

@@ -70,6 +70,8 @@ def _turn(engine: Engine, run: Run, wait: Wait) -> Wait:
     if run.pinned_build_id and run.pinned_build_id not in worker.builds(run.namespace, queue, kind):
         builds = " and ".join(sorted(worker.builds(run.namespace, queue, kind)))
         return _with_state(wait, f"it is pinned to build {run.pinned_build_id}; the worker here has build {builds}")
+    if started.affinity is not None and not worker.serves_workflow(run.namespace, queue, kind, started.affinity):
+        return _with_state(wait, f"no worker on task queue {queue!r} has label {started.affinity}")
     return wait
 
 
@@ -83,7 +85,9 @@ def _activity(engine: Engine, run: Run, wait: Wait) -> Wait:
         return _with_state(wait, f"no worker here runs activity type {kind} on task queue {queue}")
     if run.is_paused:
         return wait
-    hold = engine.admission.why((run.namespace, queue), kind, scheduled.limit_key, engine.clock.now_ns())
+    hold = engine.admission.why(
+        (run.namespace, queue), kind, scheduled.limit_key, engine.clock.now_ns(), scheduled.affinity
+    )
     return msgspec.structs.replace(_with_state(wait, hold.detail), until=hold.until_ns)
 
 

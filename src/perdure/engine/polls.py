@@ -7,7 +7,7 @@ and if nobody says how it ended its timeouts do.
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from perdure.engine.remote_worker import RemoteWorker
 from perdure.engine.workers import Workers
@@ -30,8 +30,8 @@ IDLE_SECONDS = 60.0
 START_SECONDS = 1.0
 """A task that is on its way to somebody is waited for so long beyond their time."""
 
-Question = tuple[str, str, str, frozenset[str]]
-"""Namespace, task queue, identity and activity types."""
+Question = tuple[str, str, str, frozenset[str], frozenset[tuple[str, str]]]
+"""Namespace, task queue, identity, activity types and labels."""
 
 
 class Polls:
@@ -42,14 +42,22 @@ class Polls:
         self._desks: dict[Question, _Desk] = {}
 
     async def poll(
-        self, namespace: str, task_queue: str, *, identity: str, activity_types: Sequence[str], timeout_seconds: float
+        self,
+        namespace: str,
+        task_queue: str,
+        *,
+        identity: str,
+        activity_types: Sequence[str],
+        timeout_seconds: float,
+        labels: Mapping[str, str],
     ) -> ActivityTask | None:
         """Take an attempt of an activity, waiting for one; None if there is none in time.
 
-        Whoever gets it ends it by a request about it, or its timeouts do. Without ``activity_types`` it may be of any.
+        Whoever gets it ends it by a request about it, or its timeouts do. Without ``activity_types`` it may be of any;
+        ``labels`` are what whoever asks is.
         Raises ``InvalidArgumentError`` for a name that is empty or too long.
         """
-        question = (namespace, task_queue, identity, frozenset(activity_types))
+        question = (namespace, task_queue, identity, frozenset(activity_types), frozenset(labels.items()))
         desk = self._desks.get(question)
         if desk is None:
             desk = _Desk(self, question)
@@ -131,7 +139,7 @@ class _Desk:
 
 
 def _hello(question: Question) -> Hello:
-    namespace, task_queue, identity, activity_types = question
+    namespace, task_queue, identity, activity_types, labels = question
     return Hello(
         "poll-" + secrets.token_hex(16),
         identity,
@@ -139,4 +147,5 @@ def _hello(question: Question) -> Hello:
         namespace,
         [task_queue],
         groups=[ActivityGroup(sorted(activity_types) or [ANY_TYPE], 0)],
+        labels=dict(labels),
     )

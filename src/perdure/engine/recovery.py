@@ -55,7 +55,15 @@ def _take_up(engine: Engine, row: TaskRow) -> None:
             placement = decode_placement(row.placement) if row.placement else NO_PLACEMENT
             queue = (placement.namespace, row.task_queue)
             since = engine.clock.now_ns()
-            engine.backlog.add(queue, row.type, (row.key, row.ref), since, placement.priority, placement.limit_key)
+            engine.backlog.add(
+                queue,
+                row.type,
+                (row.key, row.ref),
+                since,
+                placement.priority,
+                placement.limit_key,
+                placement.affinity,
+            )
             engine.dispatch.drain()
         return
 

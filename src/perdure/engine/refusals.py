@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from perdure.engine.pipeline import Outcome
 from perdure.kernel.commit import Reason, Rejection
+from perdure.model.affinity import affinity_problem
 from perdure.model.errors import (
     AlreadyExistsError,
     InvalidArgumentError,
@@ -45,6 +46,8 @@ def refusal(request: Request, limits: Limits) -> PerdureError | None:
     total = 0
     payloads: Iterable[Payload] = getattr(request, "input", ())
     if request.__class__ is StartWorkflow:
+        if request.affinity is not None and (found := affinity_problem(request.affinity, limits.id_length)):
+            return InvalidArgumentError(f"{found}.")
         payloads = _payloads_of_start(request)
     for payload in payloads:
         size = len(payload.data)

@@ -7,10 +7,11 @@ what it was not given.
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
+from perdure.model.affinity import Affinity
 from perdure.model.events import Event, UpdateAdmitted, WorkflowExecutionStarted, WorkflowTaskScheduled
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
@@ -64,6 +65,7 @@ class RemoteWorker:
         self.identity = hello.identity
         self.build_id = hello.build_id
         self.namespace = hello.namespace
+        self.labels: Mapping[str, str] = hello.labels
         self.task_queues: Collection[str] = frozenset(hello.task_queues)
         self.is_connected = True
         self.connected_time = connected_time
@@ -91,12 +93,15 @@ class RemoteWorker:
 
     # --- Worker
 
-    def serves_workflow(self, namespace: str, task_queue: str, workflow_type: str) -> bool:
+    def serves_workflow(
+        self, namespace: str, task_queue: str, workflow_type: str, affinity: Affinity | None = None
+    ) -> bool:
         """Whether programs of this type on this queue run there."""
         return (
             namespace == self.namespace
             and task_queue in self.task_queues
             and workflow_type in self.hello.workflow_types
+            and (affinity is None or affinity.admits(self.labels))
         )
 
     def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Collection[str]:
@@ -104,9 +109,15 @@ class RemoteWorker:
         return [self.build_id] if self.serves_workflow(namespace, task_queue, workflow_type) else []
 
     def host(
-        self, namespace: str, task_queue: str, workflow_type: str, build_id: str, key: int
+        self,
+        namespace: str,
+        task_queue: str,
+        workflow_type: str,
+        build_id: str,
+        key: int,
+        affinity: Affinity | None = None,
     ) -> "RemoteWorker | None":
-        """This worker, if it serves such workflows in such a build."""
+        """This worker, which is asked for such workflows and has the labels, if it is of such a build."""
         return self if build_id in ("", self.build_id) and len(self.turns) < self.turn_slots else None
 
     def has_turn_slot(self, key: int) -> bool:
@@ -131,16 +142,21 @@ class RemoteWorker:
         task = self.tasks.get((address.run_id, scheduled_event_id))
         return task is not None and task.attempt == attempt
 
-    def serves_activity(self, namespace: str, task_queue: str, activity_type: str) -> bool:
+    def serves_activity(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> bool:
         """Whether it takes such activities."""
         return (
             namespace == self.namespace
             and task_queue in self.task_queues
             and (activity_type in self._group_of or ANY_TYPE in self._group_of)
+            and (affinity is None or affinity.admits(self.labels))
         )
 
-    def reserve(self, namespace: str, task_queue: str, activity_type: str) -> "RemoteWorker | None":
-        """Take a slot, if one is free."""
+    def reserve(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> "RemoteWorker | None":
+        """Take a slot of such activities, which it serves, if one is free."""
         group = self._group(activity_type)
         if group.used >= group.slots or not self.is_connected:
             return None

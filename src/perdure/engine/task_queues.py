@@ -112,7 +112,8 @@ class TaskQueues:
         if line is not None:
             for lane, count in line.lanes():
                 if count:
-                    holds[engine.admission.why(queue, lane.activity_type, lane.limit_key, now).reason] += count
+                    why = engine.admission.why(queue, lane.activity_type, lane.limit_key, now, lane.affinity)
+                    holds[why.reason] += count
         oldest = 0 if line is None else line.oldest()
         flow = engine.dispatch.flows.get(queue)
         added, started = flow.rates(now) if flow is not None else (0.0, 0.0)

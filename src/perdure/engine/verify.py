@@ -322,7 +322,7 @@ def _task(task: TaskRow | Task) -> dict[str, Any]:
     if isinstance(placement, bytes):
         placement = _decoded(placement, _decode_placement, None)
     # Files of before there were placements hold tasks without; then only the namespace can be missing.
-    if isinstance(placement, str) or (placement and (placement.priority or placement.limit_key)):
+    if isinstance(placement, str) or (placement and (placement.priority or placement.limit_key or placement.affinity)):
         shown["placement"] = placement
     return shown
 

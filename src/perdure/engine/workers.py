@@ -9,14 +9,16 @@ server that was gone. Only then are its attempts lost, and go on elsewhere by th
 
 import logging
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from perdure.engine.labels import ByLabel, best_first
 from perdure.engine.pipeline import Outcome
 from perdure.engine.remote_worker import RemoteWorker
 from perdure.engine.resident import Resident
 from perdure.kernel.commit import Rejection
+from perdure.model.affinity import Affinity, labels_problem
 from perdure.model.commands import (
     AnyCommand,
     RequestCancelExternalWorkflowExecution,
@@ -58,8 +60,9 @@ class Workers:
         """Workers that are not connected, by their ids, and the attempts that they may still have."""
         self._activities: dict[Kind, deque[RemoteWorker]] = {}
         self._hosts: dict[Kind, deque[RemoteWorker]] = {}
-        self._turns: dict[Kind, dict[int, None]] = {}
-        """Runs whose turn nobody could take, by their keys, the first to wait first."""
+        self._by_label = ByLabel()
+        self._turns: dict[Kind, dict[Affinity | None, dict[int, None]]] = {}
+        """Runs whose turn nobody could take, by what they ask of workers and their keys, the first to wait first."""
         self._is_waking = False
 
     def open(self, engine: "Engine") -> None:
@@ -81,12 +84,26 @@ class Workers:
         return self._own.build_id
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        """Of the one in this process."""
+        return self._own.labels
+
+    @property
+    def used_slots(self) -> int:
+        """Of the one in this process."""
+        return self._own.used_slots
+
+    @property
     def task_queues(self) -> Collection[str]:
         """The queues that anybody serves."""
         return {*self._own.task_queues, *(queue for worker in self._connected.values() for queue in worker.task_queues)}
 
-    def serves_workflow(self, namespace: str, task_queue: str, workflow_type: str) -> bool:
+    def serves_workflow(
+        self, namespace: str, task_queue: str, workflow_type: str, affinity: Affinity | None = None
+    ) -> bool:
         """Whether anybody has such programs."""
+        if affinity is not None:
+            return any(worker.serves_workflow(namespace, task_queue, workflow_type, affinity) for worker in self._all())
         return bool(self._hosts.get((namespace, task_queue, workflow_type))) or self._own.serves_workflow(
             namespace, task_queue, workflow_type
         )
@@ -96,19 +113,32 @@ class Workers:
         hosts = self._hosts.get((namespace, task_queue, workflow_type), ())
         return {*(host.build_id for host in hosts), *self._own.builds(namespace, task_queue, workflow_type)}
 
-    def host(self, namespace: str, task_queue: str, workflow_type: str, build_id: str, key: int) -> Worker | None:
-        """Who can take a turn of such a program; the next in the line."""
-        own = self._own.host(namespace, task_queue, workflow_type, build_id, key)
-        if own is not None:
-            return own
+    def host(
+        self,
+        namespace: str,
+        task_queue: str,
+        workflow_type: str,
+        build_id: str,
+        key: int,
+        affinity: Affinity | None = None,
+    ) -> Worker | None:
+        """Who can take a turn of such a program; the next in the line, or who it asks for."""
         kind = (namespace, task_queue, workflow_type)
-        hosts = self._hosts.get(kind, _NOBODY)
-        for _ in range(len(hosts)):
-            worker = hosts[0]
-            hosts.rotate(-1)
-            if worker.host(namespace, task_queue, workflow_type, build_id, key) is not None:
-                return worker
-        self._turns.setdefault(kind, {})[key] = None
+        if affinity is not None:
+            for worker in best_first([*self._by_label.having(namespace, affinity), self._own], affinity):
+                if worker.serves_workflow(*kind, affinity) and worker.host(*kind, build_id, key, affinity) is not None:
+                    return worker
+        if affinity is None or not affinity.required:
+            own = self._own.host(namespace, task_queue, workflow_type, build_id, key)
+            if own is not None:
+                return own
+            hosts = self._hosts.get(kind, _NOBODY)
+            for _ in range(len(hosts)):
+                worker = hosts[0]
+                hosts.rotate(-1)
+                if worker.host(namespace, task_queue, workflow_type, build_id, key) is not None:
+                    return worker
+        self._turns.setdefault(kind, {}).setdefault(affinity, {})[key] = None
         return None
 
     def has_turn_slot(self, key: int) -> bool:
@@ -141,14 +171,29 @@ class Workers:
             yield worker.tasks
         yield from self._missing.values()
 
-    def serves_activity(self, namespace: str, task_queue: str, activity_type: str) -> bool:
+    def serves_activity(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> bool:
         """Whether anybody takes such activities."""
-        return self._own.serves_activity(namespace, task_queue, activity_type) or any(
-            worker.serves_activity(namespace, task_queue, activity_type) for worker in self._connected.values()
-        )
+        return any(worker.serves_activity(namespace, task_queue, activity_type, affinity) for worker in self._all())
 
-    def reserve(self, namespace: str, task_queue: str, activity_type: str) -> Worker | None:
-        """A slot at the next in the line that has one."""
+    def _all(self) -> Iterator[Worker]:
+        yield self._own
+        yield from self._connected.values()
+
+    def reserve(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> Worker | None:
+        """A slot at the next in the line that has one, or at one who is asked for."""
+        if affinity is not None:
+            for worker in best_first([*self._by_label.having(namespace, affinity), self._own], affinity):
+                if (
+                    worker.serves_activity(namespace, task_queue, activity_type, affinity)
+                    and worker.reserve(namespace, task_queue, activity_type, affinity) is not None
+                ):
+                    return worker
+            if affinity.required:
+                return None
         for kind in ((namespace, task_queue, activity_type), (namespace, task_queue, ANY_TYPE)):
             line = self._activities.get(kind)
             while line:
@@ -193,6 +238,7 @@ class Workers:
             self.disconnect(earlier)
         worker = RemoteWorker(self, hello, link, self._engine.clock.now_ns())
         self._connected[hello.worker_id] = worker
+        self._by_label.add(worker)
         for task in self._missing.pop(hello.worker_id, {}).values():
             if not worker.adopt(task, hello.worker_id):
                 self._report_lost(task, "its worker came back without it")
@@ -211,6 +257,7 @@ class Workers:
             return
         worker.disconnected()
         del self._connected[worker.worker_id]
+        self._by_label.remove(worker)
         for lines in (self._activities, self._hosts):
             for kind in [kind for kind, line in lines.items() if worker in line]:
                 lines[kind].remove(worker)
@@ -366,17 +413,23 @@ class Workers:
         for queue in worker.task_queues:
             for workflow_type in worker.hello.workflow_types:
                 kind = (worker.namespace, queue, workflow_type)
-                keys = self._turns.pop(kind, None)
-                if keys is None:
-                    continue
-                for key in list(keys):
-                    if len(worker.turns) >= worker.turn_slots:
-                        break
-                    del keys[key]
-                    self._engine.wake_key(key)
-                if keys:
-                    # Those that were tried and still wait are behind those that were not tried.
-                    self._turns[kind] = {**keys, **self._turns.get(kind, {})}
+                for affinity in list(self._turns.get(kind, ())):
+                    if affinity is None or affinity.admits(worker.labels):
+                        self._wake_kind(worker, kind, affinity)
+
+    def _wake_kind(self, worker: RemoteWorker, kind: Kind, affinity: Affinity | None) -> None:
+        waiting = self._turns[kind]
+        keys = waiting.pop(affinity)
+        for key in list(keys):
+            if len(worker.turns) >= worker.turn_slots:
+                break
+            del keys[key]
+            self._engine.wake_key(key)
+        if keys:
+            # Those that were tried and still wait are behind those that were not tried.
+            waiting[affinity] = {**keys, **waiting.get(affinity, {})}
+        elif not waiting:
+            del self._turns[kind]
 
     # --- for people
 
@@ -393,7 +446,7 @@ class Workers:
     @property
     def waiting_turns(self) -> dict[Kind, int]:
         """How many turns wait for somebody to take them. By namespace, task queue and workflow type."""
-        waiting = Counter({kind: len(keys) for kind, keys in self._turns.items()})
+        waiting = Counter({kind: sum(map(len, by_affinity.values())) for kind, by_affinity in self._turns.items()})
         keys = {key for worker in self._connected.values() for key in worker.waiting_turns}
         for resident in self._engine.residents if keys else ():
             if resident.key in keys:
@@ -454,5 +507,7 @@ def _check(hello: Hello) -> None:
     if hello.turn_slots < 0 or any(group.slots < 0 for group in hello.groups):
         raise InvalidArgumentError("A worker can't have fewer than no slots")
     types = [activity_type for group in hello.groups for activity_type in group.activity_types]
+    if found := labels_problem("A worker", hello.labels, 1000):
+        raise InvalidArgumentError(found)
     if len(types) != len(set(types)):
         raise InvalidArgumentError("A worker names an activity type twice")

@@ -55,6 +55,7 @@ def schedule(commit: Commit, command: ScheduleActivityTask, task_completed_id: i
             command.priority,
             command.limit_key,
             command.breaker,
+            command.affinity,
         )
     )
     commit.add_task(ref)

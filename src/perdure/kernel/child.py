@@ -36,6 +36,7 @@ def initiate(commit: Commit, command: StartChildWorkflowExecution, task_complete
         command.header,
         task_completed_id,
         detached,
+        command.affinity,
     )
     commit.record(event)
     request = _child(commit, event) if detached is None else _detached(commit, event, detached)
@@ -65,6 +66,7 @@ def _child(commit: Commit, event: e.StartChildWorkflowExecutionInitiated) -> Sta
         root_run_id=run.started.root_run_id,
         # Another queue's workers have other code, and other builds.
         pinned_build_id=run.pinned_build_id if event.task_queue == run.started.task_queue else "",
+        affinity=event.affinity,
     )
 
 
@@ -87,6 +89,7 @@ def _detached(commit: Commit, event: e.StartChildWorkflowExecutionInitiated, det
         header=event.header,
         identity=detached.identity,
         completion_callback=CompletionCallback(run.namespace, run.workflow_id, signal) if signal else None,
+        affinity=event.affinity,
     )
 
 

@@ -16,6 +16,7 @@ from perdure.kernel.run import Run
 from perdure.kernel.workflow_task import UNHANDLED_COMMAND
 from perdure.model import commands as c
 from perdure.model import events as e
+from perdure.model.affinity import affinity_problem
 from perdure.model.failures import Failure
 from perdure.model.limits import Limits
 from perdure.model.options import Initiator
@@ -84,9 +85,12 @@ class _Check(msgspec.Struct, gc=False):
                 "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES",
                 f"An activity's id or type is longer than {limits.id_length} characters.",
             )
-        if (command.priority is not None or command.breaker is not None or command.limit_key) and (
-            wrong := _wrong_placement(command, limits)
-        ):
+        if (
+            command.priority is not None
+            or command.breaker is not None
+            or command.limit_key
+            or command.affinity is not None
+        ) and (wrong := _wrong_placement(command, limits)):
             return "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES", wrong
         self.activity_ids.add(name)
         if limits.pending_activities and len(self.run.activities) + len(self.activity_ids) > limits.pending_activities:
@@ -145,6 +149,8 @@ class _Check(msgspec.Struct, gc=False):
                 "BAD_START_CHILD_EXECUTION_ATTRIBUTES",
                 f"A workflow id is longer than {self.limits.id_length} characters.",
             )
+        if command.affinity is not None and (found := affinity_problem(command.affinity, self.limits.id_length)):
+            return "BAD_START_CHILD_EXECUTION_ATTRIBUTES", f"{found}."
         above, deepest = self.run.started.parent, self.limits.child_depth
         if deepest and above is not None and above.depth >= deepest:
             return (
@@ -243,6 +249,8 @@ def _wrong_placement(command: c.ScheduleActivityTask, limits: Limits) -> str:
             return f"A fairness key is longer than {longest} characters."
     if breaker is not None and (breaker.failures <= 0 or breaker.window_ns <= 0 or breaker.cool_down_ns <= 0):
         return "A breaker's failures, window and cool-down must be above zero."
+    if command.affinity is not None and (found := affinity_problem(command.affinity, longest)):
+        return f"{found}."
     return ""
 
 

@@ -124,8 +124,13 @@ def task_of(namespace: str, activity: Activity) -> Task:
         activity_due(activity),
         None
         if activity.started_time
-        or (scheduled.priority is None and not scheduled.limit_key and namespace == DEFAULT_NAMESPACE)
-        else Placement(namespace, scheduled.priority, scheduled.limit_key),
+        or (
+            scheduled.priority is None
+            and not scheduled.limit_key
+            and scheduled.affinity is None
+            and namespace == DEFAULT_NAMESPACE
+        )
+        else Placement(namespace, scheduled.priority, scheduled.limit_key, scheduled.affinity),
     )
 
 

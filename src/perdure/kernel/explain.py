@@ -116,6 +116,8 @@ def _turn(run: Run, task: WorkflowTask, now: int) -> Wait:
         since = max(since, task.next_attempt_time)
     if run.pinned_build_id and not task.started_time:
         ends_by = f"{ends_by}, with build {run.pinned_build_id}, to which it is pinned"
+    if started.affinity is not None and started.affinity.required and not task.started_time:
+        ends_by = f"{ends_by}, with label {started.affinity}"
     if task.last_cause:
         state = f"{state}; the attempt before failed ({task.last_cause.lower().replace('_', ' ')})"
     return Wait(
@@ -149,6 +151,8 @@ def _activity(activity: Activity, now: int) -> Wait:
     else:
         state, since = f"{attempt} waits for a worker", max(activity.attempt_scheduled_time, scheduled.time)
         ends_by = f"a worker that runs activity type {scheduled.activity_type} on task queue {scheduled.task_queue}"
+        if scheduled.affinity is not None and scheduled.affinity.required:
+            ends_by = f"{ends_by}, with label {scheduled.affinity}"
         expires = 0 if expires == activity.next_attempt_time else expires
     if activity.cancel_requested_event_id:
         state = f"{state}; it was asked to stop"

@@ -62,6 +62,7 @@ def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits:
         now + request.start_delay_ns + request.run_timeout_ns if request.run_timeout_ns else 0,
         request.pinned_build_id,
         request.completion_callback,
+        request.affinity,
     )
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
@@ -298,6 +299,7 @@ def _succeed(
             execution_expiration_time=started.workflow_execution_expiration_time,
             pinned_build_id=run.pinned_build_id,
             completion_callback=started.completion_callback,
+            affinity=started.affinity,
         ),
     )
     return new_run_id

@@ -4,6 +4,7 @@ from typing import Union
 
 import msgspec
 
+from perdure.model.affinity import Affinity
 from perdure.model.failures import Failure
 from perdure.model.ids import DetachedStart, RunAddress
 from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
@@ -31,6 +32,7 @@ class ScheduleActivityTask(Command, frozen=True, array_like=True, gc=False, tag=
     priority: Priority | None = None
     limit_key: str = ""
     breaker: BreakerPolicy | None = None
+    affinity: Affinity | None = None
 
 
 class RequestCancelActivityTask(Command, frozen=True, array_like=True, gc=False, tag=2):
@@ -96,6 +98,7 @@ class StartChildWorkflowExecution(Command, frozen=True, array_like=True, gc=Fals
     search_attributes: PayloadMap | None = None
     header: PayloadMap | None = None
     detached: DetachedStart | None = None
+    affinity: Affinity | None = None
 
 
 class SignalExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=10):

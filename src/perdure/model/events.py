@@ -20,6 +20,7 @@ from typing import Union
 
 import msgspec
 
+from perdure.model.affinity import Affinity
 from perdure.model.failures import Failure, RetryState, TimeoutType
 from perdure.model.ids import CompletionCallback, DetachedStart, ParentLink, RunAddress
 from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
@@ -69,6 +70,7 @@ class WorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, t
     workflow_run_expiration_time: int = 0
     pinned_build_id: str = ""
     completion_callback: CompletionCallback | None = None
+    affinity: Affinity | None = None
 
 
 class WorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=2):
@@ -251,6 +253,7 @@ class ActivityTaskScheduled(Record, frozen=True, array_like=True, gc=False, tag=
     priority: Priority | None = None
     limit_key: str = ""
     breaker: BreakerPolicy | None = None
+    affinity: Affinity | None = None
 
 
 class ActivityTaskStarted(Record, frozen=True, array_like=True, gc=False, tag=11):
@@ -386,6 +389,7 @@ class StartChildWorkflowExecutionInitiated(Record, frozen=True, array_like=True,
     header: PayloadMap | None = None
     workflow_task_completed_event_id: int = 0
     detached: DetachedStart | None = None
+    affinity: Affinity | None = None
 
 
 class StartChildWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=30):

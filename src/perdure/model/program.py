@@ -8,11 +8,12 @@ A *worker* owns programs and runs activities. In this process it is called direc
 process stands behind the same protocol, and differs only in that turns and queries are not answered at once.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
+from perdure.model.affinity import Affinity
 from perdure.model.commands import AnyCommand
 from perdure.model.events import (
     ActivityTaskScheduled,
@@ -112,19 +113,39 @@ class Worker(Protocol):
         ...
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        """What tasks may ask of it."""
+        ...
+
+    @property
+    def used_slots(self) -> int:
+        """How much it has to do: its activities."""
+        ...
+
+    @property
     def task_queues(self) -> Collection[str]:
         """The queues it serves."""
         ...
 
-    def serves_workflow(self, namespace: str, task_queue: str, workflow_type: str) -> bool:
-        """Whether programs of this type on this queue run here."""
+    def serves_workflow(
+        self, namespace: str, task_queue: str, workflow_type: str, affinity: Affinity | None = None
+    ) -> bool:
+        """Whether programs of this type on this queue, which ask for this, run here."""
         ...
 
     def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Collection[str]:
         """The builds in which programs of this type on this queue run here."""
         ...
 
-    def host(self, namespace: str, task_queue: str, workflow_type: str, build_id: str, key: int) -> "Worker | None":
+    def host(
+        self,
+        namespace: str,
+        task_queue: str,
+        workflow_type: str,
+        build_id: str,
+        key: int,
+        affinity: Affinity | None = None,
+    ) -> "Worker | None":
         """Who can take a turn of such a program now, in the given build if one is given; None if nobody can.
 
         Where that may change, the engine is asked to try the run with this key again.
@@ -148,13 +169,17 @@ class Worker(Protocol):
         """Whether an attempt's code runs now, even if nobody wants it any more."""
         ...
 
-    def serves_activity(self, namespace: str, task_queue: str, activity_type: str) -> bool:
-        """Whether activities of this type on this queue run here, when a slot is free."""
+    def serves_activity(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> bool:
+        """Whether activities of this type on this queue, which ask for this, run here when a slot is free."""
         ...
 
-    def reserve(self, namespace: str, task_queue: str, activity_type: str) -> "Worker | None":
-        """Take a slot for one activity, if it is served here and a slot is free. Who has the slot: ``release`` it there,
-        or ``start_activity`` there."""
+    def reserve(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> "Worker | None":
+        """Take a slot for one activity, if it is served here, by a worker that it asks for, and a slot is free. Who has
+        the slot: ``release`` it there, or ``start_activity`` there."""
         ...
 
     def adopt(self, task: ActivityTask, worker_id: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Union
 
 import msgspec
 
+from perdure.model.affinity import Affinity
 from perdure.model.commands import AnyCommand
 from perdure.model.events import AnyRecord
 from perdure.model.failures import Failure
@@ -85,6 +86,8 @@ class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
     pinned_build_id: str = ""
     """When set, only a worker of that build takes the run's turns."""
     completion_callback: CompletionCallback | None = None
+    affinity: Affinity | None = None
+    """Which workers take the run's turns; None for any."""
 
 
 _RESERVED = (

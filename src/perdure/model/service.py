@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from perdure.model.affinity import Affinity
 from perdure.model.events import Event
 from perdure.model.explanation import Explanation
 from perdure.model.failures import Failure
@@ -65,6 +66,7 @@ class PendingActivity(msgspec.Struct, frozen=True, gc=False):
     last_failure: Failure | None
     identity: str
     cancel_requested: bool
+    affinity: Affinity | None = None
 
 
 class PendingTimer(msgspec.Struct, frozen=True, gc=False):
@@ -130,6 +132,7 @@ class RunDescription(msgspec.Struct, frozen=True, gc=False):
     timers: Sequence[PendingTimer]
     children: Sequence[PendingChild]
     pinned_build_id: str = ""
+    affinity: Affinity | None = None
 
 
 class HistoryPage(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ from enum import IntEnum
 
 import msgspec
 
+from perdure.model.affinity import Affinity
 from perdure.model.options import SECOND_NS
 
 DEFAULT_PRIORITY = 3
@@ -38,6 +39,7 @@ class Placement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     namespace: str
     priority: Priority | None = None
     limit_key: str = ""
+    affinity: Affinity | None = None
 
 
 class TaskQueue(msgspec.Struct, frozen=True, gc=False):
@@ -72,6 +74,7 @@ class HoldReason(IntEnum):
     NO_WORKER = 5
     NO_FREE_SLOT = 6
     BEHIND_OTHERS = 7
+    NO_MATCHING_WORKER = 8
 
     def __str__(self) -> str:
         return self.name.lower()

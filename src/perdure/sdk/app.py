@@ -4,11 +4,12 @@ An app is only a list. It opens nothing and runs nothing; workers and clients re
 """
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.options import DEFAULT_TASK_QUEUE
+from perdure.sdk.affinity import Affinity, affinity_option
 from perdure.sdk.breaker import Breaker
 from perdure.sdk.build_id import digest_of
 from perdure.sdk.callables import Activity, Workflow, activity_options, time_limit
@@ -124,6 +125,7 @@ class App:
         fairness_weight: float | None = None,
         limit_key: str = "",
         breaker: Breaker | None = None,
+        affinity: Affinity | Mapping[str, str] | None = None,
     ) -> ActivityDecorator: ...
     def activity(
         self,
@@ -143,6 +145,7 @@ class App:
         fairness_weight: float | None = None,
         limit_key: str = "",
         breaker: Breaker | None = None,
+        affinity: Affinity | Mapping[str, str] | None = None,
     ) -> Any:
         """Declare an activity: a function with effects, called by workflows, tried again when it fails.
 
@@ -166,6 +169,7 @@ class App:
             fairness_weight: makes the key's share larger or smaller; 1 without.
             limit_key: what the task queue's limits by key count, for example a customer or a host.
             breaker: leaves a service alone for a while that keeps failing; None for never.
+            affinity: which workers take it, by their labels, such as ``{"gpu": "a100"}``; any worker without.
 
         Raises:
             InvalidArgumentError: a value makes no sense, or the name is taken.
@@ -184,6 +188,7 @@ class App:
             fairness_weight=fairness_weight,
             limit_key=limit_key,
             breaker=breaker,
+            affinity=affinity,
         )
 
         def declare(fn: Callable[..., Any]) -> Activity[..., Any]:
@@ -218,6 +223,7 @@ class App:
         task_timeout: Duration | None = None,
         retry: Retry | None = None,
         failure_types: tuple[type[BaseException], ...] = (),
+        affinity: Affinity | Mapping[str, str] | None = None,
     ) -> WorkflowDecorator: ...
     def workflow(
         self,
@@ -230,6 +236,7 @@ class App:
         task_timeout: Duration | None = None,
         retry: Retry | None = None,
         failure_types: tuple[type[BaseException], ...] = (),
+        affinity: Affinity | Mapping[str, str] | None = None,
     ) -> Any:
         """Declare a workflow: an ``async`` function, or a class with an ``async`` method ``run``.
 
@@ -244,6 +251,7 @@ class App:
             task_timeout: how long one turn of its code may take.
             retry: tries the whole workflow again when it fails; None for never.
             failure_types: exceptions that fail the run, besides the app's own.
+            affinity: which workers take its turns, by their labels, such as ``{"zone": "eu"}``; any worker without.
 
         Raises:
             InvalidArgumentError: a value makes no sense, or the name is taken.
@@ -257,6 +265,7 @@ class App:
             task_timeout_ns=time_limit("task_timeout", task_timeout),
             retry_policy=policy_of(retry),
             failure_types=(*self.failure_types, *failure_types),
+            affinity=affinity_option(affinity),
         )
 
         def declare(target: Any) -> Any:

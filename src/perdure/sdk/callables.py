@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.sdk import workflow as _workflow
+from perdure.sdk.affinity import Affinity, affinity_option
 from perdure.sdk.breaker import Breaker
 from perdure.sdk.choices import (
     CANCELLATION,
@@ -35,7 +36,7 @@ R = TypeVar("R")
 UNSET: Any = type("UNSET", (), {"__repr__": lambda self: "..."})()
 """Says that an option was not given, where None means "no limit"."""
 
-_NOTHING_ELSE = (UNSET,) * 10
+_NOTHING_ELSE = (UNSET,) * 11
 _VARIANTS = 1_000
 """So many pairs of keys are remembered for an activity."""
 
@@ -96,10 +97,11 @@ class Activity(Generic[P, R]):
         fairness_weight: float = UNSET,
         limit_key: str = UNSET,
         breaker: Breaker | None = UNSET,
+        affinity: Affinity | Mapping[str, str] | None = UNSET,
     ) -> "Activity[P, R]":
         """The same activity with other options, as in ``App.activity``; those left out stay as they are."""
         limits = (start_to_close, schedule_to_close, schedule_to_start, heartbeat)
-        if (*limits, retry, task_queue, cancellation, priority, fairness_weight, breaker) == _NOTHING_ELSE:
+        if (*limits, retry, task_queue, cancellation, priority, fairness_weight, breaker, affinity) == _NOTHING_ELSE:
             return self._of_keys(fairness_key, limit_key)
         changed = activity_options(
             self.__perdure_options__,
@@ -115,6 +117,7 @@ class Activity(Generic[P, R]):
             fairness_weight=fairness_weight,
             limit_key=limit_key,
             breaker=breaker,
+            affinity=affinity,
         )
         if changed.task_queue is not None:
             self.app.note_task_queue(changed.task_queue)
@@ -194,6 +197,7 @@ class Workflow(Generic[P, R]):
         cancellation: CancellationWord = UNSET,
         memo: Mapping[str, Any] | None = UNSET,
         search_attributes: Mapping[str, Any] | None = UNSET,
+        affinity: Affinity | Mapping[str, str] | None = UNSET,
     ) -> "Workflow[P, R]":
         """The same workflow with options for its next start as a child; those left out stay as they are.
 
@@ -213,6 +217,7 @@ class Workflow(Generic[P, R]):
                 (the default), "try" asks and does not wait, "abandon" does not even ask.
             memo: notes for people, by name.
             search_attributes: values to find it by.
+            affinity: which workers take its turns, by their labels; None for the workflow's own.
 
         Raises:
             InvalidArgumentError: a value makes no sense.
@@ -245,6 +250,8 @@ class Workflow(Generic[P, R]):
             changes["id_reuse"] = choose("id_reuse", ID_REUSE, id_reuse)
         if cancellation is not UNSET:
             changes["cancellation"] = choose("cancellation", CANCELLATION, cancellation)
+        if affinity is not UNSET:
+            changes["affinity"] = affinity_option(affinity)
         if changes.get("task_queue"):
             self.__perdure_app__.note_task_queue(changes["task_queue"])
         return Workflow(definition, self.__perdure_app__, replace(self.__perdure_options__, **changes))
@@ -268,6 +275,7 @@ def activity_options(
     fairness_weight: float | None = UNSET,
     limit_key: str = UNSET,
     breaker: Breaker | None = UNSET,
+    affinity: Affinity | Mapping[str, str] | None = UNSET,
 ) -> ActivityOptions:
     """Options with some of them changed. Raises ``InvalidArgumentError`` for values that make no sense."""
     changes: dict[str, Any] = {}
@@ -298,6 +306,8 @@ def activity_options(
         if breaker is not None and not isinstance(breaker, Breaker):
             raise InvalidArgumentError(f"breaker={breaker!r} must be a perdure.Breaker, or None for none")
         changes["breaker"] = None if breaker is None else breaker.policy
+    if affinity is not UNSET:
+        changes["affinity"] = affinity_option(affinity)
     return options.changed(changes)
 
 

@@ -54,6 +54,7 @@ async def run_activity(run: Run, definition: ActivityDefinition, options: Activi
         options.priority,
         options.limit_key,
         options.breaker,
+        options.affinity,
     )
     run.add(command, pending)
     try:
@@ -165,6 +166,7 @@ def ask_for_child(run: Run, definition: WorkflowDefinition, options: ChildOption
             converter.to_payload_map(options.memo),
             converter.to_search_attributes(options.search_attributes),
             run.header,
+            affinity=options.affinity or own.affinity,
         ),
         pending,
     )
@@ -197,6 +199,7 @@ async def start_detached(
             search_attributes=request.search_attributes,
             header=request.header,
             detached=DetachedStart(request.request_id, request.identity, closed_signal),
+            affinity=request.affinity,
         ),
         pending,
     )

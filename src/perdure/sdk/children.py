@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypedDict, TypeVar, Unpack, overload
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.ids import RunAddress
 from perdure.sdk import calls
+from perdure.sdk.affinity import Affinity, affinity_option
 from perdure.sdk.choices import (
     CANCELLATION,
     ID_REUSE,
@@ -148,6 +149,7 @@ class ChildChoices(TypedDict, total=False):
     cancellation: CancellationWord
     memo: Mapping[str, Any]
     search_attributes: Mapping[str, Any]
+    affinity: Affinity | Mapping[str, str]
 
 
 @overload
@@ -180,6 +182,7 @@ async def start_child(workflow: Any, *args: Any, **choices: Unpack[ChildChoices]
             default), "try" asks and does not wait, "abandon" does not even ask.
         memo: notes for people, by name.
         search_attributes: values to find it by.
+        affinity: which workers take its turns, by their labels; without it, the workflow's own.
 
     Raises:
         ChildWorkflowError: it could not start, because its id is taken.
@@ -210,6 +213,7 @@ _CHOICES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "cancellation": ("cancellation", lambda word: choose("cancellation", CANCELLATION, word)),
     "memo": ("memo", lambda memo: checked_names("memo", memo)),
     "search_attributes": ("search_attributes", lambda values: checked_names("search_attributes", values)),
+    "affinity": ("affinity", affinity_option),
 }
 """Where each choice goes in ``ChildOptions``, and how it is read."""
 

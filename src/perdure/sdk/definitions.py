@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from perdure.model.affinity import Affinity
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.options import CancellationType, IdReuse, ParentClose, RetryPolicy
 from perdure.model.task_queues import BreakerPolicy, Priority
@@ -37,6 +38,7 @@ class ActivityOptions:
     priority: Priority | None = None
     limit_key: str = ""
     breaker: BreakerPolicy | None = None
+    affinity: Affinity | None = None
 
     def changed(self, changes: Mapping[str, Any]) -> "ActivityOptions":
         """The same with some of them changed."""
@@ -94,6 +96,7 @@ class ChildOptions:
     cancellation: CancellationType = CancellationType.WAIT_CANCELLATION_COMPLETED
     memo: Mapping[str, Any] | None = None
     search_attributes: Mapping[str, Any] | None = None
+    affinity: Affinity | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class WorkflowOptions:
     task_timeout_ns: int = 0
     retry_policy: RetryPolicy | None = None
     failure_types: tuple[type[BaseException], ...] = ()
+    affinity: Affinity | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from perdure.model.affinity import Affinity
 from perdure.model.errors import PerdureError
 from perdure.model.events import Event
 from perdure.model.failures import Failure
@@ -167,6 +168,11 @@ class RunDetails(RunInfo):
     def pinned_build_id(self) -> str:
         """The only version of the code that may take its turns; empty for any."""
         return self._description.pinned_build_id
+
+    @property
+    def affinity(self) -> Affinity | None:
+        """Which workers take its turns, by their labels; None for any."""
+        return self._description.affinity
 
     @property
     def turn(self) -> PendingTurn | None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypedDict, TypeVar
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.options import DEFAULT_TASK_QUEUE, IdConflict, IdReuse, RetryPolicy
 from perdure.model.requests import SignalWorkflow, StartWorkflow, UpdateWorkflow
+from perdure.sdk.affinity import Affinity, affinity_option
 from perdure.sdk.app import App
 from perdure.sdk.callables import DEFAULT_CHILD_OPTIONS, time_limit
 from perdure.sdk.choices import ID_CONFLICT, ID_REUSE, IdConflictWord, IdReuseWord, choose
@@ -47,6 +48,7 @@ class StartOptions(TypedDict, total=False):
         search_attributes: values to find it by.
         request_id: makes it safe to send again; made up if not given.
         start_signal: a signal to deliver to the run, new or found: ``perdure.message(Loan.decide, decision)``.
+        affinity: which workers take its turns, by their labels; the workflow's own if not given, else any.
         pin_build: the only build of the code that may take its turns, as an app's ``build_id`` names it; any if not given.
         result_type: the type of the result, for a workflow given by name.
     """
@@ -65,6 +67,7 @@ class StartOptions(TypedDict, total=False):
     search_attributes: Mapping[str, Any] | None
     request_id: str
     start_signal: Message[Any] | None
+    affinity: Affinity | Mapping[str, str] | None
     pin_build: str
     result_type: Any
 
@@ -106,7 +109,7 @@ class Target:
         options = definition.options if definition is not None else WorkflowOptions()
         limits = (options.execution_timeout_ns, options.run_timeout_ns, options.task_timeout_ns)
         self._options = options
-        self._is_plain = not any(limits) and options.retry_policy is None
+        self._is_plain = not any(limits) and options.retry_policy is None and options.affinity is None
         self._signature = definition.signature if definition is not None else None
         self._task_queue = options.task_queue or (app.task_queue if app is not None else DEFAULT_TASK_QUEUE)
 
@@ -161,6 +164,7 @@ class Target:
             signal=_signal(options.get("start_signal"), converter, identity),
             update=update,
             pinned_build_id=checked_text("pin_build", options.get("pin_build", "")),
+            affinity=affinity_option(options.get("affinity", own.affinity)),
         )
 
 
@@ -182,6 +186,7 @@ def _start_options_of(chosen: ChildOptions) -> dict[str, Any]:
         "id_reuse": chosen.id_reuse,
         "memo": chosen.memo,
         "search_attributes": chosen.search_attributes,
+        "affinity": chosen.affinity,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import msgspec
 
+from perdure.model.affinity import Affinity
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.failures import Failure, FailureKind
@@ -23,6 +24,7 @@ from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, D
 from perdure.model.program import ActivityTask, Program, Report
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, Request
 from perdure.model.workers import ActivityGroup
+from perdure.sdk.affinity import checked_labels
 from perdure.sdk.app import App
 from perdure.sdk.build_id import DIGITS
 from perdure.sdk.callables import Activity
@@ -64,6 +66,7 @@ class LocalWorker:
         own_apps: the engine's own, always served whatever the queues; their activities take none of the slots, and
             they count for nothing in ``build_id``.
         tracing: is told of each attempt.
+        labels: what it is, by name, which tasks may ask for.
 
     Raises:
         InvalidArgumentError: two apps define the same type, or a setting makes no sense.
@@ -82,10 +85,12 @@ class LocalWorker:
         mocks: Mapping[Activity[..., Any] | str, Callable[..., Any]] | None = None,
         own_apps: Sequence[App] = (),
         tracing: WorkerTracing | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         self._apps = tuple(apps)
         self._own_apps = tuple(own_apps)
         self._tracing = tracing
+        self.labels = checked_labels("labels", labels or {})
         self.identity = identity if identity is not None else f"{os.getpid()}@{socket.gethostname()}"
         self.build_id = _build_id_of(self._apps)
         self._program_settings = ProgramSettings(
@@ -160,6 +165,11 @@ class LocalWorker:
         return [running.task for running in self._attempts()]
 
     @property
+    def used_slots(self) -> int:
+        """How much it has to do."""
+        return self.running_count
+
+    @property
     def running_count(self) -> int:
         """How many attempts run now."""
         return len(self._running) + len(self._overtaken)
@@ -171,16 +181,30 @@ class LocalWorker:
 
     # --- workflows
 
-    def serves_workflow(self, namespace: str, task_queue: str, workflow_type: str) -> bool:
+    def serves_workflow(
+        self, namespace: str, task_queue: str, workflow_type: str, affinity: Affinity | None = None
+    ) -> bool:
         """Whether programs of this type on this queue run here."""
+        if affinity is not None and not affinity.admits(self.labels):
+            return False
         return workflow_type in self._workflows and self._serves_queue(task_queue)
 
     def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Sequence[str]:
         """The one build of the code here, if it serves such workflows."""
         return [self.build_id] if self.serves_workflow(namespace, task_queue, workflow_type) else []
 
-    def host(self, namespace: str, task_queue: str, workflow_type: str, build_id: str, key: int) -> Self | None:
-        """This worker, if it serves such workflows in such a build."""
+    def host(
+        self,
+        namespace: str,
+        task_queue: str,
+        workflow_type: str,
+        build_id: str,
+        key: int,
+        affinity: Affinity | None = None,
+    ) -> Self | None:
+        """This worker, if it serves such workflows in such a build and has the labels."""
+        if affinity is not None and not affinity.admits(self.labels):
+            return None
         if workflow_type not in self._workflows or not self._serves_queue(task_queue):
             return None
         return self if not build_id or build_id == self.build_id else None
@@ -196,8 +220,12 @@ class LocalWorker:
 
     # --- activities
 
-    def serves_activity(self, namespace: str, task_queue: str, activity_type: str) -> bool:
+    def serves_activity(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> bool:
         """Whether activities of this type on this queue run here, when a slot is free."""
+        if affinity is not None and not affinity.admits(self.labels):
+            return False
         return activity_type in self._activities and not self._is_draining and self._serves_queue(task_queue)
 
     def runs_activity(self, address: RunAddress, scheduled_event_id: int, attempt: int) -> bool:
@@ -208,8 +236,12 @@ class LocalWorker:
             return True
         return any(other.key == key and other.task.attempt == attempt for other in self._overtaken)
 
-    def reserve(self, namespace: str, task_queue: str, activity_type: str) -> Self | None:
-        """Take a slot for one activity, if it is served here and a slot is free."""
+    def reserve(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> Self | None:
+        """Take a slot for one activity, if it is served here, by such a worker, and a slot is free."""
+        if affinity is not None and not affinity.admits(self.labels):
+            return None
         served = self._served.get(activity_type)
         if served is None or self._is_draining:
             return None

@@ -156,7 +156,7 @@ async def environment(
         store: a URL as for ``perdure.open``, or ``sqlite://`` for a temporary file that is gone with the environment.
             Without one it is what ``--perdure-store`` says, or memory.
         worker_options: as for ``perdure.open``: ``task_queues``, ``max_async``, ``max_threads``, ``max_processes``,
-            ``identity``.
+            ``identity``, ``labels``.
 
     Raises:
         InvalidArgumentError: the store's URL, or an app, can't be used.

@@ -11,7 +11,7 @@ from perdure.model.failures import Failure
 from perdure.model.program import ActivityTask
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, OutsideRequest
 from perdure.model.task_tokens import TaskToken
-from perdure.protocols.rest.asking import Asked, Name, Seconds, WaitSeconds
+from perdure.protocols.rest.asking import Asked, Labels, Name, Seconds, WaitSeconds
 from perdure.protocols.rest.operations import Call, Document, Nothing, Operations
 from perdure.protocols.rest.records import FailureView, failure_view
 from perdure.protocols.rest.values import (
@@ -32,11 +32,13 @@ PATH = "/namespaces/{namespace}/activities/{task_token}"
 
 
 class PollBody(Asked):
-    """Which tasks to take: of these types; without any, of all. ``identity`` is who the worker is, in histories."""
+    """Which tasks to take: of these types; without any, of all. ``identity`` is who the worker is, in histories; ``labels``
+    are what it is, which tasks may ask for."""
 
     activity_types: list[Name] = []
     identity: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
     wait_seconds: WaitSeconds = 30
+    labels: Labels = {}
 
 
 class TaskView(msgspec.Struct, frozen=True):
@@ -124,6 +126,7 @@ async def poll_activity(call: Call[PollBody, Nothing]) -> TaskView | Document:
             identity=body.identity or call.identity,
             activity_types=body.activity_types,
             timeout_seconds=seconds,
+            labels=body.labels,
         ),
     )
     return Document(b"", "", 204) if task is None else _view(task)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from perdure.model.affinity import MOST_LABELS, Affinity, affinity_of
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.options import IdConflict, IdReuse, RetryPolicy, RunStatus
 from perdure.model.service import UpdateStage
@@ -53,6 +54,19 @@ class OfRun(msgspec.Struct, forbid_unknown_fields=True):
     ] = ""
 
 
+Labels = Annotated[
+    dict[Name, Name], msgspec.Meta(max_length=MOST_LABELS, description="Labels of workers: texts by name.")
+]
+
+
+class AffinityBody(Asked):
+    """Which workers a task goes to: only to those with all ``required`` labels, and of these first to those with the most
+    of the ``preferred`` ones."""
+
+    required: Labels = {}
+    preferred: Labels = {}
+
+
 class RetryBody(Asked):
     """When a failed attempt is tried again: after ``initial_seconds``, then ``backoff`` times that ... up to
     ``maximum_seconds``. ``max_attempts`` counts the first one too; 0 is no limit. Failures of a type in
@@ -83,3 +97,8 @@ def retry_policy(body: RetryBody | None) -> RetryPolicy | None:
 def id_or_new(key: str) -> str:
     """The id of a request: the idempotency key, or one that nobody else has."""
     return key or secrets.token_hex(16)
+
+
+def affinity(body: AffinityBody | None) -> Affinity | None:
+    """What a task asks of workers, as the engine has it."""
+    return None if body is None else affinity_of(body.required, body.preferred)

@@ -68,7 +68,14 @@ class PollActivity(Protocol):
     """Takes an activity task off a queue, waiting for one."""
 
     def __call__(
-        self, namespace: str, task_queue: str, *, identity: str, activity_types: Sequence[str], timeout_seconds: float
+        self,
+        namespace: str,
+        task_queue: str,
+        *,
+        identity: str,
+        activity_types: Sequence[str],
+        timeout_seconds: float,
+        labels: Mapping[str, str],
     ) -> Awaitable[ActivityTask | None]: ...
 
 

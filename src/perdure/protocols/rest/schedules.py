@@ -6,7 +6,17 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from perdure.model.access import Permission
-from perdure.protocols.rest.asking import Asked, Limit, Name, Reason, RetryBody, Seconds, retry_policy
+from perdure.protocols.rest.asking import (
+    AffinityBody,
+    Asked,
+    Limit,
+    Name,
+    Reason,
+    RetryBody,
+    Seconds,
+    affinity,
+    retry_policy,
+)
 from perdure.protocols.rest.operations import Call, Nothing, Operations
 from perdure.protocols.rest.parts import Schedule, Schedules
 from perdure.protocols.rest.values import Value, to_payload_map, to_payloads
@@ -80,6 +90,7 @@ class ScheduleBody(Timing, kw_only=True):
     retry: RetryBody | None = None
     memo: dict[str, Value] = {}
     search_attributes: dict[str, Value] = {}
+    affinity: AffinityBody | None = None
 
 
 class NoteBody(Asked):
@@ -183,6 +194,7 @@ async def create_schedule(call: Call[ScheduleBody, Nothing]) -> ScheduleDescript
         "retry": retry_policy(body.retry),
         "memo": to_payload_map(body.memo),
         "search_attributes": to_payload_map(body.search_attributes),
+        "affinity": affinity(body.affinity),
         **_timing(body),
     }
 

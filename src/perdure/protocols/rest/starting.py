@@ -12,6 +12,7 @@ from perdure.protocols.rest.asking import (
     ID_CONFLICT,
     ID_REUSE,
     STAGES,
+    AffinityBody,
     Asked,
     IdConflictWord,
     IdReuseWord,
@@ -21,6 +22,7 @@ from perdure.protocols.rest.asking import (
     Seconds,
     StageWord,
     WaitSeconds,
+    affinity,
     id_or_new,
     retry_policy,
 )
@@ -73,6 +75,7 @@ class StartBody(Asked):
     signal: StartSignal | None = None
     update: StartUpdate | None = None
     pinned_build_id: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
+    affinity: AffinityBody | None = None
     callbacks: Annotated[list[CallbackBody], msgspec.Meta(max_length=10)] = []
 
 
@@ -149,6 +152,7 @@ def _request(call: Call[StartBody, StartQuery], body: StartBody) -> StartWorkflo
         signal=_signal(call, body.signal),
         update=_update(call, body.update),
         pinned_build_id=body.pinned_build_id,
+        affinity=affinity(body.affinity),
     )
 
 

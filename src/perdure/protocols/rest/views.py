@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from perdure.model import events as e
+from perdure.model.affinity import Affinity
 from perdure.model.events import Event
 from perdure.model.options import RunStatus
 from perdure.model.service import PendingActivity, RunDescription, RunSummary
@@ -59,6 +60,14 @@ class RunView(msgspec.Struct, frozen=True):
     parent: ParentView | None
 
 
+class AffinityView(msgspec.Struct, frozen=True):
+    """Which workers a task goes to: only to those with all ``required`` labels, and first to those with the most of the
+    ``preferred`` ones."""
+
+    required: dict[str, str]
+    preferred: dict[str, str]
+
+
 class ActivityView(msgspec.Struct, frozen=True):
     """An activity that has not ended. Times are null where they are not so."""
 
@@ -76,6 +85,7 @@ class ActivityView(msgspec.Struct, frozen=True):
     last_failure: FailureView | None
     identity: str
     cancel_requested: bool
+    affinity: AffinityView | None = None
 
 
 class TimerView(msgspec.Struct, frozen=True):
@@ -121,6 +131,7 @@ class DescriptionView(msgspec.Struct, frozen=True):
     activities: list[ActivityView]
     timers: list[TimerView]
     children: list[ChildView]
+    affinity: AffinityView | None = None
 
 
 class OutcomeView(msgspec.Struct, frozen=True):
@@ -185,6 +196,7 @@ def description_view(found: RunDescription) -> DescriptionView:
             ChildView(child.initiated_event_id, child.workflow_id, child.run_id, child.workflow_type)
             for child in found.children
         ],
+        _affinity(found.affinity),
     )
 
 
@@ -204,7 +216,12 @@ def _activity(activity: PendingActivity) -> ActivityView:
         failure_view(activity.last_failure),
         activity.identity,
         activity.cancel_requested,
+        _affinity(activity.affinity),
     )
+
+
+def _affinity(affinity: Affinity | None) -> AffinityView | None:
+    return None if affinity is None else AffinityView(dict(affinity.required), dict(affinity.preferred))
 
 
 def _limit(ns: int) -> float | None:

@@ -56,6 +56,7 @@ RUN_OPTIONS = frozenset(
         "retry",
         "memo",
         "search_attributes",
+        "affinity",
     }
 )
 """Options of ``client.start`` that the runs of a schedule may have too."""
@@ -95,7 +96,8 @@ class Schedules:
             paused: begin paused.
             note: a note for people.
             options: see ``ScheduleOptions``; and of ``StartOptions``, for each run: ``task_queue``,
-                ``execution_timeout``, ``run_timeout``, ``task_timeout``, ``retry``, ``memo``, ``search_attributes``.
+                ``execution_timeout``, ``run_timeout``, ``task_timeout``, ``retry``, ``memo``, ``search_attributes``,
+                ``affinity``.
 
         Returns:
             A handle on the schedule, once it is recorded.
