@@ -14,6 +14,9 @@ that can be seen from outside happens before step 5. When a batch can't be writt
 after a crash: callers are told, and whatever the engine itself had asked for (a completion, a timer) is asked again.
 """
 
+# Else the annotations of inner functions would be worked out each time that the outer one is called.
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container, Sequence

@@ -1,5 +1,8 @@
 """Bringing runs into memory: by name from the store, folded from their histories, each at most once at a time."""
 
+# Else the annotations of inner functions would be worked out each time that the outer one is called.
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable
 

@@ -1,5 +1,8 @@
 """The engine as clients see it: ``model.service.Service`` in this process."""
 
+# Else the annotations of inner functions would be worked out each time that the outer one is called.
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
@@ -130,7 +133,7 @@ class EngineService:
 
     # --- starting and asking
 
-    def start(self, namespace: str, request: StartWorkflow) -> "asyncio.Future[s.StartResult]":
+    def start(self, namespace: str, request: StartWorkflow) -> asyncio.Future[s.StartResult]:
         """As ``Service.start``."""
         future: asyncio.Future[s.StartResult] = asyncio.get_running_loop().create_future()
 
@@ -197,7 +200,7 @@ class EngineService:
         self._entering.add(task)
         task.add_done_callback(self._entering.discard)
 
-    def execute(self, namespace: str, request: StartWorkflow) -> "asyncio.Future[tuple[str, Event]]":
+    def execute(self, namespace: str, request: StartWorkflow) -> asyncio.Future[tuple[str, Event]]:
         """As ``Service.execute``."""
         future: asyncio.Future[tuple[str, Event]] = asyncio.get_running_loop().create_future()
 
@@ -265,14 +268,14 @@ class EngineService:
             )
         return answer
 
-    def wait_closed(self, address: RunAddress, *, follow: bool) -> "asyncio.Future[tuple[str, Event]]":
+    def wait_closed(self, address: RunAddress, *, follow: bool) -> asyncio.Future[tuple[str, Event]]:
         """As ``Service.wait_closed``."""
         future: asyncio.Future[tuple[str, Event]] = asyncio.get_running_loop().create_future()
         self._follow(address, future, follow=follow, may_wait=False)
         return future
 
     def _follow(
-        self, address: RunAddress, future: "asyncio.Future[tuple[str, Event]]", *, follow: bool, may_wait: bool
+        self, address: RunAddress, future: asyncio.Future[tuple[str, Event]], *, follow: bool, may_wait: bool
     ) -> None:
         """Settle the future with the run's last event; with ``follow``, that of the run that goes on in its place. Unless
         ``may_wait``, whoever has to wait for it may be refused."""
@@ -285,7 +288,7 @@ class EngineService:
     def _followed(
         self,
         address: RunAddress,
-        future: "asyncio.Future[tuple[str, Event]]",
+        future: asyncio.Future[tuple[str, Event]],
         follow: bool,
         may_wait: bool,
         resident: Resident | PerdureError | None,
@@ -301,7 +304,7 @@ class EngineService:
         elif may_wait or not self._refuse_waiting(future):
             self.engine.waiting.for_close(resident.key, future, partial(self._closed, future, follow))
 
-    def _closed(self, future: "asyncio.Future[tuple[str, Event]]", follow: bool, run: Run, event: Event) -> None:
+    def _closed(self, future: asyncio.Future[tuple[str, Event]], follow: bool, run: Run, event: Event) -> None:
         if future.done():
             return
         successor = getattr(event, "new_execution_run_id", "") if follow else ""
@@ -339,7 +342,7 @@ class EngineService:
         while resident.run.close is None and resident.run.history_length <= after:
             grown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-            def wake(grown: "asyncio.Future[None]" = grown) -> None:
+            def wake(grown: asyncio.Future[None] = grown) -> None:
                 if not grown.done():
                     grown.set_result(None)
 
@@ -604,7 +607,7 @@ class EngineService:
         if refused is not None:
             raise refused
 
-    def _refuse(self, future: "asyncio.Future[Any]", request: Request) -> bool:
+    def _refuse(self, future: asyncio.Future[Any], request: Request) -> bool:
         """Settle the future with an error if the request is not taken in."""
         error = refusal(request, self.engine.limits)
         if error is not None:
@@ -623,7 +626,7 @@ class EngineService:
             "started. Try again later; perdure queue show says what holds them."
         )
 
-    def _refuse_waiting(self, future: "asyncio.Future[Any]", consequence: str = "so you can't wait too") -> bool:
+    def _refuse_waiting(self, future: asyncio.Future[Any], consequence: str = "so you can't wait too") -> bool:
         """Settle the future with an error if too many callers wait already."""
         waiting, limit = self.engine.waiting, self.engine.limits.waiting_callers
         if not 0 < limit <= waiting.count or not waiting.is_full(limit):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from math import inf
+from threading import get_ident
 from typing import Any, TypeVar, TypeVarTuple
 
 from perdure.model import commands as c
@@ -33,7 +34,7 @@ from perdure.sdk.loop import Timer, WorkflowLoop
 from perdure.sdk.mailbox import mailbox_of
 from perdure.sdk.matching import RULES, Expected
 from perdure.sdk.run import IN_QUERY, OVER, Awaited, Run, log
-from perdure.sdk.turns import TurnInterrupted
+from perdure.sdk.turns import TurnInterrupted, stages
 
 T = TypeVar("T")
 A = TypeVarTuple("A")
@@ -156,7 +157,7 @@ class PythonProgram:
 
         Inside the run's loop, with the watchdog looking on, and with whatever it raises turned into a failure.
         """
-        stage = stage_of_thread()
+        stage = stages.get(get_ident()) or stage_of_thread()
         stuck = ""
         result: T | TurnFailed
         try:

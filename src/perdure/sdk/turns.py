@@ -13,11 +13,12 @@ import sys
 import threading
 from asyncio import AbstractEventLoop, _get_running_loop, _set_running_loop
 from collections.abc import Callable
+from sys import get_asyncgen_hooks
 from threading import get_ident
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from perdure.sdk.generators import Hook, replace_hooks
+from perdure.sdk.generators import FirstHook, Hook, replace_hooks
 
 if TYPE_CHECKING:
     from perdure.sdk.run import Run
@@ -71,7 +72,7 @@ class Stage:
         self.number += 1
         self.limit_seconds = limit_seconds
         self.outer = _get_running_loop()
-        self.hooks = replace_hooks(is_in_turn)
+        self.hooks = None if get_asyncgen_hooks()[0].__class__ is FirstHook else replace_hooks(is_in_turn)
         self.profile = run.profile
         self.is_entered = True
         self.run = run
