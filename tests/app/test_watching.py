@@ -44,4 +44,4 @@ set_up_logs(config)
 tracing = tracing_of(config)
 assert trace.get_tracer_provider() is tracing.provider
 """
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PATH": "", **environment}, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PATH": "", **environment}, timeout=240)

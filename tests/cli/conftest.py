@@ -40,7 +40,7 @@ Perdure = Callable[..., Outcome]
 def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store") / "shop.db"
     subprocess.run(
-        [sys.executable, str(HERE / "orders.py"), str(path)], check=True, timeout=60, stderr=subprocess.DEVNULL
+        [sys.executable, str(HERE / "orders.py"), str(path)], check=True, timeout=240, stderr=subprocess.DEVNULL
     )
     return path
 
@@ -93,14 +93,14 @@ class ServerThread:
 
     def __enter__(self) -> str:
         self._thread.start()
-        assert self._is_up.wait(30)
+        assert self._is_up.wait(100)
         if self._failure is not None:
             raise self._failure
         return self.url
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(30)
+        self._thread.join(100)
 
     def _run(self) -> None:
         try:
@@ -136,7 +136,7 @@ def process() -> Perdure:
     def run(*arguments: object, **env: str) -> Outcome:
         command = [sys.executable, "-m", "perdure", *(str(argument) for argument in arguments)]
         done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", timeout=60, env={**os.environ, **env}, check=False
+            command, capture_output=True, encoding="utf-8", timeout=240, env={**os.environ, **env}, check=False
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 

@@ -110,9 +110,23 @@ async def fill(path: Path) -> None:
         await _ended(await client.start(refuse, "closed on Sundays", id="refused"))
         await client.with_namespace("other").execute(echo, 1, id="elsewhere")
         await client.set_namespace("other", description="for tests")
-        await asyncio.sleep(0.3)
+        await _settled(client)
         # As a kill would leave it: what runs is still recorded as running.
         os._exit(0)
+
+
+async def _settled(client: perdure.Client) -> None:
+    """Wait until nothing changes any more: what was to fail has failed, what was to begin has begun."""
+    while "a bug in the program" not in repr((await client.get("broken").describe()).turn):
+        await asyncio.sleep(0.01)
+    while True:
+        described = await client.get("ship-1").describe()
+        shown = repr(described.activities)
+        if "the carrier is down" in shown and "boxes" in shown and described.children and described.children[0].run_id:
+            break
+        await asyncio.sleep(0.01)
+    while (await client.get("approve-s1").describe()).turn is not None:
+        await asyncio.sleep(0.01)
 
 
 async def _ended(run: Run[object]) -> None:

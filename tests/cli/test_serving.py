@@ -55,7 +55,7 @@ async def slowly(path: str) -> str:
 async def stuck(path: str) -> None:
     await endless(path)
 """
-PATIENCE = 60
+PATIENCE = 240
 
 
 class Running:

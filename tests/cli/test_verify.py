@@ -99,7 +99,7 @@ def test_a_terminal_gets_a_bar_that_vanishes(store):
         stdout=subprocess.PIPE,
         stderr=writer,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
-        timeout=60,
+        timeout=240,
         check=False,
     )
     os.close(writer)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 import threading
-import time
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -211,7 +210,7 @@ async def test_threads_and_processes(opened):
 async def test_cancellation_arrives_at_a_heartbeat(opened, cancellation):
     async with opened(app) as client:
         run = await client.start(stops_it, cancellation)
-        assert await run.result(timeout=20) == "stopped"
+        assert await run.result(timeout=100) == "stopped"
         assert "ActivityTaskCancelRequested" in await events_of(run)
 
 
@@ -219,7 +218,7 @@ async def test_completion_from_outside_by_token(opened):
     async with opened(app) as client:
         run = await client.start(runs, "later")
         await client.complete_activity(await tokens.get(), "from outside")
-        assert await run.result(timeout=20) == "from outside"
+        assert await run.result(timeout=100) == "from outside"
 
 
 async def test_a_token_is_good_once(opened):
@@ -227,7 +226,7 @@ async def test_a_token_is_good_once(opened):
         run = await client.start(runs, "later")
         token = await tokens.get()
         await client.complete_activity(token, "first")
-        assert await run.result(timeout=20) == "first"
+        assert await run.result(timeout=100) == "first"
         with pytest.raises((perdure.NotFoundError, perdure.RunClosedError)):
             await client.complete_activity(token, "second")
 
@@ -243,14 +242,15 @@ async def test_more_activities_than_slots_all_run(store_url):
 
 
 async def test_an_activity_that_ignores_cancellation_does_not_hold_up_its_run(opened):
-    started = threading.Event()
+    started, ended = threading.Event(), threading.Event()
     go_on = threading.Event()
     stubborn_app = App("stubborn")
 
     @stubborn_app.activity(start_to_close=0.2, retry=Retry(max_attempts=1))
     def stubborn() -> None:
         started.set()
-        go_on.wait(10)
+        go_on.wait(100)
+        ended.set()
 
     @stubborn_app.workflow
     async def tries_it() -> None:
@@ -258,10 +258,9 @@ async def test_an_activity_that_ignores_cancellation_does_not_hold_up_its_run(op
 
     try:
         async with opened(stubborn_app) as client:
-            begun = time.monotonic()
             with pytest.raises(perdure.WorkflowFailedError):
                 await client.execute(tries_it)
-            assert started.is_set() and time.monotonic() - begun < 8
+            assert started.is_set() and not ended.is_set()
             go_on.set()
     finally:
         go_on.set()
@@ -292,8 +291,8 @@ async def test_a_retry_that_finds_no_slot_still_times_out(opened):
             waiting = await client.start(waits_its_turn)
             hogging = await client.start(hogs)
             with pytest.raises(perdure.WorkflowFailedError) as caught:
-                await waiting.result(timeout=20)
+                await waiting.result(timeout=100)
             assert "schedule-to-start" in str(cause_of(caught))
         finally:
             release.set()
-        await hogging.result(timeout=20)
+        await hogging.result(timeout=100)

@@ -63,7 +63,7 @@ async def test_runs_go_on_when_there_is_room_again(tmp_path, monkeypatch):
         connections[0].execute("PRAGMA max_page_count = 1000000")
         for run in runs:
             await run.signal("extra", 1)
-        assert [await run.result(timeout=30) for run in runs] == [400_001] * 10
+        assert [await run.result(timeout=100) for run in runs] == [400_001] * 10
         for workflow_id in refused:
             with pytest.raises(perdure.NotFoundError):
                 await client.get(workflow_id).describe()

@@ -45,7 +45,7 @@ async def parent(children: int) -> int:
 
 async def gone(client: perdure.Client, name: str) -> None:
     """Wait until a namespace is deleted."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while any(namespace.name == name for namespace in await client.namespaces()):
             await asyncio.sleep(0.01)
 
@@ -98,7 +98,7 @@ async def test_no_more_runs_are_open_than_the_quota_allows(opened):
 
         await runs[0].signal(Waits.finish)
         await runs[0].result()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(100):
             while True:
                 try:
                     await client.start(Waits, id="late")
@@ -255,7 +255,7 @@ async def test_a_schedule_acts_in_no_other_namespace(opened):
 
         await handle._tell(Replace(snapshot.state.definition))
         await handle.trigger()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(100):
             while not (described := await handle.describe()).last_error:
                 await asyncio.sleep(0.01)
         assert "is no schedule of namespace 'theirs'" in described.last_error
@@ -275,7 +275,7 @@ async def test_what_the_clock_starts_waits_for_room_as_well(opened):
         assert await client.count() == 1
         await first.signal(Waits.finish)
         await first.result()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while not (described := await handle.describe()).counts.fired:
                 await asyncio.sleep(0.01)
         assert described.last_error == ""
@@ -288,7 +288,7 @@ async def test_what_a_namespace_can_never_take_is_the_schedules_last_error(opene
         handle = await client.schedules.create("s", parent, 1_000_000, every=timedelta(days=1))
         await client.set_namespace("small", quota=Quota(payload_bytes=3))
         await handle.trigger()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while not (described := await handle.describe()).counts.failed:
                 await asyncio.sleep(0.01)
         assert "payload_bytes" in described.last_error
@@ -299,7 +299,7 @@ async def test_a_schedule_of_too_long_an_id_fails_visibly(opened):
     async with opened(app) as client:
         handle = await client.schedules.create("s", Waits, every=timedelta(days=1), workflow_id="w" * 1000)
         await handle.trigger()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while not (described := await handle.describe()).counts.failed:
                 await asyncio.sleep(0.01)
         assert "limit id_length" in described.last_error

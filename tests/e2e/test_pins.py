@@ -71,7 +71,7 @@ async def test_its_build_takes_it_up(tmp_path):
     async with perdure.open(app_of("old"), store=store) as client:
         run = client.get("x")
         await run.signal("word", "hello")
-        assert await run.result(timeout=10) == "hello by old"
+        assert await run.result(timeout=100) == "hello by old"
 
 
 async def test_a_run_is_pinned_while_it_runs_moved_and_set_free(opened):
@@ -83,14 +83,14 @@ async def test_a_run_is_pinned_while_it_runs_moved_and_set_free(opened):
         await run.pin("older")
         assert "pinned to build older" in await state_of(run)
         await run.unpin()
-        assert await run.result(timeout=10) == "hello by new"
+        assert await run.result(timeout=100) == "hello by new"
         types = [event.type async for event in run.history()]
         assert types.count("WorkflowExecutionOptionsUpdated") == 3
 
         again = await client.start("order", id="y", pin_build="old")
         await again.pin("new")
         await again.signal("word", "moved")
-        assert await again.result(timeout=10) == "moved by new"
+        assert await again.result(timeout=100) == "moved by new"
 
 
 async def test_the_pin_goes_on_with_the_workflow_and_to_its_children(opened):

@@ -32,13 +32,13 @@ def test_killed_again_and_again(tmp_path, seed):
         process = subprocess.Popen(command)
         before = len(words(ledger))
         until = before + chance.randrange(5, 120)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 100
         while len(words(ledger)) < until and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert verified(store) == 0
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=240)
     judge(words(ledger))
     assert verified(store) == 0
 
@@ -51,12 +51,12 @@ def test_a_killed_engine_leaks_no_place_of_a_limited_queue(tmp_path, seed):
     for _ in range(5):
         process = subprocess.Popen(command)
         until = len(words(ledger)) + chance.randrange(10, 60)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 100
         while len(words(ledger)) < until and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=240)
     lines = words(ledger)
     assert lines[-1][1:] == ["results", str(runs * 45), "0", "0"]
     starts = collections.Counter(tuple(line[2:]) for line in lines if line[1] == "start")
@@ -72,7 +72,7 @@ def test_a_killed_engine_leaks_no_place_of_a_limited_queue(tmp_path, seed):
 
 
 def verified(store: Path) -> int:
-    return subprocess.run([sys.executable, "-m", "perdure", "verify", str(store)], timeout=60).returncode
+    return subprocess.run([sys.executable, "-m", "perdure", "verify", str(store)], timeout=240).returncode
 
 
 def judge(lines: list[list[str]]) -> None:
@@ -135,7 +135,7 @@ async def test_few_runs_in_memory_are_enough_for_many(tmp_path):
         runs = [await client.start(doubles, number, id=f"d{number}") for number in range(60)]
         for run in reversed(runs):
             await run.signal("more", 1)
-        assert [await run.result(timeout=20) for run in runs] == [2 * number + 1 for number in range(60)]
+        assert [await run.result(timeout=100) for run in runs] == [2 * number + 1 for number in range(60)]
 
 
 async def test_large_values_are_kept_apart_and_come_back_whole(tmp_path):
@@ -161,7 +161,7 @@ async def test_large_values_are_kept_apart_and_come_back_whole(tmp_path):
     async with perdure.open(app, store=f"sqlite:///{path}") as client:
         run = client.get("p")
         await run.signal("end", "")
-        assert await run.result(timeout=20) == len(big)
+        assert await run.result(timeout=100) == len(big)
         inputs = [event async for event in run.history() if event.type == "ActivityTaskScheduled"]
         assert len(inputs) == 3
     # Seven mentions of the value in the history, one copy of it in the file.

@@ -280,7 +280,7 @@ async def test_history_can_be_followed_live(opened):
         following = asyncio.create_task(follow())
         await asyncio.sleep(0.05)
         await run.signal("word", "end")
-        await asyncio.wait_for(following, 10)
+        await asyncio.wait_for(following, 100)
         assert seen[-1] == "WorkflowExecutionCompleted"
         assert "WorkflowExecutionSignaled" in seen
 

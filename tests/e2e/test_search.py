@@ -42,7 +42,7 @@ async def ids(client: perdure.Client, filter: str = "", **options) -> list[str]:
 
 
 async def eventually(condition) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         while not await condition():
             await asyncio.sleep(0.01)
 

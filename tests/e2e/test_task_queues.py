@@ -458,19 +458,19 @@ def test_breakers_that_make_no_sense_are_refused(wrong, says):
 
 
 async def until(condition):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         while not condition():
             await asyncio.sleep(0.002)
 
 
 async def until_backlog(client, backlog):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         while (await client.task_queues.describe("work")).backlog != backlog:
             await asyncio.sleep(0.002)
 
 
 async def until_state(client, state):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         while not any(each.state == state for each in (await client.task_queues.describe("work")).breakers):
             await asyncio.sleep(0.002)
 

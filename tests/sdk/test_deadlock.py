@@ -1,6 +1,7 @@
 """Turns that do not end by themselves are ended, and only those."""
 
 import asyncio
+import logging
 import threading
 import time
 
@@ -84,14 +85,25 @@ def test_without_a_limit_nothing_is_interrupted() -> None:
     assert run.result == "done"
 
 
-def test_stuck_in_c_is_logged_and_fails_once_it_returns(caplog: pytest.LogCaptureFixture) -> None:
+def test_stuck_in_c_is_logged_and_fails_once_it_returns(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = threading.Lock()
     lock.acquire()
 
+    class ReleasesIt(logging.Handler):
+        """Once the watchdog has said that it can do nothing."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            if "cannot be interrupted there" in record.getMessage():
+                lock.release()
+
     @app.workflow(name="blocks")
     async def blocks() -> None:
-        lock.acquire(timeout=0.6)
+        lock.acquire(timeout=100)
 
+    handler = ReleasesIt()
+    monkeypatch.setattr(deadlock.log, "handlers", [*deadlock.log.handlers, handler])
     failed = FakeKernel(blocks, settings=QUICK).try_turn()
     assert isinstance(failed, TurnFailed)
     assert failed.failure.type == "DeadlockError"

@@ -67,10 +67,10 @@ def calls(service, namespace, *, workflow_id="w"):
     }
 
 
-async def outcome(call):
-    """What comes of a call: None if the engine took it, whatever it then said."""
+async def outcome(call, patience=0.3):
+    """What comes of a call: None if the engine took it, whatever it then said, and be it nothing for so many seconds."""
     try:
-        async with asyncio.timeout(0.3):
+        async with asyncio.timeout(patience):
             await call()
     except (PermissionDeniedError, UnauthenticatedError) as error:
         return error

@@ -237,7 +237,7 @@ def test_sockets_of_a_scenario_work():
         async def ask(cents: int) -> None:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"hello\n")
-            assert await asyncio.wait_for(reader.readline(), 10) == b"hello\n"
+            assert await asyncio.wait_for(reader.readline(), 100) == b"hello\n"
             writer.close()
 
         async with server, testing.environment(app, mocks={charge: ask}, faults=faults) as env:

@@ -217,7 +217,7 @@ async def test_a_closed_run_is_told_of(http):
     secret = await make_secret(http)
     async with Receiver() as receiver:
         await start(http, "hello", "you", workflow_id="cb", callbacks=[{"url": receiver.url}])
-        headers, body = await asyncio.wait_for(receiver.received.get(), 20)
+        headers, body = await asyncio.wait_for(receiver.received.get(), 100)
 
     told = Webhook(secret).verify(body, headers)
     assert told["type"] == "workflow.closed"
@@ -231,7 +231,7 @@ async def test_a_run_that_fails_or_goes_on_is_told_of_when_it_has_ended(http):
     async with Receiver() as receiver:
         body = {"retry": {"initial_seconds": 0.01, "max_attempts": 3}, "callbacks": [{"url": receiver.url}]}
         await start(http, "fails", "no", workflow_id="bad", **body)
-        _, body = await asyncio.wait_for(receiver.received.get(), 20)
+        _, body = await asyncio.wait_for(receiver.received.get(), 100)
 
     outcome = json.loads(body)["data"]["outcome"]
     assert (outcome["status"], outcome["failure"]["type"]) == ("failed", "NoFunds")
@@ -246,7 +246,7 @@ async def test_the_same_start_again_tells_once(http):
             started = await http.post(RUNS, json=body, headers={"Idempotency-Key": "k"})
             assert started.status_code == status, started.text
         await http.post(f"{RUNS}/once/signal", json={"signal_name": "close"})
-        await asyncio.wait_for(receiver.received.get(), 20)
+        await asyncio.wait_for(receiver.received.get(), 100)
         await result(http, "once")
         again = await http.post(RUNS, json=body, headers={"Idempotency-Key": "k"})
 

@@ -52,7 +52,7 @@ class Raw:
     async def hear(self) -> Any:
         """The next message, as its kind."""
         while not self._said:
-            batch = await asyncio.wait_for(self.stream.read(), 10)
+            batch = await asyncio.wait_for(self.stream.read(), 100)
             if batch is grpc.aio.EOF:
                 raise ConnectionError(await self.stream.code(), await self.stream.details())
             self._said += batch.messages
