@@ -26,6 +26,7 @@ from perdure.app.setting_kinds import (
     FILE,
     FLAG,
     LIST,
+    OPTIONAL_ADDRESS,
     TEXT,
     URL,
     Address,
@@ -83,13 +84,17 @@ def _numbers(prefix: str, struct: type[msgspec.Struct], about: str) -> Iterator[
             yield Setting(f"{prefix}{name}", kind, field.default, f"See `{about}.{field.name}`.")
 
 
+LOG_LEVEL = choice("debug", "info", "warning", "error", also={"warn": "warning", "never": "error"})
+LOG_FORMAT = choice("text", "json", also={"pretty": "text"})
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("store", URL, "sqlite:///perdure.db", "Where all runs are kept: sqlite:///relative.db, sqlite:////absolute.db or memory://."),
     Setting("rest_address", ADDRESS, Address("127.0.0.1", 7420), "Where the server listens for REST; port 0 takes any free one."),
     Setting("grpc_address", ADDRESS, Address("127.0.0.1", 7421), "Where it listens for workers and clients over gRPC."),
+    Setting("temporal_address", OPTIONAL_ADDRESS, None, "Where Temporal's SDKs connect, such as 127.0.0.1:7233; nowhere by default."),
     Setting("callback_hosts", LIST, (), "The only hosts that callbacks may go to, such as *.example.com; any without them."),
-    Setting("log_level", choice("debug", "info", "warning", "error"), "info", "What is logged, at least."),
-    Setting("log_format", choice("text", "json"), "text", "How: lines for people, or a JSON object a line for machines."),
+    Setting("log_level", LOG_LEVEL, "info", "What is logged, at least."),
+    Setting("log_format", LOG_FORMAT, "text", "How: lines for people, or a JSON object a line for machines."),
     Setting("metrics", FLAG, True, "Whether there is a /metrics page on the REST address."),
     Setting("otlp_endpoint", URL, "", "Where spans go, by OTLP over HTTP; without it, where OTEL_EXPORTER_OTLP_ENDPOINT says."),
     Setting("trace_sample_percent", COUNT, 100, "How much of the traces that begin here is kept."),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
+from typing import Any, Protocol
 
 from perdure.app.access import Access, AccessControl
 from perdure.app.embedded import tuned
@@ -14,6 +15,7 @@ from perdure.engine.polls import Polls
 from perdure.engine.ports import Store
 from perdure.engine.service import EngineService
 from perdure.engine.settings import Settings
+from perdure.engine.turn_polls import TurnPolls
 from perdure.engine.workers import Workers
 from perdure.model.access import Gate
 from perdure.model.service import Service
@@ -28,6 +30,20 @@ DEFAULT_REST_ADDRESS = "127.0.0.1:7420"
 DEFAULT_GRPC_ADDRESS = "127.0.0.1:7421"
 
 
+class Listener(Protocol):
+    """A protocol that is loaded only where it is asked for."""
+
+    port: int
+
+    async def open(self) -> None:
+        """Begin to listen."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everybody."""
+        ...
+
+
 class Server:
     """Store, engine, the engine's own workflows, and whoever connects.
 
@@ -40,6 +56,8 @@ class Server:
             this machine alone.
         with_metrics: whether the REST interface has a page for metrics.
         tracing: gets the spans of runs, and of the calls of whoever brings no trace along.
+        temporal_address: where Temporal's own SDKs connect; port 0 picks a free one. Nowhere without it; needs the extra
+            ``perdure[temporal]``.
         callback_hosts: the only hosts that callbacks may go to, such as ``*.example.com``; any without them.
     """
 
@@ -54,6 +72,7 @@ class Server:
         with_metrics: bool = True,
         tracing: Tracing | None = None,
         callback_hosts: Sequence[str] = (),
+        temporal_address: str = "",
     ) -> None:
         self._store = store_of(store) if isinstance(store, str) else store
         self._settings = settings
@@ -63,6 +82,8 @@ class Server:
         self._with_metrics = with_metrics
         self._tracing = tracing
         self._outside = Outside(self._store, callback_hosts)
+        self._temporal_address = temporal_address
+        self._temporal: Listener | None = None
         self._stack = AsyncExitStack()
         self.service: EngineService
         self.watched: Watched
@@ -76,6 +97,9 @@ class Server:
         control.check_address("rest_address", host, int(port))
         grpc_host, _, grpc_port = self._grpc_address.rpartition(":")
         control.check_address("grpc_address", grpc_host, int(grpc_port))
+        if self._temporal_address:
+            temporal_host, _, temporal_port = self._temporal_address.rpartition(":")
+            control.check_address("temporal_address", temporal_host, int(temporal_port))
         tls, proxies = control.tls, self._access.proxy_options
         own = LocalWorker([], own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)])
         workers = Workers(own)
@@ -99,6 +123,9 @@ class Server:
             self._protocol = WorkerProtocol(self.gate, workers, self._grpc_address, credentials)
             self._stack.push_async_callback(self._protocol.close)
             await self._protocol.open()
+            polls = Polls(workers)
+            if self._temporal_address:
+                await self._open_temporal(workers, polls, credentials)
             self._rest = rest_server(
                 self.service,
                 self.gate,
@@ -106,7 +133,7 @@ class Server:
                 host.strip("[]"),
                 int(port),
                 version=version("perdure"),
-                poll_activity=Polls(workers).poll,
+                poll_activity=polls.poll,
                 about={"version": version("perdure"), "grpc_port": self.grpc_port},
                 trusts_everybody=not self._access.has_authentication,
                 administration=control.administration,
@@ -125,6 +152,22 @@ class Server:
     def grpc_port(self) -> int:
         """Where the worker protocol listens."""
         return self._protocol.port
+
+    async def _open_temporal(self, workers: Workers, polls: Polls, credentials: Any) -> None:
+        from perdure.app.temporal import temporal_server
+
+        turns = TurnPolls(self.service.engine, workers)
+        self._stack.callback(turns.close)
+        self._temporal = temporal_server(
+            self._for_clients, self.gate, polls, turns, self._temporal_address, credentials
+        )
+        self._stack.push_async_callback(self._temporal.close)
+        await self._temporal.open()
+
+    @property
+    def temporal_port(self) -> int:
+        """Where Temporal's SDKs connect; 0 if nowhere."""
+        return 0 if self._temporal is None else self._temporal.port
 
     @property
     def rest_port(self) -> int:

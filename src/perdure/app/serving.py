@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 from perdure.app.access import Access
 from perdure.app.config import Config
 from perdure.app.server import Server
+from perdure.app.temporal import DevServer, begin_dev
 from perdure.app.watching import set_up_logs, tracing_of
 from perdure.security import redact_logs
 
 
 @asynccontextmanager
-async def serving(config: Config) -> AsyncIterator[Server]:
-    """The server that the settings describe, open while the block lasts.
+async def serving(config: Config, dev: DevServer | None = None) -> AsyncIterator[Server]:
+    """The server that the settings describe, open while the block lasts. With ``dev`` it has the namespaces and search
+    attributes that Temporal's development server would have.
 
     Raises:
         InvalidArgumentError: a setting can't be used.
@@ -31,10 +33,13 @@ async def serving(config: Config) -> AsyncIterator[Server]:
         with_metrics=config["metrics"],
         tracing=tracing,
         callback_hosts=config["callback_hosts"],
+        temporal_address=str(config["temporal_address"] or ""),
     )
     try:
         await server.open()
         try:
+            if dev is not None:
+                await begin_dev(server.service, dev)
             yield server
         finally:
             await server.close()

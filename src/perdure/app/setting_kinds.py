@@ -1,7 +1,7 @@
 """What a setting's value may be: how it is read from text (a flag, an environment variable) or from TOML, and shown."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -124,6 +124,10 @@ def _address(given: Any) -> Address:
     return Address(host, port)
 
 
+def _address_or_none(given: Any) -> Address | None:
+    return None if given == "" else _address(given)
+
+
 def _list(given: Any) -> tuple[str, ...]:
     if isinstance(given, str):
         return tuple(item for part in given.split(",") if (item := part.strip()))
@@ -140,16 +144,19 @@ BYTES = Kind("BYTES", _bytes, bytes_text)
 DURATION = Kind("DURATION", _duration, duration_text)
 FLAG = Kind("true|false", _flag, lambda value: str(value).lower())
 ADDRESS = Kind("HOST:PORT", _address)
+OPTIONAL_ADDRESS = Kind("HOST:PORT", _address_or_none, lambda value: str(value or ""))
 LIST = Kind("TEXT,...", _list, ",".join)
 
 
-def choice(*words: str) -> Kind:
-    """One of these words."""
+def choice(*words: str, also: Mapping[str, str] | None = None) -> Kind:
+    """One of these words; ``also`` are others for the same, which tools of other makers use."""
 
     def read(given: Any) -> str:
-        if not isinstance(given, str) or given.strip().lower() not in words:
+        word = given.strip().lower() if isinstance(given, str) else ""
+        word = (also or {}).get(word, word)
+        if word not in words:
             raise ValueError(f"one of {alternatives(words)}")
-        return given.strip().lower()
+        return word
 
     return Kind("|".join(words), read)
 

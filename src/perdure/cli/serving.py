@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perdure.app import Worker, connect
 from perdure.app.config import Config
@@ -15,6 +15,9 @@ from perdure.cli.output import note
 from perdure.cli.values import visible
 from perdure.model.errors import InvalidArgumentError, UnavailableError
 from perdure.sdk.app import App
+
+if TYPE_CHECKING:
+    from perdure.app.temporal import DevServer
 
 INTERRUPTED = 130
 _TRY_AGAIN_SECONDS = 0.5
@@ -58,7 +61,7 @@ def log_to_stderr(level: str) -> None:
 
 
 @asynccontextmanager
-async def serving(config: Config) -> AsyncIterator[str]:
+async def serving(config: Config, dev: "DevServer | None" = None) -> AsyncIterator[str]:
     """A server while the block lasts; its URL. It is printed once the server answers."""
     from perdure.app import serving as app
 
@@ -67,7 +70,7 @@ async def serving(config: Config) -> AsyncIterator[str]:
         logging.getLogger(name).setLevel(logging.WARNING)
     async with AsyncExitStack() as stack:
         try:
-            server = await stack.enter_async_context(app.serving(config))
+            server = await stack.enter_async_context(app.serving(config, dev))
         except OSError as error:
             if error.filename is not None:
                 raise
@@ -79,6 +82,8 @@ async def serving(config: Config) -> AsyncIterator[str]:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         note(f"Serves {config['store']} at {url}, workers at port {server.grpc_port}. Ctrl-C ends it.")
+        if server.temporal_port:
+            note(f"Temporal's SDKs connect to {config['temporal_address'].host}:{server.temporal_port}.")
         yield url
         note("Ends; all that is unfinished waits in the store.")
 

@@ -151,4 +151,5 @@ def task_of(resident: Resident, pending: Activity) -> ActivityTask:
         pending.started_time,
         pending.heartbeat_details,
         pending.last_failure,
+        pending.attempt_scheduled_time,
     )

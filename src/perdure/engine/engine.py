@@ -551,7 +551,7 @@ class Engine:
             await ready.wait()
             ready.clear()
         namespace, queue, kind, affinity = run.namespace, started.task_queue, started.workflow_type, started.affinity
-        host = worker.host(namespace, queue, kind, run.pinned_build_id, resident.key, affinity)
+        host = worker.host_to_ask(namespace, queue, kind, run.pinned_build_id, resident.key, affinity)
         if host is None:
             if affinity is not None and not worker.serves_workflow(namespace, queue, kind, affinity):
                 return Failure(f"No worker on task queue {queue!r} has label {affinity}, so nobody can answer.")
@@ -565,7 +565,8 @@ class Engine:
         program = host.create_program(resident.address, started)
         failed = program.catch_up(resident.unseen)
         answer = failed.failure if failed is not None else await _answer(program.query(name, input))
-        if failed is None and run.close is None and resident.program is None and not resident.is_lost:
+        is_wanted = host.keeps_programs and resident.program is None and run.close is None
+        if failed is None and is_wanted and not resident.is_lost:
             resident.program, resident.host = program, host
             resident.seen = resident.unseen[-1].id
             resident.unseen = []

@@ -7,7 +7,8 @@ and if nobody says how it ended its timeouts do.
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 from perdure.engine.remote_worker import RemoteWorker
 from perdure.engine.workers import Workers
@@ -58,12 +59,24 @@ class Polls:
         Raises ``InvalidArgumentError`` for a name that is empty or too long.
         """
         question = (namespace, task_queue, identity, frozenset(activity_types), frozenset(labels.items()))
+        return await self._desk(question).ask(timeout_seconds)
+
+    def expect(
+        self, namespace: str, task_queue: str, *, identity: str, count: int
+    ) -> AbstractContextManager["Expected"]:
+        """While the block lasts, somebody also asks for attempts of any type, up to ``count`` that are started meanwhile;
+        for none, if others wait in the queue."""
+        if self._workers.has_backlog(namespace, task_queue):
+            count = 0
+        return self._desk((namespace, task_queue, identity or "unknown", frozenset(), frozenset())).expect(count)
+
+    def _desk(self, question: Question) -> "_Desk":
         desk = self._desks.get(question)
         if desk is None:
             desk = _Desk(self, question)
             desk.worker = self._workers.connect(_hello(question), desk)
             self._desks[question] = desk
-        return await desk.ask(timeout_seconds)
+        return desk
 
     def _forget(self, question: Question) -> None:
         desk = self._desks.pop(question, None)
@@ -72,6 +85,18 @@ class Polls:
 
     def _nobody_there(self, worker: RemoteWorker, task: ActivityTask) -> None:
         self._workers.lose(worker, task, "whoever asked for it was gone before it was there")
+
+
+class Expected:
+    """Attempts for somebody who is about to cause them."""
+
+    def __init__(self, asking: Sequence["asyncio.Future[ActivityTask]"]) -> None:
+        self.asking = asking
+
+    @property
+    def tasks(self) -> list[ActivityTask]:
+        """Those that have started."""
+        return [answer.result() for answer in self.asking if answer.done()]
 
 
 class _Desk:
@@ -107,8 +132,32 @@ class _Desk:
             if answer in self._asking:
                 self._asking.remove(answer)
                 self._make_room()
-            if not self._asking:
-                self._idle = loop.call_later(IDLE_SECONDS, self._polls._forget, self._question)
+            self._may_end()
+
+    def _may_end(self) -> None:
+        if not self._asking and self._idle is None:
+            loop = asyncio.get_running_loop()
+            self._idle = loop.call_later(IDLE_SECONDS, self._polls._forget, self._question)
+
+    @contextmanager
+    def expect(self, count: int) -> Iterator[Expected]:
+        """Ask for attempts while the block lasts, ahead of others."""
+        loop = asyncio.get_running_loop()
+        expected = Expected([loop.create_future() for _ in range(count)])
+        self._asking[:0] = expected.asking
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        if count:
+            self._make_room()
+        try:
+            yield expected
+        finally:
+            missed = [answer for answer in expected.asking if not answer.done()]
+            if missed:
+                self._asking = [answer for answer in self._asking if answer not in missed]
+                self._make_room()
+            self._may_end()
 
     def send(self, message: ToWorker) -> None:
         """What the engine says to the worker that stands for all."""

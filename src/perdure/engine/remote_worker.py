@@ -120,6 +120,9 @@ class RemoteWorker:
         """This worker, which is asked for such workflows and has the labels, if it is of such a build."""
         return self if build_id in ("", self.build_id) and len(self.turns) < self.turn_slots else None
 
+    host_to_ask = host
+    keeps_programs = True
+
     def has_turn_slot(self, key: int) -> bool:
         """Whether it can take one more turn; if not, the run is next when it can."""
         if len(self.turns) < self.turn_slots:

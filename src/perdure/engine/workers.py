@@ -9,9 +9,9 @@ server that was gone. Only then are its attempts lost, and go on elsewhere by th
 
 import logging
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perdure.engine.labels import ByLabel, best_first
 from perdure.engine.pipeline import Outcome
@@ -47,7 +47,12 @@ Tasks = dict[tuple[str, int], ActivityTask]
 """Attempts, by run id and scheduled event id."""
 
 
-_NOBODY: deque[RemoteWorker] = deque()
+_NOBODY: deque[Worker] = deque()
+
+
+def _kinds(namespace: str, task_queue: str, workflow_type: str) -> tuple[Kind, Kind]:
+    """Whom to look for, for a turn of such a workflow: those of its type, then those of any."""
+    return (namespace, task_queue, workflow_type), (namespace, task_queue, ANY_TYPE)
 
 
 class Workers:
@@ -59,7 +64,7 @@ class Workers:
         self._missing: dict[str, Tasks] = {}
         """Workers that are not connected, by their ids, and the attempts that they may still have."""
         self._activities: dict[Kind, deque[RemoteWorker]] = {}
-        self._hosts: dict[Kind, deque[RemoteWorker]] = {}
+        self._hosts: dict[Kind, deque[Worker]] = {}
         self._by_label = ByLabel()
         self._turns: dict[Kind, dict[Affinity | None, dict[int, None]]] = {}
         """Runs whose turn nobody could take, by what they ask of workers and their keys, the first to wait first."""
@@ -104,14 +109,15 @@ class Workers:
         """Whether anybody has such programs."""
         if affinity is not None:
             return any(worker.serves_workflow(namespace, task_queue, workflow_type, affinity) for worker in self._all())
-        return bool(self._hosts.get((namespace, task_queue, workflow_type))) or self._own.serves_workflow(
-            namespace, task_queue, workflow_type
+        return any(self._hosts.get(kind) for kind in _kinds(namespace, task_queue, workflow_type)) or (
+            self._own.serves_workflow(namespace, task_queue, workflow_type)
         )
 
     def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Collection[str]:
         """All builds of such programs."""
-        hosts = self._hosts.get((namespace, task_queue, workflow_type), ())
-        return {*(host.build_id for host in hosts), *self._own.builds(namespace, task_queue, workflow_type)}
+        kinds = _kinds(namespace, task_queue, workflow_type)
+        hosts = {host.build_id for kind in kinds for host in self._hosts.get(kind, ())}
+        return hosts.union(self._own.builds(namespace, task_queue, workflow_type))
 
     def host(
         self,
@@ -132,14 +138,36 @@ class Workers:
             own = self._own.host(namespace, task_queue, workflow_type, build_id, key)
             if own is not None:
                 return own
-            hosts = self._hosts.get(kind, _NOBODY)
-            for _ in range(len(hosts)):
-                worker = hosts[0]
-                hosts.rotate(-1)
-                if worker.host(namespace, task_queue, workflow_type, build_id, key) is not None:
-                    return worker
+            for name in _kinds(*kind):
+                hosts = self._hosts.get(name, _NOBODY)
+                for _ in range(len(hosts)):
+                    worker = hosts[0]
+                    hosts.rotate(-1)
+                    if worker.host(namespace, task_queue, workflow_type, build_id, key) is not None:
+                        return worker
         self._turns.setdefault(kind, {}).setdefault(affinity, {})[key] = None
         return None
+
+    def host_to_ask(
+        self,
+        namespace: str,
+        task_queue: str,
+        workflow_type: str,
+        build_id: str,
+        key: int,
+        affinity: Affinity | None = None,
+    ) -> Worker | None:
+        """Who can answer a query; one where it may wait rather than nobody."""
+        kind = (namespace, task_queue, workflow_type)
+        if affinity is not None:
+            return self.host(*kind, build_id, key, affinity)
+        own = self._own.host_to_ask(*kind, build_id, key)
+        if own is not None:
+            return own
+        workers = (worker for name in _kinds(*kind) for worker in self._hosts.get(name, ()))
+        return next((worker for worker in workers if worker.host_to_ask(*kind, build_id, key) is not None), None)
+
+    keeps_programs = True
 
     def has_turn_slot(self, key: int) -> bool:
         """Asked of hosts."""
@@ -258,6 +286,7 @@ class Workers:
         worker.disconnected()
         del self._connected[worker.worker_id]
         self._by_label.remove(worker)
+        lines: dict[Kind, deque[Any]]
         for lines in (self._activities, self._hosts):
             for kind in [kind for kind, line in lines.items() if worker in line]:
                 lines[kind].remove(worker)
@@ -297,6 +326,17 @@ class Workers:
 
     def _report_lost(self, task: ActivityTask, reason: str) -> None:
         self._engine.report(task.address, LoseActivity(task.scheduled.id, task.attempt, reason))
+
+    def add_host(self, host: Worker, namespace: str, task_queue: str) -> None:
+        """From now on it may be asked to take turns of any workflow on a queue."""
+        self._hosts.setdefault((namespace, task_queue, ANY_TYPE), deque()).append(host)
+
+    def remove_host(self, host: Worker, namespace: str, task_queue: str) -> None:
+        """It takes no more turns."""
+        kind = (namespace, task_queue, ANY_TYPE)
+        self._hosts[kind].remove(host)
+        if not self._hosts[kind]:
+            del self._hosts[kind]
 
     # --- what they say
 
@@ -415,13 +455,24 @@ class Workers:
                 kind = (worker.namespace, queue, workflow_type)
                 for affinity in list(self._turns.get(kind, ())):
                     if affinity is None or affinity.admits(worker.labels):
-                        self._wake_kind(worker, kind, affinity)
+                        self._wake_kind(kind, affinity, lambda: len(worker.turns) < worker.turn_slots)
 
-    def _wake_kind(self, worker: RemoteWorker, kind: Kind, affinity: Affinity | None) -> None:
+    def wake_queue(self, namespace: str, task_queue: str, has_room: Callable[[], bool]) -> None:
+        """Somebody takes turns of any workflow on a queue: try those that wait there, while there is room."""
+        if self._turns and not self._is_waking:
+            self._is_waking = True
+            try:
+                for kind in [kind for kind in self._turns if kind[0] == namespace and kind[1] == task_queue]:
+                    for affinity in [one for one in self._turns[kind] if one is None or not one.required]:
+                        self._wake_kind(kind, affinity, has_room)
+            finally:
+                self._is_waking = False
+
+    def _wake_kind(self, kind: Kind, affinity: Affinity | None, has_room: Callable[[], bool]) -> None:
         waiting = self._turns[kind]
         keys = waiting.pop(affinity)
         for key in list(keys):
-            if len(worker.turns) >= worker.turn_slots:
+            if not has_room():
                 break
             del keys[key]
             self._engine.wake_key(key)
@@ -430,6 +481,10 @@ class Workers:
             waiting[affinity] = {**keys, **waiting.get(affinity, {})}
         elif not waiting:
             del self._turns[kind]
+
+    def has_backlog(self, namespace: str, task_queue: str) -> bool:
+        """Whether activities wait in a queue."""
+        return (namespace, task_queue) in self._engine.backlog.waiting
 
     # --- for people
 

@@ -183,6 +183,7 @@ def _task_completed(run: Run, event: e.WorkflowTaskCompleted) -> None:
     run.workflow_task = None
     run.build_id = event.build_id
     run.last_turn_time = event.time
+    run.last_started_event_id = event.started_event_id
 
 
 def _task_dropped(run: Run, record: e.WorkflowTaskDropped) -> None:

@@ -306,7 +306,7 @@ def _continue_as_new(commit: Commit, command: c.ContinueAsNewWorkflowExecution, 
         completed_id,
         command.backoff_start_interval_ns,
         command.initiator or Initiator.WORKFLOW,
-        header=started.header,
+        header=started.header if command.header is None else command.header,
         memo=run.memo if command.memo is None else command.memo,
         search_attributes=run.search_attributes if command.search_attributes is None else command.search_attributes,
     )
@@ -314,7 +314,17 @@ def _continue_as_new(commit: Commit, command: c.ContinueAsNewWorkflowExecution, 
 
 
 def _marker(commit: Commit, command: c.RecordMarker, completed_id: int) -> None:
-    commit.record(e.MarkerRecorded(commit.next_id, commit.now, command.marker_name, command.details, completed_id))
+    commit.record(
+        e.MarkerRecorded(
+            commit.next_id,
+            commit.now,
+            command.marker_name,
+            command.details,
+            completed_id,
+            command.header,
+            command.failure,
+        )
+    )
 
 
 def _search_attributes(commit: Commit, command: c.UpsertWorkflowSearchAttributes, completed_id: int) -> None:

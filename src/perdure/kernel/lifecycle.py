@@ -225,6 +225,7 @@ def _retry(commit: Commit, delay_ns: int, failure: Failure) -> str:
         memo=started.memo,
         search_attributes=started.search_attributes,
         retry_policy=started.retry_policy,
+        header=started.header,
     )
 
 
@@ -245,6 +246,7 @@ def continue_as_new(commit: Commit, event: e.WorkflowExecutionContinuedAsNew, re
         memo=event.memo,
         search_attributes=event.search_attributes,
         retry_policy=retry_policy or commit.run.started.retry_policy,
+        header=event.header,
     )
     close(commit, event)
 
@@ -265,6 +267,7 @@ def _succeed(
     memo: PayloadMap | None,
     search_attributes: PayloadMap | None,
     retry_policy: RetryPolicy | None,
+    header: PayloadMap | None,
 ) -> str:
     run, started = commit.run, commit.run.started
     new_run_id = derived_run_id(run.run_id, "next")
@@ -284,7 +287,7 @@ def _succeed(
             start_delay_ns=delay_ns,
             memo=memo,
             search_attributes=search_attributes,
-            header=started.header,
+            header=header,
             identity=started.identity,
             parent=started.parent,
             parent_close_policy=started.parent_close_policy,

@@ -99,7 +99,8 @@ class Run(msgspec.Struct):
     """``next_event_id`` counts the events, ``close`` is the last one once the run is closed.
 
     ``activity_ids`` maps the program's names to scheduled event ids. ``buffered`` are events without a number yet.
-    ``last_turn_time`` is when the last turn was handed in, 0 before the first.
+    ``last_turn_time`` is when the last turn was handed in, 0 before the first; ``last_started_event_id`` is the event with
+    which it began.
     """
 
     namespace: str
@@ -127,6 +128,7 @@ class Run(msgspec.Struct):
     paused: WorkflowExecutionPaused | None = None
     last_turn_time: int = 0
     pinned_build_id: str = ""
+    last_started_event_id: int = 0
 
     @property
     def workflow_id(self) -> str:

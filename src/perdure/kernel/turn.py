@@ -15,11 +15,20 @@ def complete(commit: Commit, request: CompleteWorkflowTask) -> Rejection | None:
     task = workflow_task.in_hand(commit.run, request.started_event_id, request.attempt)
     if task is None:
         return workflow_task.not_in_hand(commit.run)
-    finish(commit, task, request.commands, request.identity, request.build_id)
+    finish(commit, task, request.commands, request.identity, request.build_id, request.sdk_metadata)
+    if request.forces_next and commit.run.close is None and commit.run.workflow_task is None:
+        workflow_task.schedule(commit)
     return None
 
 
-def finish(commit: Commit, task: WorkflowTask, asked: Sequence[AnyCommand], identity: str, build_id: str) -> None:
+def finish(
+    commit: Commit,
+    task: WorkflowTask,
+    asked: Sequence[AnyCommand],
+    identity: str,
+    build_id: str,
+    sdk_metadata: bytes = b"",
+) -> None:
     """Carry out the commands of the turn in hand. If one of them can't be, the turn fails, and none of them happens."""
     run = commit.run
     problem = commands.problem(commit, asked)
@@ -43,7 +52,13 @@ def finish(commit: Commit, task: WorkflowTask, asked: Sequence[AnyCommand], iden
             commit.is_visible = True
         commit.record(
             e.WorkflowTaskCompleted(
-                completed_id, commit.now, task.scheduled_event_id, task.started_event_id, identity, build_id
+                completed_id,
+                commit.now,
+                task.scheduled_event_id,
+                task.started_event_id,
+                identity,
+                build_id,
+                sdk_metadata,
             )
         )
         for command in asked:

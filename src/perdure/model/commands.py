@@ -77,6 +77,7 @@ class ContinueAsNewWorkflowExecution(Command, frozen=True, array_like=True, gc=F
     memo: PayloadMap | None = None
     search_attributes: PayloadMap | None = None
     retry_policy: RetryPolicy | None = None
+    header: PayloadMap | None = None
 
 
 class StartChildWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=9):
@@ -118,6 +119,8 @@ class RequestCancelExternalWorkflowExecution(Command, frozen=True, array_like=Tr
 class RecordMarker(Command, frozen=True, array_like=True, gc=False, tag=12):
     marker_name: str
     details: dict[str, Payloads]
+    header: PayloadMap | None = None
+    failure: Failure | None = None
 
 
 class UpsertWorkflowSearchAttributes(Command, frozen=True, array_like=True, gc=False, tag=13):

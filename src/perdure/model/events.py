@@ -200,13 +200,15 @@ class WorkflowTaskStarted(Record, frozen=True, array_like=True, gc=False, tag=6)
 class WorkflowTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=7):
     """The program took its turn; what it asked for follows.
 
-    ``build_id`` names the code that took the turn (Temporal's ``worker_version.build_id``).
+    ``build_id`` names the code that took the turn (Temporal's ``worker_version.build_id``). ``sdk_metadata`` is what the
+    worker's SDK must know again when it replays the turn; only it can read that.
     """
 
     scheduled_event_id: int
     started_event_id: int
     identity: str = ""
     build_id: str = ""
+    sdk_metadata: bytes = b""
 
 
 class WorkflowTaskTimedOut(Record, frozen=True, array_like=True, gc=False, tag=8):
@@ -348,6 +350,8 @@ class MarkerRecorded(Record, frozen=True, array_like=True, gc=False, tag=25):
     marker_name: str
     details: dict[str, Payloads]
     workflow_task_completed_event_id: int = 0
+    header: PayloadMap | None = None
+    failure: Failure | None = None
 
 
 class UpsertWorkflowSearchAttributes(Record, frozen=True, array_like=True, gc=False, tag=40):

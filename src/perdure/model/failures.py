@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import msgspec
 
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import Payload, Payloads
 
 
 class FailureKind(IntEnum):
@@ -51,6 +51,8 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``type`` is the application's own name of the error (a class name, usually). ``source`` names the SDK or service
     that recorded it. ``next_retry_delay_ns`` overrides the retry policy's next delay; below zero means unset.
     The fields after it belong to ACTIVITY and CHILD_WORKFLOW failures, which wrap the failure in ``cause``.
+    ``encoded_attributes`` hold message and stack trace where a codec has encrypted them; ``category`` says how much an
+    application makes of it (Temporal's ``ApplicationErrorCategory``).
     """
 
     message: str
@@ -72,3 +74,6 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     scheduled_event_id: int = 0
     started_event_id: int = 0
     identity: str = ""
+    encoded_attributes: Payload | None = None
+    category: int = 0
+    namespace: str = ""

@@ -72,7 +72,8 @@ class Program(Protocol):
 
 
 class ActivityTask(msgspec.Struct, frozen=True, gc=False):
-    """One attempt of an activity, for a worker. Times are ns since 1970."""
+    """One attempt of an activity, for a worker. Times are ns since 1970; ``attempt_scheduled_time`` is when this attempt
+    could have started."""
 
     address: RunAddress
     workflow_type: str
@@ -81,6 +82,7 @@ class ActivityTask(msgspec.Struct, frozen=True, gc=False):
     started_time: int
     heartbeat_details: Payloads = ()
     last_failure: Failure | None = None
+    attempt_scheduled_time: int = 0
 
     @property
     def idempotency_key(self) -> str:
@@ -150,6 +152,24 @@ class Worker(Protocol):
 
         Where that may change, the engine is asked to try the run with this key again.
         """
+        ...
+
+    def host_to_ask(
+        self,
+        namespace: str,
+        task_queue: str,
+        workflow_type: str,
+        build_id: str,
+        key: int,
+        affinity: Affinity | None = None,
+    ) -> "Worker | None":
+        """Who can answer a query of such a program; as ``host``, but where the query may wait, somebody is named even if
+        nobody is free now."""
+        ...
+
+    @property
+    def keeps_programs(self) -> bool:
+        """Whether a program made for a query may take the run's next turn. Otherwise it is closed."""
         ...
 
     def has_turn_slot(self, key: int) -> bool:

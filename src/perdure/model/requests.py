@@ -192,13 +192,16 @@ class StartWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag
 
 class CompleteWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag=21):
     """A worker hands in the turn that began with ``started_event_id`` (the number that turn's start has, or will
-    have)."""
+    have). With ``forces_next`` there is another one after it, even if nothing new has happened: the worker is still busy
+    with what this one began."""
 
     started_event_id: int
     attempt: int
     commands: tuple[AnyCommand, ...]
     identity: str = ""
     build_id: str = ""
+    forces_next: bool = False
+    sdk_metadata: bytes = b""
 
 
 class FailWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag=22):

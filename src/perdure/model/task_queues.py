@@ -104,6 +104,7 @@ class Poller(msgspec.Struct, frozen=True, gc=False):
 
     ``worker_id``, ``connected_time`` (ns since 1970) and ``activity_slots`` are empty for the worker in the engine's own
     process. ``running`` is how many activities it has now; of one that is connected, from all its queues.
+    ``last_poll_time`` is when one that polls has asked last.
     """
 
     identity: str
@@ -112,6 +113,7 @@ class Poller(msgspec.Struct, frozen=True, gc=False):
     connected_time: int = 0
     running: int = 0
     activity_slots: int = 0
+    last_poll_time: int = 0
 
 
 class TaskQueueDescription(msgspec.Struct, frozen=True, gc=False):

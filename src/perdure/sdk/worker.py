@@ -209,6 +209,9 @@ class LocalWorker:
             return None
         return self if not build_id or build_id == self.build_id else None
 
+    host_to_ask = host
+    keeps_programs = True
+
     def has_turn_slot(self, key: int) -> bool:
         """Turns are taken at once, one after the other."""
         return True

@@ -1,0 +1,98 @@
+"""What every method is given: who calls, and the parts of the server that it may use."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from temporalio.api.errordetails.v1 import message_pb2 as details
+
+from perdure.engine.polls import Polls
+from perdure.engine.turn_polls import TurnPolls
+from perdure.model.access import Permission, Session
+from perdure.model.errors import NotFoundError
+from perdure.model.ids import RunAddress
+from perdure.model.options import DEFAULT_NAMESPACE
+from perdure.model.service import Service
+from perdure.protocols.temporal.errors import Code, Refused
+
+LONG_POLL_SECONDS = 60.0
+"""A poll is answered after this at the latest, with nothing if there is nothing."""
+
+LEAD_SECONDS = 1.0
+"""So long before the caller gives up a poll is answered."""
+
+
+class Parts:
+    """What the room is given, for all calls."""
+
+    def __init__(self, service: Service, polls: Polls, turns: TurnPolls, version: str) -> None:
+        self.service = service
+        self.polls = polls
+        self.turns = turns
+        self.version = version
+        self.namespaces: set[str] = {DEFAULT_NAMESPACE}
+        """Those that are known to be there."""
+
+    async def know(self, namespace: str) -> None:
+        """See that a namespace is there. Raises ``Refused``."""
+        if namespace in self.namespaces:
+            return
+        if not namespace:
+            raise Refused.invalid("Namespace not set on request.")
+        try:
+            await self.service.describe_namespace(namespace)
+        except NotFoundError:
+            raise Refused(
+                Code.NOT_FOUND,
+                f"Namespace {namespace} is not found.",
+                details.NamespaceNotFoundFailure(namespace=namespace),
+            ) from None
+        self.namespaces.add(namespace)
+
+
+class Call(msgspec.Struct):
+    """One call. ``seconds_left`` is how long the caller waits; ``headers`` are what it sent along."""
+
+    parts: Parts
+    session: Session
+    seconds_left: float
+    headers: Mapping[str, str]
+
+    @property
+    def service(self) -> Service:
+        """The engine, for this caller."""
+        return self.session.service
+
+    @property
+    def poll_seconds(self) -> float:
+        """How long a poll may last."""
+        return max(0.0, min(LONG_POLL_SECONDS, self.seconds_left - LEAD_SECONDS))
+
+    async def namespace(self, given: str, permission: Permission | None = None) -> str:
+        """The namespace of a request. Raises ``Refused``; ``PermissionDeniedError`` where ``permission`` is needed."""
+        await self.parts.know(given)
+        if permission is not None:
+            self.session.require(permission, given)
+        return given
+
+
+Handler = Callable[[Call, Any], Awaitable[Any]]
+
+
+class Methods:
+    """The methods of a service that are there, by name."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Handler] = {}
+
+    def add(self, handler: Callable[[Call, Any], Awaitable[Any]]) -> Callable[[Call, Any], Awaitable[Any]]:
+        """``start_workflow_execution`` serves ``StartWorkflowExecution``."""
+        self.handlers["".join(word.capitalize() for word in handler.__name__.split("_"))] = handler
+        return handler
+
+
+def execution_of(namespace: str, execution: Any) -> RunAddress:
+    """A run that a request names. Raises ``Refused``."""
+    if not execution.workflow_id:
+        raise Refused.invalid("WorkflowId is not set on request.")
+    return RunAddress(namespace, execution.workflow_id, execution.run_id)

@@ -1,0 +1,63 @@
+"""Payloads: the encoding is metadata like any other on the wire, and an attribute of its own here. All else is kept as it
+came, so that any SDK reads what another one wrote."""
+
+from collections.abc import Iterable, Mapping
+
+from temporalio.api.common.v1 import message_pb2 as common
+
+from perdure.model.payloads import Payload, PayloadMap, Payloads
+
+ENCODING = "encoding"
+
+
+def to_payload(given: common.Payload) -> Payload:
+    """One value that was sent."""
+    metadata = dict(given.metadata)
+    encoding = metadata.pop(ENCODING, b"")
+    try:
+        return Payload(given.data, encoding.decode(), metadata or None)
+    except UnicodeDecodeError:
+        return Payload(given.data, "", dict(given.metadata))
+
+
+def to_payloads(given: common.Payloads) -> Payloads:
+    """Values that were sent."""
+    return tuple([to_payload(payload) for payload in given.payloads])
+
+
+def to_map(given: Mapping[str, common.Payload]) -> PayloadMap | None:
+    """Values by name that were sent; None if there are none."""
+    return {name: to_payload(payload) for name, payload in given.items()} if given else None
+
+
+def payload(value: Payload) -> common.Payload:
+    """One value."""
+    metadata = {ENCODING: value.encoding.encode()} if value.encoding else {}
+    if value.metadata:
+        metadata = {**value.metadata, **metadata}
+    return common.Payload(metadata=metadata, data=value.data)
+
+
+def payloads(values: Iterable[Payload]) -> common.Payloads | None:
+    """Values; None for none at all."""
+    found = [payload(value) for value in values]
+    return common.Payloads(payloads=found) if found else None
+
+
+def _map(values: PayloadMap | None) -> dict[str, common.Payload]:
+    return {name: payload(value) for name, value in (values or {}).items()}
+
+
+def header(values: PayloadMap | None) -> common.Header | None:
+    """What interceptors pass along."""
+    return common.Header(fields=_map(values)) if values else None
+
+
+def memo(values: PayloadMap | None) -> common.Memo | None:
+    """A memo."""
+    return common.Memo(fields=_map(values)) if values else None
+
+
+def search_attributes(values: PayloadMap | None) -> common.SearchAttributes | None:
+    """Search attributes as a history shows them."""
+    return common.SearchAttributes(indexed_fields=_map(values)) if values else None

@@ -1,0 +1,24 @@
+"""All methods that are served, by service and name."""
+
+from collections.abc import Mapping
+
+from perdure.protocols.temporal import (
+    service_activities,
+    service_history,
+    service_queries,
+    service_system,
+    service_turns,
+    service_workflows,
+)
+from perdure.protocols.temporal.calls import Handler
+
+WORKFLOW_METHODS: Mapping[str, Handler] = {
+    **service_system.methods.handlers,
+    **service_workflows.methods.handlers,
+    **service_history.methods.handlers,
+    **service_queries.methods.handlers,
+    **service_turns.methods.handlers,
+    **service_activities.methods.handlers,
+}
+
+OPERATOR_METHODS: Mapping[str, Handler] = {**service_system.operator_methods.handlers}

@@ -1,0 +1,28 @@
+"""Times and durations: integer nanoseconds here, ``Timestamp`` and ``Duration`` on the wire."""
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+SECOND_NS = 1_000_000_000
+LONGEST_NS = (1 << 63) - 1
+"""What 64 bits hold; Go's durations, and so Temporal's, end there too."""
+
+
+def timestamp(ns: int) -> Timestamp | None:
+    """A time (ns since 1970); None for 0, which is no time."""
+    return Timestamp(seconds=ns // SECOND_NS, nanos=ns % SECOND_NS) if ns else None
+
+
+def duration(ns: int) -> Duration:
+    """A duration."""
+    return Duration(seconds=ns // SECOND_NS, nanos=ns % SECOND_NS)
+
+
+def ns_of(given: Duration) -> int:
+    """A duration that was given; 0 if there was none, never below."""
+    return min(max(0, given.seconds * SECOND_NS + given.nanos), LONGEST_NS)
+
+
+def time_of(given: Timestamp) -> int:
+    """A time that was given, in ns since 1970; 0 if there was none."""
+    return max(0, given.seconds * SECOND_NS + given.nanos)
