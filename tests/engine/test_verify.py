@@ -98,6 +98,9 @@ class ScriptedWorker:
     ) -> "ScriptedWorker | None":
         return self if workflow_type in self.scripts else None
 
+    host_to_ask = host
+    keeps_programs = True
+
     def has_turn_slot(self, key: int) -> bool:
         return True
 

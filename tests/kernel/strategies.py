@@ -77,6 +77,8 @@ def _of(hint: Any, name: str) -> st.SearchStrategy[Any]:
         return st.sampled_from((0.0, 0.5, 1.0, 2.0, 1e300))
     if hint is str:
         return names
+    if hint is bytes:
+        return st.binary(max_size=4)
     if hint is Payload:
         return payload_values
     if issubclass(hint, IntEnum):

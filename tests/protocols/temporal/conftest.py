@@ -14,9 +14,7 @@ from perdure.app.server import Server
 @pytest.fixture(params=["memory", "sqlite"])
 async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
     url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'temporal.db'}"
-    server = Server(
-        url, rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0", temporal_address="127.0.0.1:0"
-    )
+    server = Server(url, rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0", temporal_address="127.0.0.1:0")
     await server.open()
     yield server
     await server.close()
