@@ -29,4 +29,4 @@ async def client(server: Server) -> Client:
 async def raw(server: Server) -> AsyncIterator[stubs.WorkflowServiceStub]:
     """The protocol by hand."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.temporal_port}") as channel:
-        yield stubs.WorkflowServiceStub(channel)
+        yield stubs.WorkflowServiceStub(channel)  # type: ignore[arg-type]  # the stub is made for either kind
