@@ -68,7 +68,7 @@ IgnoredFlag = Annotated[bool, typer.Option("--headless", help="Accepted and igno
 @with_settings
 def server(
     config: Config,
-    mode: Annotated[str, typer.Argument(metavar="[start-dev]", hidden=True)] = "",
+    mode: Annotated[str, typer.Argument(metavar="[start-dev]", help="The same as --temporal-dev.", hidden=True)] = "",
     temporal_dev: Annotated[
         bool,
         typer.Option(
