@@ -97,10 +97,12 @@ async def test_the_catalogue_is_what_a_server_shows(store_url):
     }
     assert {name: known.get(name) for name in shown} == shown
     missing = {name.removesuffix("_bucket") for name in known if name not in shown} - {
-        # There is no remote worker, no REST and no breaker in this scene.
+        # There is no remote worker, no REST, no gRPC and no breaker in this scene; see test_night.py.
         *("perdure_workers_connected", "perdure_pollers", "perdure_worker_slots", "perdure_waiting_workflow_tasks"),
         *("perdure_http_requests_total", "perdure_http_request_seconds", "perdure_circuit_breaker_state"),
         *("perdure_http_request_seconds_sum", "perdure_http_request_seconds_count"),
+        *("perdure_grpc_streams", "perdure_grpc_streams_ended_total", "perdure_grpc_calls_total"),
+        *("perdure_grpc_call_seconds", "perdure_grpc_call_seconds_sum", "perdure_grpc_call_seconds_count"),
         *("perdure_workflow_task_failures_total", "perdure_task_queue_running"),
     }
     assert not missing
@@ -136,6 +138,15 @@ def test_alerts_have_names_severities_and_words_of_their_own():
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_accepts_the_alerts():
     subprocess.run(["promtool", "check", "rules", RULES_FILE], check=True)
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+async def test_promtool_accepts_a_scrape(store_url):
+    async with watched_engine(store_url) as (embedded, watched):
+        await embedded.client.execute(works, 1)
+        body, _ = Exposition(watched, "1").render()
+    done = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
 def test_the_container_file_is_linted():

@@ -120,7 +120,9 @@ class Server:
             self._stack.push_async_callback(control.close)
             self.gate = await control.open(self._for_clients)
             credentials = None if tls is None else tls.grpc_credentials()
-            self._protocol = WorkerProtocol(self.gate, workers, self._grpc_address, credentials)
+            self._protocol = WorkerProtocol(
+                self.gate, workers, self._grpc_address, credentials, observer=self.watched.grpc
+            )
             self._stack.push_async_callback(self._protocol.close)
             await self._protocol.open()
             polls = Polls(workers)

@@ -8,6 +8,7 @@ from perdure.engine.backlog import QueueName
 from perdure.engine.remote_worker import RemoteWorker
 from perdure.engine.service import EngineService
 from perdure.engine.workers import Workers
+from perdure.observability.grpc import GrpcCounts
 from perdure.observability.recorder import Recorder
 from perdure.observability.series import Histogram, Labels, counts, histograms
 from perdure.observability.tracing import Tracing
@@ -28,6 +29,7 @@ class Watched:
         self.loop_lag = Histogram(LAG_SECONDS)
         self.http_requests = counts(3)
         self.http_seconds = histograms(2, HTTP_SECONDS)
+        self.grpc = GrpcCounts()
         self.is_draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lag_timer: asyncio.TimerHandle | None = None

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import grpc
@@ -18,12 +19,14 @@ from perdure.model.errors import (
     PerdureError,
     PermissionDeniedError,
     UnauthenticatedError,
+    UnavailableError,
 )
 from perdure.model.workers import ToWorker
 from perdure.protocols.worker import from_wire, to_wire
 from perdure.protocols.worker import worker_pb2 as pb
 from perdure.protocols.worker.batches import Outgoing
 from perdure.protocols.worker.calls import OPERATIONS, encode, error_to_wire
+from perdure.protocols.worker.observer import Nobody, Observer
 
 log = logging.getLogger("perdure.server")
 
@@ -52,6 +55,7 @@ class WorkerProtocol:
         address: host and port; port 0 picks a free one.
         credentials: for TLS; plain text without.
         message_bytes: the largest message that is taken.
+        observer: is told what goes on.
     """
 
     def __init__(
@@ -61,7 +65,9 @@ class WorkerProtocol:
         address: str,
         credentials: grpc.ServerCredentials | None = None,
         message_bytes: int = DEFAULT_MESSAGE_BYTES,
+        observer: Observer | None = None,
     ) -> None:
+        self.observer = observer or Nobody()
         self._gate = gate
         self._workers = workers
         self._address = address
@@ -106,21 +112,18 @@ class WorkerProtocol:
         with _Stream(self._streams):
             first = await context.read()
             if first is grpc.aio.EOF or not first.messages or first.messages[0].WhichOneof("message") != "hello":
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "a worker's first message must be its Hello")
+                raise InvalidArgumentError("a worker's first message must be its Hello")
             messages = list(first.messages)
             outgoing: Outgoing[pb.ToWorker] = Outgoing(_size)
-            try:
-                hello = from_wire.hello(messages[0].hello)
-                session.require(Permission.WORK, hello.namespace)
-                worker = self._workers.connect(hello, _WorkerLink(outgoing))
-            except PerdureError as error:
-                await _abort(context, error)
-                return
+            hello = from_wire.hello(messages[0].hello)
+            session.require(Permission.WORK, hello.namespace)
+            worker = self._workers.connect(hello, _WorkerLink(outgoing))
             await context.send_initial_metadata(ADMITTED)
             writing = asyncio.create_task(_write(context, outgoing, lambda batch: pb.ToWorkers(messages=batch)))
             try:
                 said: Any = messages[1:]
                 while True:
+                    self.observer.heard(len(said))
                     for message in said:
                         worker.hear(from_wire.from_worker(message, worker.identity))
                     if wait_seconds := session.pace(len(said)):
@@ -134,8 +137,7 @@ class WorkerProtocol:
                     said = batch.messages
             except PerdureError as error:
                 log.warning("Worker %s is sent away: %s", worker.identity, error)
-                self._workers.disconnect(worker)  # before it is told, so that it is gone once it knows
-                await _abort(context, error)
+                raise  # it is told once it is gone here
             finally:
                 self._workers.disconnect(worker)
                 writing.cancel()
@@ -146,7 +148,7 @@ class WorkerProtocol:
         await context.send_initial_metadata(ADMITTED)
         with _Stream(self._streams):
             outgoing: Outgoing[pb.Answer] = Outgoing(_size)
-            calls = _Calls(session, outgoing)
+            calls = _Calls(session, outgoing, self.observer)
             writing = asyncio.create_task(_write(context, outgoing, lambda batch: pb.Answers(answers=batch)))
             try:
                 while (batch := await context.read()) is not grpc.aio.EOF:
@@ -166,18 +168,14 @@ class WorkerProtocol:
             bytes(names[0]).decode() if names else "",
             context.peer(),
         )
-        try:
-            return await self._gate.admit(credentials)
-        except PerdureError as error:
-            await _abort(context, error)
-            raise
+        return await self._gate.admit(credentials)
 
 
 class _Handlers(grpc.GenericRpcHandler):
     def __init__(self, protocol: WorkerProtocol) -> None:
         self._handlers = {
-            WORK: _handler(protocol.work, pb.FromWorkers.FromString),
-            CALL: _handler(protocol.call, pb.Calls.FromString),
+            WORK: _handler(protocol.work, pb.FromWorkers.FromString, protocol.observer),
+            CALL: _handler(protocol.call, pb.Calls.FromString, protocol.observer),
         }
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
@@ -185,10 +183,25 @@ class _Handlers(grpc.GenericRpcHandler):
 
 
 def _handler(
-    serve: Callable[[Context], Awaitable[None]], read: Callable[[bytes], Any]
+    serve: Callable[[Context], Awaitable[None]], read: Callable[[bytes], Any], observer: Observer
 ) -> grpc.RpcMethodHandler[Any, Any]:
+    method = serve.__name__.capitalize()
+
     async def behave(_: AsyncIterator[Any], context: Context) -> None:
-        await serve(context)
+        observer.opened(method)
+        code = "cancelled"  # by its other side, or because the server ends
+        try:
+            await serve(context)
+            code = "ok"
+        except PerdureError as error:
+            status = _status(error)
+            code = status.name.lower()
+            await context.abort(status, str(error))
+        except Exception:
+            code = "unknown"
+            raise
+        finally:
+            observer.ended(method, code)
 
     return grpc.stream_stream_rpc_method_handler(
         behave, request_deserializer=read, response_serializer=lambda message: message.SerializeToString()
@@ -222,8 +235,9 @@ class _WorkerLink:
 class _Calls:
     """The calls of one client that are under way."""
 
-    def __init__(self, session: Session, outgoing: Outgoing[pb.Answer]) -> None:
+    def __init__(self, session: Session, outgoing: Outgoing[pb.Answer], observer: Observer) -> None:
         self._service = session.service
+        self._observer = observer
         self._outgoing = outgoing
         self._under_way: dict[int, asyncio.Future[Any]] = {}
         self._relief: asyncio.Future[None] | None = None
@@ -235,27 +249,32 @@ class _Calls:
             if under_way is not None:
                 under_way.cancel()
             return
+        began, known = perf_counter(), "other"
         try:
             operation = OPERATIONS.get(call.operation)
             if operation is None:
                 raise InvalidArgumentError(
                     f"there is no operation {call.operation!r}; known are {', '.join(OPERATIONS)}"
                 )
+            known = operation.name
             args, keywords = operation.decode(call.arguments)
             answer = asyncio.ensure_future(getattr(self._service, call.operation)(*args, **keywords))
         except PerdureError as error:
             self._outgoing.say(pb.Answer(id=call.id, error=error_to_wire(error)))
+            self._observer.answered(known, type(error).__name__, perf_counter() - began)
             return
         self._under_way[call.id] = answer
-        answer.add_done_callback(partial(self._answered, call.id, call.operation))
+        answer.add_done_callback(partial(self._answered, call.id, known, began))
 
-    def _answered(self, call_id: int, operation: str, answer: asyncio.Future[Any]) -> None:
+    def _answered(self, call_id: int, operation: str, began: float, answer: asyncio.Future[Any]) -> None:
         self._under_way.pop(call_id, None)
         if self._relief is not None and not self._relief.done():
             self._relief.set_result(None)
         if answer.cancelled():
+            self._observer.answered(operation, "cancelled", perf_counter() - began)
             return
         error = answer.exception()
+        self._observer.answered(operation, "ok" if error is None else type(error).__name__, perf_counter() - began)
         if error is None:
             self._outgoing.say(pb.Answer(id=call_id, result=encode(answer.result())))
             return
@@ -285,16 +304,18 @@ async def _write(context: Context, outgoing: Outgoing[Any], gather: Callable[[Se
         await context.write(gather(batch))
 
 
-async def _abort(context: Context, error: PerdureError) -> None:
+def _status(error: PerdureError) -> grpc.StatusCode:
+    """How a stream ends because of an error."""
     match error:
         case UnauthenticatedError():
-            code = grpc.StatusCode.UNAUTHENTICATED
+            return grpc.StatusCode.UNAUTHENTICATED
         case PermissionDeniedError():
-            code = grpc.StatusCode.PERMISSION_DENIED
+            return grpc.StatusCode.PERMISSION_DENIED
         case LimitExceededError():
-            code = grpc.StatusCode.RESOURCE_EXHAUSTED
+            return grpc.StatusCode.RESOURCE_EXHAUSTED
         case InvalidArgumentError():
-            code = grpc.StatusCode.INVALID_ARGUMENT
+            return grpc.StatusCode.INVALID_ARGUMENT
+        case UnavailableError():
+            return grpc.StatusCode.UNAVAILABLE
         case _:
-            code = grpc.StatusCode.INTERNAL
-    await context.abort(code, str(error))
+            return grpc.StatusCode.INTERNAL
