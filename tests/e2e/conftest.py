@@ -1,5 +1,6 @@
 """Every story here is told on each store, and over a server."""
 
+import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
@@ -41,6 +42,16 @@ def opened(request, tmp_path):
             await server.close()
 
     return connect_apps if request.param == "remote" else open_apps
+
+
+async def settled(run):
+    """What a run is like once nobody has a turn of it in hand: a worker elsewhere takes it while the run's caller goes
+    on."""
+    while True:
+        details = await run.describe()
+        if details.turn is None or not details.turn.started_time or details.turn.last_failure is not None:
+            return details
+        await asyncio.sleep(0.01)
 
 
 async def events_of(run):

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import httpx
 import pytest
+from tests.e2e.conftest import settled
 
 import perdure
 from perdure import Affinity, App, InvalidArgumentError, testing
@@ -124,6 +125,7 @@ async def test_the_run_that_follows_and_children_ask_as_they_should(opened):
         assert await run.result() == "done"
         assert (await client.get("follows").describe()).affinity == Affinity({"zone": "eu"}).for_engine
         above = await client.start(parent, id="above")
+        await settled(above)
         await waiting_for(client.get("other"), "label zone=us")
         assert (await client.get("child").describe()).affinity == Affinity({"zone": "eu"}).for_engine
         await above.terminate("enough")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.e2e.conftest import settled
 
 import perdure
 from perdure import App, workflow
@@ -129,6 +130,7 @@ async def test_a_message_that_cannot_be(opened, number):
     ask, words = HANDLED[number]
     async with opened(app) as client:
         run = await client.start(Talk, id="talk")
+        await settled(run)
         before = [event.type async for event in run.history()]
         with pytest.raises(perdure.InvalidArgumentError, match=words):
             await ask(run)
@@ -197,7 +199,7 @@ async def buggy(bug: str) -> None:
 async def test_a_bug_in_a_workflow_is_shown_and_the_run_kept(opened, bug):
     async with opened(app) as client:
         run = await client.start(buggy, bug, id="b")
-        details = await run.describe()
+        details = await settled(run)
         assert details.status is perdure.RunStatus.RUNNING
         assert BUGS[bug][1] in repr(details.turn)
         await run.terminate("enough")

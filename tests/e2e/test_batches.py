@@ -54,6 +54,8 @@ async def test_runs_are_cancelled_terminated_reset_and_deleted(opened, app):
         await begin(client, 12)
         cancelled = await (await client.batches.cancel("Number IN (0, 1)", reason="no")).wait()
         assert cancelled.done == 2
+        while await client.count("ExecutionStatus = 'Canceled'") < 2:  # their programs have a turn for that
+            await asyncio.sleep(0.01)
         terminated = await (await client.batches.terminate("Number IN (1, 2, 3)", reason="no")).wait()
         assert (terminated.total, terminated.done) == (2, 2)
         assert [run.id async for run in client.list("ExecutionStatus = 'Terminated'")] == ["w-003", "w-002"]

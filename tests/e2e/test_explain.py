@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from tests.e2e.conftest import settled
 
 import perdure
 from perdure import App, Retry, workflow
@@ -125,6 +126,7 @@ async def test_full_slots_are_named(opened):
 async def test_a_wait_for_a_message_names_the_line_and_the_handlers(opened):
     async with opened(app) as client:
         run = await client.start(Loan, id="loan")
+        await settled(run)
         explanation = await run.explain()
         (wait,) = explanation.waits
         line = Loan.run.__code__.co_firstlineno + 1
@@ -133,7 +135,9 @@ async def test_a_wait_for_a_message_names_the_line_and_the_handlers(opened):
         assert wait.ends_by == "a message that its code handles (signals decide; updates add)"
         assert explanation.signals == ["decide"] and explanation.updates == ["add"]
 
-        receiving = await (await client.start(receives, id="receiver")).explain()
+        receiver = await client.start(receives, id="receiver")
+        await settled(receiver)
+        receiving = await receiver.explain()
         assert "signal word at" in receiving.waits[0].state and "signals word" in receiving.waits[0].ends_by
 
 
@@ -163,6 +167,7 @@ async def test_several_waits_are_all_told_with_the_code_that_waits(opened):
 async def test_a_pause_names_who_and_why(opened):
     async with opened(app, identity="alice") as client:
         run = await client.start(Loan, id="loan")
+        await settled(run)
         await run.pause("lunch")
         paused, _ = await waits_of(run, WaitKind.PAUSED, WaitKind.MESSAGE)
         assert paused.state.startswith("it was paused") and ": lunch;" in paused.state and paused.since
@@ -173,6 +178,7 @@ async def test_a_pause_names_who_and_why(opened):
 async def test_a_failed_turn_tells_its_error_and_its_next_attempt(opened):
     async with opened(app) as client:
         run = await client.start(broken, id="x")
+        await settled(run)
         (wait,) = await waits_of(run, WaitKind.TURN)
         assert "waits out its back-off; the attempt before failed (workflow worker unhandled failure)" in wait.state
         assert wait.until > wait.since and wait.failure is not None

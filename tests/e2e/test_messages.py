@@ -13,7 +13,7 @@ from perdure.engine.clock import SystemClock
 from perdure.stores.memory import MemoryStore
 from perdure.testing import environment
 
-from .conftest import events_of
+from .conftest import events_of, settled
 
 app = App("messages")
 
@@ -153,6 +153,7 @@ async def test_signals_queries_and_updates(opened):
 async def test_a_rejected_update_leaves_no_trace(opened):
     async with opened(app) as client:
         run = await client.start(Account, 1)
+        await settled(run)
         before = await events_of(run)
         with pytest.raises(perdure.UpdateFailedError):
             await run.update(Account.withdraw, 2)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.e2e.conftest import settled
 
 import perdure
 from perdure import App, workflow
@@ -77,6 +78,7 @@ async def test_its_build_takes_it_up(tmp_path):
 async def test_a_run_is_pinned_while_it_runs_moved_and_set_free(opened):
     async with opened(app_of("new")) as client:
         run = await client.start("order", id="x")
+        await settled(run)
         await run.pin("old")
         await run.signal("word", "hello")
         assert "pinned to build old" in await state_of(run)

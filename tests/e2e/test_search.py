@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.e2e.conftest import settled
 
 import perdure
 from perdure import App, workflow
@@ -112,7 +113,7 @@ async def test_a_value_of_another_type_fails_the_turn_and_nothing_of_it_happens(
     async with opened(app) as client:
         await client.add_search_attributes({"Amount": "int"})
         run = await client.start(wrong, value, id="wrong")
-        details = await run.describe()
+        details = await settled(run)
         assert details.turn is not None
         assert details.turn.last_cause == "BAD_SEARCH_ATTRIBUTES"
         assert "Search attribute 'Amount'" in details.turn.last_failure.message
@@ -160,7 +161,7 @@ async def test_a_child_with_a_value_of_another_type_fails_its_parents_turn(opene
     async with opened(app) as client:
         await client.add_search_attributes({"Amount": "keyword"})
         run = await client.start(parent, 5, id="parent")
-        assert (await run.describe()).turn.last_cause == "BAD_SEARCH_ATTRIBUTES"
+        assert (await settled(run)).turn.last_cause == "BAD_SEARCH_ATTRIBUTES"
         assert await ids(client) == ["parent"]
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.e2e.conftest import settled
 
 import perdure
 from perdure import App, Breaker, Retry, activity, testing
@@ -272,6 +273,7 @@ async def test_a_paused_queue_starts_nothing_and_says_so(opened):
     async with opened(app) as client:
         await client.task_queues.set("work", paused=True, pause_reason="the vault is being moved")
         run = await client.start(calls, [PLAIN])
+        await settled(run)
         described = await client.task_queues.describe("work")
         assert (described.backlog, described.holds) == (1, {"queue_paused": 1})
         explained = await run.explain()

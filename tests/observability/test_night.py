@@ -15,7 +15,7 @@ from perdure.app.access import Access, FileSession, file_administration
 from perdure.app.server import Server
 from perdure.observability.catalogue import METRICS, Kind
 from perdure.protocols.worker import worker_pb2 as pb
-from perdure.protocols.worker.server import CALL, WORK
+from perdure.protocols.worker.streams import CALL, WORK
 
 # The words of the list, and the series that answer; the values that some must have at least in the scene below.
 NIGHT = {
@@ -154,16 +154,19 @@ async def test_who_goes_away_is_counted_and_no_longer_there(night):
 
 async def test_made_up_operations_make_no_labels(night):
     look, client, _ = night
-    connection = client._service.connection
-    stream = connection.channel.stream_stream(
-        CALL, request_serializer=pb.Calls.SerializeToString, response_deserializer=pb.Answers.FromString
-    )(metadata=connection.metadata)
-    many = [pb.Call(id=number, operation=f"erase-{number}", arguments=b"\x90") for number in range(1, 50)]
-    await stream.write(pb.Calls(calls=many))
-    answered = 0
-    while answered < 49:
-        answered += len((await stream.read()).answers)
-    stream.cancel()
+    stream = await client._service.connection.carrier.stream(CALL)
+    await stream.admitted()
+    answered: asyncio.Queue[int] = asyncio.Queue()
+    listening = asyncio.create_task(
+        stream.listen(lambda batch: answered.put_nowait(len(pb.Answers.FromString(batch).answers)))
+    )
+    for number in range(1, 50):
+        stream.say(pb.Call(id=number, operation=f"erase-{number}", arguments=b"\x90").SerializeToString())
+    answers = 0
+    while answers < 49:
+        answers += await answered.get()
+    listening.cancel()
+    stream.close()
     scrape = await look()
     assert scrape.total("perdure_grpc_calls_total", operation="other", code="InvalidArgumentError") == 49
     assert not [one for one in scrape.samples if "erase" in str(one.labels)]

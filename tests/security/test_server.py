@@ -25,7 +25,7 @@ from perdure.model.errors import InvalidArgumentError, UnauthenticatedError, Una
 from perdure.model.service import Service
 from perdure.protocols.rest import OPERATIONS
 from perdure.protocols.worker import worker_pb2 as pb
-from perdure.protocols.worker.server import WORK
+from perdure.protocols.worker.streams import WORK
 from perdure.security import Tls
 
 LOCAL: dict[str, Any] = {"rest_address": "127.0.0.1:0", "grpc_address": "127.0.0.1:0"}
@@ -170,9 +170,10 @@ async def test_a_worker_may_not_operate_and_an_operator_may_not_work(running):
                 pass
 
 
-async def test_every_operation_over_grpc_is_guarded(running):
+@pytest.mark.parametrize("way", ["grpc", "rest"])
+async def test_every_operation_over_a_stream_is_guarded(running, way):
     reader = await running.new_token("reader:mine")
-    client = await perdure.connect(running.grpc, namespace="mine", token=reader)
+    client = await perdure.connect(getattr(running, way), namespace="mine", token=reader)
     async with client:
         for name, call in calls(client._service, "theirs").items():
             if name != "namespaces":
@@ -189,9 +190,10 @@ async def test_nobody_connects_without_a_good_token(running, token):
                 await client.count()
 
 
-async def test_a_token_that_is_revoked_ends_what_it_began(running):
+@pytest.mark.parametrize("way", ["grpc", "rest"])
+async def test_a_token_that_is_revoked_ends_what_it_began(running, way):
     token = await running.new_token("operator")
-    async with await perdure.connect(running.grpc, token=token) as client:
+    async with await perdure.connect(getattr(running, way), token=token) as client:
         assert await client.count() == 0
         async with httpx.AsyncClient(base_url=running.rest) as http:
             headers = {"authorization": f"Bearer {running.tokens['admin']}"}

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from perdure.model.errors import InvalidArgumentError, UnauthenticatedError, UnavailableError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import grpc
 
     from perdure.observability.tracing import Tracing
+    from perdure.protocols.worker.streams import Carrier
     from perdure.sdk.app import App
     from perdure.sdk.client import Client
 
@@ -42,7 +43,7 @@ async def connect(
 
     Args:
         url: of the server: ``http://host:7420`` or ``https://...``; ``grpc://host:7421``, or ``grpcs://`` with TLS, goes
-            straight to its worker protocol.
+            to it over gRPC, which is slower.
         apps: where workflows given by name are looked up for the types of their results.
         namespace: that the client works in.
         token: who is calling; not needed for a server on this machine that lets everybody in.
@@ -64,9 +65,7 @@ async def connect(
     from perdure.sdk.client import Client
 
     tls = ClientTls(ca, certificate, key) if urlsplit(url).scheme in ("https", "grpcs") else None
-    target = await _target(url, token, tls)
-    connection = Connection(target, token, None if tls is None else tls.grpc_credentials())
-    await connection.open()
+    connection = Connection(await _carrier(url, token, tls))
     service = connection.service if tracing is None else tracing.traced(connection.service)
     return Client(service, namespace=namespace, apps=apps, identity=identity, close=connection.close)
 
@@ -102,24 +101,52 @@ class ClientTls:
         return grpc.ssl_channel_credentials(known, content(self._key), content(self._certificate))
 
 
-async def _target(url: str, token: str, tls: ClientTls | None) -> str:
-    """Where the worker protocol of a server is."""
+async def _carrier(url: str, token: str, tls: ClientTls | None) -> "Carrier":
+    """The way to a server: a connection of its REST interface, or gRPC where that is asked for or all there is."""
     parts = urlsplit(url)
     if parts.scheme in ("grpc", "grpcs") and parts.netloc and not parts.path:
-        return parts.netloc
+        return await _over_grpc(parts.netloc, token, tls)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidArgumentError(f"{url!r} is not the URL of a server; it looks like {DEFAULT_SERVER}")
+    about = await _about(url, f"{parts.scheme}://{parts.netloc}", token, tls)
+    if about.get("upgrade"):
+        from perdure.protocols.worker.dial import FramedCarrier, NotOfferedError
+
+        port = parts.port or (443 if tls is not None else 80)
+        framed = FramedCarrier(
+            parts.hostname, port, parts.netloc.rpartition("@")[2], token, None if tls is None else tls.context()
+        )
+        try:
+            await framed.open()
+            return framed
+        except NotOfferedError as error:
+            log.info("Going on over gRPC: %s", error)
+    return await _over_grpc(f"{parts.hostname}:{int(about['grpc_port'])}", token, tls)
+
+
+async def _over_grpc(target: str, token: str, tls: ClientTls | None) -> "Carrier":
+    from perdure.protocols.worker.over_grpc import GrpcCarrier
+
+    carrier = GrpcCarrier(target, token, None if tls is None else tls.grpc_credentials())
+    await carrier.open()
+    return carrier
+
+
+async def _about(url: str, base: str, token: str, tls: ClientTls | None) -> dict[str, Any]:
+    """What a server says about itself."""
     import httpx
 
     verify: bool | ssl.SSLContext = True if tls is None else tls.context()
     headers = {"authorization": f"Bearer {token}"} if token else {}
     try:
         async with httpx.AsyncClient(timeout=5.0, trust_env=False, verify=verify, headers=headers) as http:
-            answer = await http.get(f"{parts.scheme}://{parts.netloc}/api/v1/server")
+            answer = await http.get(f"{base}/api/v1/server")
             if answer.status_code == 401:
                 raise UnauthenticatedError(str(answer.json()["detail"]))
             answer.raise_for_status()
-            return f"{parts.hostname}:{int(answer.json()['grpc_port'])}"
+            about = answer.json()
+            int(about["grpc_port"])
+            return dict(about)
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise UnavailableError(
             f"No Perdure server answers at {url} ({str(error) or type(error).__name__}). Check the address, and that the "

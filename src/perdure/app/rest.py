@@ -13,6 +13,7 @@ from perdure.observability.watched import Watched
 from perdure.protocols.rest import Bounds, Parts, RestServer, create_app
 from perdure.protocols.rest.callbacks import Deliveries
 from perdure.protocols.rest.kept import Documents, Kept, SigningSecret, Webhook
+from perdure.protocols.rest.listening import Switch
 from perdure.protocols.rest.outbound import Outbound
 from perdure.protocols.rest.parts import Administration, PollActivity
 from perdure.sdk.app import App
@@ -72,6 +73,7 @@ def rest_server(
     more_routes: Iterable[BaseRoute] = (),
     watched: Watched | None = None,
     with_metrics: bool = True,
+    switch: Switch | None = None,
     **uvicorn_options: Any,
 ) -> RestServer:
     """The REST interface, ready to be started.
@@ -91,6 +93,7 @@ def rest_server(
         more_routes: of other rooms.
         watched: whose health and metrics there are pages for, and where requests are counted.
         with_metrics: whether there is a page for metrics.
+        switch: what a connection can be switched to, for another protocol.
         uvicorn_options: of ``uvicorn.Config``, for TLS and proxies.
     """
     parts = Parts(
@@ -113,7 +116,7 @@ def rest_server(
     app = create_app(parts, more_routes, version)
     if watched is not None:
         app = ObservedApplication(app, watched)
-    return RestServer(app, host, port, bounds=parts.bounds, closing=parts.closing, **uvicorn_options)
+    return RestServer(app, host, port, bounds=parts.bounds, closing=parts.closing, switch=switch, **uvicorn_options)
 
 
 def _callback_request(

@@ -21,6 +21,7 @@ from perdure.model.access import Gate
 from perdure.model.service import Service
 from perdure.observability.tracing import Tracing
 from perdure.observability.watched import Watched
+from perdure.protocols.rest.listening import Switch
 from perdure.protocols.worker.server import WorkerProtocol
 from perdure.sdk.own_apps import own_apps
 from perdure.sdk.schedules.client import keep_records
@@ -136,7 +137,12 @@ class Server:
                 int(port),
                 version=version("perdure"),
                 poll_activity=polls.poll,
-                about={"version": version("perdure"), "grpc_port": self.grpc_port},
+                about={
+                    "version": version("perdure"),
+                    "grpc_port": self.grpc_port,
+                    "upgrade": self._protocol.upgrade,
+                },
+                switch=Switch(self._protocol.upgrade, self._protocol.paths, self._protocol.switch),
                 trusts_everybody=not self._access.has_authentication,
                 administration=control.administration,
                 watched=self.watched,

@@ -242,6 +242,18 @@ class RemoteWorker:
         del self.turns[report.address.run_id]
         program.turn_in_hand = None
         self._workers.turn_reported(self, report)
+        if program.questions:
+            self._ask_waiting(program)
+
+    def _ask_waiting(self, program: "RemoteProgram") -> None:
+        """Send the questions that waited for a turn to end. What had happened when they were asked was kept from that
+        turn, and is in the next: they wait for that one too."""
+        questions, program.questions = program.questions, []
+        for question, turns in questions:
+            if turns > 1 and program.turn_in_hand is not None:
+                program.questions.append((question, turns - 1))
+            elif self.is_connected:
+                self._link.send(question)
 
     def _capacity_changed(self, capacity: Capacity) -> None:
         self.turn_slots = max(0, capacity.turn_slots)
@@ -259,7 +271,7 @@ class RemoteWorker:
     def ask(
         self, program: "RemoteProgram", name: str, input: Payloads, events: Sequence[Event]
     ) -> "asyncio.Future[Payloads | Failure]":
-        """Send a query; its answer."""
+        """Send a query, once no turn is in hand that began before it; its answer."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Payloads | Failure] = loop.create_future()
         if not self.is_connected:
@@ -267,7 +279,11 @@ class RemoteWorker:
             return answer
         query_id = next(_query_ids)
         self._queries[query_id] = answer
-        self._link.send(AnswerQuery(query_id, program.address, name, input, tuple(events)))
+        question = AnswerQuery(query_id, program.address, name, input, tuple(events))
+        if program.turn_in_hand is None:
+            self._link.send(question)
+        else:
+            program.questions.append((question, 2))
 
         def too_late() -> None:
             if self._queries.pop(query_id, None) is not None and not answer.done():
@@ -281,6 +297,8 @@ class RemoteWorker:
     def forget(self, program: "RemoteProgram") -> None:
         """A program is not needed any more."""
         self.programs -= 1
+        program.turn_in_hand = None
+        self._ask_waiting(program)
         if self.turns.get(program.address.run_id) is program:
             del self.turns[program.address.run_id]
             self._workers.slot_free(self)
@@ -332,6 +350,8 @@ class RemoteProgram:
     def __init__(self, worker: RemoteWorker, address: RunAddress) -> None:
         self.address = address
         self.turn_in_hand: tuple[int, int] | None = None
+        self.questions: list[tuple[AnswerQuery, int]] = []
+        """Queries that wait for so many turns to end, so that they see what happened before they were asked."""
         self._worker = worker
         self._is_new = True
         self._history: Sequence[Event] = ()

@@ -1,4 +1,4 @@
-"""What goes over gRPC, counted: streams of workers and clients, and the calls of the latter."""
+"""What goes over the worker protocol, counted, by whatever carries it: streams of workers and clients, the latter's calls."""
 
 from collections import Counter
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import grpc
 import pytest
+from tests.protocols.worker.frames import FramedChannel
 
 import perdure
 from perdure.app.server import Server
 from perdure.protocols.worker import worker_pb2 as pb
-from perdure.protocols.worker.server import WORK
+from perdure.protocols.worker.streams import WORK
 
 app = perdure.App("wire", task_queue="default")
 
@@ -105,14 +106,18 @@ async def client(server: Server) -> AsyncIterator[perdure.Client]:
         yield client
 
 
-@pytest.fixture
-async def channel(server: Server) -> AsyncIterator[grpc.aio.Channel]:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
-        yield channel
+@pytest.fixture(params=["grpc", "frames"])
+async def channel(request: pytest.FixtureRequest, server: Server) -> AsyncIterator[grpc.aio.Channel | FramedChannel]:
+    """What carries streams: both must do the same."""
+    if request.param == "grpc":
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+            yield channel
+    else:
+        yield FramedChannel(server.rest_port)
 
 
 @asynccontextmanager
-async def raw_worker(channel: grpc.aio.Channel) -> AsyncIterator[Raw]:
+async def raw_worker(channel: grpc.aio.Channel | FramedChannel) -> AsyncIterator[Raw]:
     """A stream of one's own."""
     stream = channel.stream_stream(
         WORK, request_serializer=pb.FromWorkers.SerializeToString, response_deserializer=pb.ToWorkers.FromString

@@ -9,7 +9,7 @@ from tests.protocols.worker.conftest import app, one, raw_worker, report
 
 import perdure
 from perdure.protocols.worker import worker_pb2 as pb
-from perdure.protocols.worker.server import CALL, WORK
+from perdure.protocols.worker.streams import CALL, WORK
 
 
 async def test_a_worker_of_any_language_takes_an_activity(turns, channel):

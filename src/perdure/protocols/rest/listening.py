@@ -2,18 +2,29 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from perdure.model.access import Credentials
 from perdure.protocols.rest.parts import Bounds
 from perdure.protocols.rest.problems import MEDIA_TYPE, problem_of_http
 from perdure.protocols.rest.waiting import Closing
+
+
+class Switch(NamedTuple):
+    """A protocol that a connection can ask to switch to (RFC 9110, 7.8). Who is let in is for that protocol to say."""
+
+    name: str
+    paths: Collection[str]
+    begin: Callable[[str, Credentials], asyncio.Protocol]
+    """What goes on with the connection, by the path and by who asks. It is told that it has the connection at once."""
 
 
 class RestServer:
@@ -24,16 +35,25 @@ class RestServer:
         host, port: where; port 0 is any that is free, and ``port`` says which it became.
         bounds: how long a head may take.
         closing: is set first when it stops, so that those who wait are let go.
+        switch: what connections can be switched to.
         uvicorn_options: of ``uvicorn.Config``, for TLS and proxies. Without any, no proxy is believed.
     """
 
     def __init__(
-        self, app: ASGIApp, host: str, port: int, *, bounds: Bounds, closing: Closing, **uvicorn_options: Any
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        bounds: Bounds,
+        closing: Closing,
+        switch: Switch | None = None,
+        **uvicorn_options: Any,
     ) -> None:
         self._closing = closing
         self._config = uvicorn.Config(
             app,
-            http=_protocol(bounds.header_seconds),
+            http=_protocol(bounds.header_seconds, switch),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -94,11 +114,13 @@ def common_name(certificate: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def _protocol(header_seconds: float) -> type[HttpToolsProtocol]:
-    """HTTP that closes a connection whose request head does not come: uvicorn itself would wait for ever."""
+def _protocol(header_seconds: float, switch: Switch | None) -> type[HttpToolsProtocol]:
+    """HTTP that closes a connection whose request head does not come, for which uvicorn itself would wait for ever; and
+    that switches to another protocol, as uvicorn does to WebSocket alone."""
 
     class PunctualProtocol(HttpToolsProtocol):
         _deadline: asyncio.TimerHandle | None = None
+        _switches = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -116,7 +138,42 @@ def _protocol(header_seconds: float) -> type[HttpToolsProtocol]:
 
         def on_headers_complete(self) -> None:
             self._disarm()
+            self._switches = switch is not None and self._asks_for(switch)
             super().on_headers_complete()
+
+        def _asks_for(self, switch: Switch) -> bool:
+            is_free = self.cycle is None or self.cycle.response_complete
+            name = self._get_upgrade() if is_free and self.parser.should_upgrade() else None
+            return name == switch.name.encode() and self.url.decode("latin-1") in switch.paths
+
+        def _caller(self) -> str:
+            """Where the request comes from; before a proxy that is believed, what that says."""
+            host = self.client[0] if self.client else ""
+            proxies = self.app
+            if isinstance(proxies, ProxyHeadersMiddleware) and host in proxies.trusted_hosts:
+                said = b", ".join(value for name, value in self.headers if name == b"x-forwarded-for")
+                host = proxies.trusted_hosts.get_trusted_client_address(said.decode("latin-1"))[0] or host
+            return host
+
+        # uvicorn asks the first about any upgrade, and has its WebSockets begin in the second.
+
+        def _should_upgrade(self) -> bool:
+            return self._switches
+
+        def handle_websocket_upgrade(self) -> None:
+            assert switch is not None
+            headers = dict(self.headers)
+            credentials = Credentials(
+                headers.get(b"authorization", b"").decode("latin-1"),
+                self.app_state.get("certificate", ""),
+                self._caller(),
+            )
+            protocol = switch.begin(self.url.decode("latin-1"), credentials)
+            self.connections.discard(self)
+            head = f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {switch.name}\r\n\r\n"
+            self.transport.write(head.encode())
+            self.transport.set_protocol(protocol)
+            protocol.connection_made(self.transport)
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._disarm()

@@ -8,42 +8,19 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Sequence
 from itertools import count
 from typing import Any, cast
 
-import grpc
 import msgspec
 
-from perdure.model.errors import (
-    InvalidArgumentError,
-    LimitExceededError,
-    PerdureError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-    UnavailableError,
-)
+from perdure.model.errors import InvalidArgumentError, PerdureError, UnavailableError
 from perdure.model.requests import SignalWorkflow, StartWorkflow
 from perdure.model.service import Service
 from perdure.protocols.worker import worker_pb2 as pb
-from perdure.protocols.worker.batches import Outgoing
 from perdure.protocols.worker.calls import OPERATIONS, error_from_wire
+from perdure.protocols.worker.streams import CALL, Carrier, ClientStream, StreamEnded, error_of
 
 log = logging.getLogger("perdure.client")
-
-CALL = "/perdure.worker.v1.Client/Call"
-
-_OPTIONS = [
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.max_pings_without_data", 0),
-    # Ours waits before it tries again; the channel's own would add to that.
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
-    ("grpc.max_reconnect_backoff_ms", 500),
-]
 
 FIRST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 2.0
@@ -92,57 +69,31 @@ class Backoff:
 
 
 class Connection:
-    """A channel to a server, and the client port over it.
+    """The way to a server, and the client port over it.
 
     Args:
-        target: host and port of the worker protocol.
-        token: who is calling; empty for a server that lets everybody in.
-        credentials: for TLS; plain text without.
+        carrier: how its streams come there; open.
         patience_seconds: how long a call waits for a server that is away.
     """
 
-    def __init__(
-        self,
-        target: str,
-        token: str = "",
-        credentials: grpc.ChannelCredentials | None = None,
-        patience_seconds: float = 60.0,
-    ) -> None:
-        self.target = target
-        self.metadata: Sequence[tuple[str, str]] = [("authorization", f"Bearer {token}")] if token else []
-        self._credentials = credentials
+    def __init__(self, carrier: Carrier, patience_seconds: float = 60.0) -> None:
+        self.carrier = carrier
         self._patience_seconds = patience_seconds
         self._ids = count(1)
         self._under_way: dict[int, _UnderWay] = {}
-        self._outgoing: Outgoing[pb.Call] | None = None
-        self._keeping: asyncio.Task[None] | None = None
+        self._stream: ClientStream | None = None
+        """While the server is there."""
         self._is_closed = False
         self.service = cast(Service, _RemoteService(self))
-
-    async def open(self) -> None:
-        """Connect. Raises ``UnavailableError``, ``UnauthenticatedError``."""
-        if self._credentials is None:
-            self.channel = grpc.aio.insecure_channel(self.target, options=_OPTIONS)
-        else:
-            self.channel = grpc.aio.secure_channel(self.target, self._credentials, options=_OPTIONS)
-        try:
-            async with asyncio.timeout(5.0):
-                await self.channel.channel_ready()
-        except TimeoutError:
-            await self.channel.close()
-            raise UnavailableError(
-                f"No Perdure server answers at {self.target}. Check the address, and that the server runs: perdure server"
-            ) from None
         self._keeping = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
         """Let go of the server. Calls under way raise ``UnavailableError``."""
         self._is_closed = True
-        if self._keeping is not None:
-            self._keeping.cancel()
-        for call in list(self._under_way.values()):
-            call.fail(UnavailableError("The connection was closed before the answer came."))
-        await self.channel.close()
+        self._keeping.cancel()
+        await asyncio.wait([self._keeping])
+        self._fail_all(UnavailableError("The connection was closed before the answer came."))
+        await self.carrier.close()
 
     async def call(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Ask the server."""
@@ -157,16 +108,16 @@ class Connection:
             if not args[1].request_id:
                 args = (args[0], msgspec.structs.replace(args[1], request_id=secrets.token_hex(16)))
         call_id = next(self._ids)
-        wire = pb.Call(id=call_id, operation=name, arguments=operation.encode(args, options))
-        call = self._under_way[call_id] = _UnderWay(wire, is_repeatable)
-        if self._outgoing is not None:
-            self._outgoing.say(wire)
+        wire = pb.Call(id=call_id, operation=name, arguments=operation.encode(args, options)).SerializeToString()
+        call = self._under_way[call_id] = _UnderWay(name, wire, is_repeatable)
+        if self._stream is not None:
+            self._stream.say(wire)
             call.is_sent = True
         try:
             return operation.decode_answer(await call.answer)
         except asyncio.CancelledError:
-            if self._outgoing is not None:
-                self._outgoing.say(pb.Call(id=call_id, cancel=True))
+            if self._stream is not None:
+                self._stream.say(pb.Call(id=call_id, cancel=True).SerializeToString())
             raise
         finally:
             del self._under_way[call_id]
@@ -180,20 +131,20 @@ class Connection:
             try:
                 await self._converse(backoff)
                 reason: str = "the server ended the connection"
-            except grpc.aio.AioRpcError as error:
-                fatal = error_of(error)
+            except StreamEnded as ended:
+                fatal = error_of(ended)
                 if fatal is not None:
                     self._fail_all(fatal)
-                reason = error.details() or error.code().name
-            if self._outgoing is not None:
-                self._outgoing = None
+                reason = ended.details
+            if self._stream is not None:
+                self._stream = None
                 away_since = loop.time()
                 for call in list(self._under_way.values()):
                     if call.is_sent and not call.is_repeatable:
                         call.fail(
                             UnavailableError(
-                                f"The connection broke before {call.wire.operation} was answered ({reason}), so nobody "
-                                "knows whether it was done. Look, and ask again if it was not."
+                                f"The connection broke before {call.name} was answered ({reason}), so nobody knows "
+                                "whether it was done. Look, and ask again if it was not."
                             )
                         )
                     call.is_sent = False
@@ -202,37 +153,30 @@ class Connection:
             if loop.time() - away_since > self._patience_seconds:
                 self._fail_all(
                     UnavailableError(
-                        f"The server at {self.target} has been away for {self._patience_seconds:.0f} seconds ({reason})."
+                        f"The server at {self.carrier.target} has been away for {self._patience_seconds:.0f} seconds "
+                        f"({reason})."
                     )
                 )
             await backoff.wait()
 
     async def _converse(self, backoff: Backoff) -> None:
-        stream: Any = self.channel.stream_stream(
-            CALL, request_serializer=pb.Calls.SerializeToString, response_deserializer=pb.Answers.FromString
-        )(metadata=self.metadata)
-        # Until the server says something, nobody knows whether it lets us in: its headers come first.
-        await admitted(stream)
-        outgoing = self._outgoing = Outgoing[pb.Call](pb.Call.ByteSize)
-        backoff.reset()
-        for call in list(self._under_way.values()):
-            outgoing.say(call.wire)
-            call.is_sent = True
-        writing = asyncio.create_task(_write(stream, outgoing))
+        stream = await self.carrier.stream(CALL)
         try:
-            while True:
-                batch = await stream.read()
-                if batch is grpc.aio.EOF:
-                    # It says why.
-                    raise_status(await stream.code(), await stream.details())
-                    return
-                for answer in batch.answers:
-                    call_under_way = self._under_way.get(answer.id)
-                    if call_under_way is not None:
-                        call_under_way.take(answer)
+            await stream.admitted()
+            self._stream = stream
+            backoff.reset()
+            for call in list(self._under_way.values()):
+                stream.say(call.wire)
+                call.is_sent = True
+            await stream.listen(self._hear)
         finally:
-            writing.cancel()
-            stream.cancel()
+            stream.close()
+
+    def _hear(self, batch: bytes) -> None:
+        for answer in pb.Answers.FromString(batch).answers:
+            call = self._under_way.get(answer.id)
+            if call is not None:
+                call.take(answer)
 
     def _fail_all(self, error: PerdureError) -> None:
         for call in list(self._under_way.values()):
@@ -240,7 +184,8 @@ class Connection:
 
 
 class _UnderWay:
-    def __init__(self, wire: pb.Call, is_repeatable: bool) -> None:
+    def __init__(self, name: str, wire: bytes, is_repeatable: bool) -> None:
+        self.name = name
         self.wire = wire
         self.is_repeatable = is_repeatable
         self.is_sent = False
@@ -285,38 +230,3 @@ def connection_of(service: Service) -> Connection:
             "a client of perdure.connect(...)."
         )
     return connection
-
-
-def error_of(error: grpc.aio.AioRpcError) -> PerdureError | None:
-    """What a refusal means; None if trying again may help."""
-    details = error.details() or error.code().name
-    match error.code():
-        case grpc.StatusCode.UNAUTHENTICATED:
-            return UnauthenticatedError(details)
-        case grpc.StatusCode.PERMISSION_DENIED:
-            return PermissionDeniedError(details)
-        case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return LimitExceededError(details)
-        case grpc.StatusCode.INVALID_ARGUMENT:
-            return InvalidArgumentError(details)
-        case grpc.StatusCode.UNIMPLEMENTED:
-            return UnavailableError(f"The server does not speak this protocol: {details}")
-        case _:
-            return None
-
-
-async def admitted(stream: Any) -> None:
-    """Wait until the server has let this stream in. Raises ``AioRpcError`` if it does not."""
-    if not await stream.initial_metadata():
-        raise_status(await stream.code(), await stream.details())
-
-
-def raise_status(code: grpc.StatusCode, details: str | None) -> None:
-    """A stream has ended: as ``AioRpcError``, unless it ended well."""
-    if code is not grpc.StatusCode.OK:
-        raise grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details)
-
-
-async def _write(stream: Any, outgoing: Outgoing[pb.Call]) -> None:
-    while batch := await outgoing.batch():
-        await stream.write(pb.Calls(calls=batch))

@@ -1,4 +1,4 @@
-"""Whoever counts what goes over gRPC."""
+"""Whoever counts streams, over gRPC and over frames, and what goes over them."""
 
 from typing import Protocol
 

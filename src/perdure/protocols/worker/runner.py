@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-import grpc
-
 from perdure.model import workers as w
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.failures import Failure
@@ -22,12 +20,10 @@ from perdure.model.program import ActivityTask, Program, TurnCompleted, Worker
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, Request
 from perdure.protocols.worker import from_wire, to_wire
 from perdure.protocols.worker import worker_pb2 as pb
-from perdure.protocols.worker.batches import Outgoing
-from perdure.protocols.worker.connection import Backoff, Connection, admitted, error_of, raise_status
+from perdure.protocols.worker.connection import Backoff, Connection
+from perdure.protocols.worker.streams import WORK, ClientStream, StreamEnded, error_of
 
 log = logging.getLogger("perdure.worker")
-
-WORK = "/perdure.worker.v1.Worker/Work"
 
 NO_PROGRAM = "RESET_STICKY_TASK_QUEUE"
 """Why a turn fails for which the server believes a program here that is not."""
@@ -76,7 +72,8 @@ class Runner:
         self._queued: deque[ActivityTask] = deque()
         """Attempts that have no slot yet: the server counted one more than is free."""
         self._unacknowledged: dict[w.Attempt, w.ActivityReport] = {}
-        self._outgoing: Outgoing[pb.FromWorker] | None = None
+        self._stream: ClientStream | None = None
+        """While the server is there."""
         self._keeping: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._is_draining = False
@@ -148,44 +145,34 @@ class Runner:
             try:
                 await self._converse(backoff)
                 reason = "the server ended the connection"
-            except grpc.aio.AioRpcError as error:
-                reason = error.details() or error.code().name
-                fatal = error_of(error)
+            except StreamEnded as ended:
+                reason = ended.details
+                fatal = error_of(ended)
                 if fatal is not None:
-                    log.error("The server at %s refuses this worker: %s", self._connection.target, fatal)
+                    log.error("The server at %s refuses this worker: %s", self._connection.carrier.target, fatal)
                     raise fatal from None
             finally:
-                self._outgoing = None
+                self._stream = None
                 self._drop_programs()
             if self._connected.is_set():
-                log.warning("The connection to %s is lost (%s); trying again", self._connection.target, reason)
+                log.warning("The connection to %s is lost (%s); trying again", self._connection.carrier.target, reason)
                 self._connected.clear()
             await backoff.wait()
 
     async def _converse(self, backoff: Backoff) -> None:
-        stream: Any = self._connection.channel.stream_stream(
-            WORK, request_serializer=pb.FromWorkers.SerializeToString, response_deserializer=pb.ToWorkers.FromString
-        )(metadata=self._connection.metadata)
-        # The server looks at the hello before it lets anybody in, and only then is anything else said.
-        await stream.write(pb.FromWorkers(messages=[to_wire.hello(self._hello())]))
-        await admitted(stream)
-        outgoing = self._outgoing = Outgoing[pb.FromWorker](pb.FromWorker.ByteSize)
-        for report in self._unacknowledged.values():
-            outgoing.say(to_wire.from_worker(report))
-        writing = asyncio.create_task(_write(stream, outgoing))
-        backoff.reset()
-        self._connected.set()
+        stream = await self._connection.carrier.stream(WORK)
         try:
-            while True:
-                batch = await stream.read()
-                if batch is grpc.aio.EOF:
-                    raise_status(await stream.code(), await stream.details())
-                    return
-                for message in batch.messages:
-                    self._hear(message)
+            # The server looks at the hello before it lets anybody in, and only then is anything else said.
+            stream.say(to_wire.hello(self._hello()))
+            await stream.admitted()
+            self._stream = stream
+            for report in self._unacknowledged.values():
+                stream.say(to_wire.from_worker(report))
+            backoff.reset()
+            self._connected.set()
+            await stream.listen(self._hear)
         finally:
-            writing.cancel()
-            stream.cancel()
+            stream.close()
 
     def _hello(self) -> w.Hello:
         host = self._host
@@ -206,12 +193,16 @@ class Runner:
         )
 
     def _say(self, message: w.FromWorker) -> None:
-        if self._outgoing is not None:
-            self._outgoing.say(to_wire.from_worker(message))
+        if self._stream is not None:
+            self._stream.say(to_wire.from_worker(message))
 
     # --- what the server says
 
-    def _hear(self, message: pb.ToWorker) -> None:
+    def _hear(self, batch: bytes) -> None:
+        for message in pb.ToWorkers.FromString(batch).messages:
+            self._obey(message)
+
+    def _obey(self, message: pb.ToWorker) -> None:
         match from_wire.to_worker(message):
             case w.StartActivity(task):
                 self._queued.append(task)
@@ -308,8 +299,3 @@ class Runner:
         for program in self._programs.values():
             program.close()
         self._programs.clear()
-
-
-async def _write(stream: Any, outgoing: Outgoing[pb.FromWorker]) -> None:
-    while batch := await outgoing.batch():
-        await stream.write(pb.FromWorkers(messages=batch))

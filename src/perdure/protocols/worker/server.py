@@ -4,50 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import grpc
+from google.protobuf.message import DecodeError
 
 from perdure.engine.workers import Workers
 from perdure.model.access import Credentials, Gate, Permission, Session
-from perdure.model.errors import (
-    InvalidArgumentError,
-    LimitExceededError,
-    PerdureError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-    UnavailableError,
-)
+from perdure.model.errors import InvalidArgumentError, PerdureError
 from perdure.model.workers import ToWorker
 from perdure.protocols.worker import from_wire, to_wire
 from perdure.protocols.worker import worker_pb2 as pb
-from perdure.protocols.worker.batches import Outgoing
 from perdure.protocols.worker.calls import OPERATIONS, encode, error_to_wire
+from perdure.protocols.worker.framed import UPGRADE, ServerSide
 from perdure.protocols.worker.observer import Nobody, Observer
+from perdure.protocols.worker.over_grpc import GrpcServer
+from perdure.protocols.worker.streams import (
+    CALL,
+    DEFAULT_MESSAGE_BYTES,
+    WORK,
+    ServerStream,
+    Status,
+    StreamEnded,
+    status_of,
+)
+
+if TYPE_CHECKING:
+    import grpc
+
+    from perdure.engine.remote_worker import RemoteWorker
 
 log = logging.getLogger("perdure.server")
-
-WORK = "/perdure.worker.v1.Worker/Work"
-CALL = "/perdure.worker.v1.Client/Call"
-
-DEFAULT_MESSAGE_BYTES = 64 << 20
-KEEPALIVE_MS = 10_000
-KEEPALIVE_TIMEOUT_MS = 5_000
-ADMITTED = (("perdure-admitted", "1"),)
-"""What a stream begins with on the server's side. Whoever is refused gets an end in its place."""
 
 CALLS_AT_ONCE = 10_000
 """More calls of one client than this wait for each other."""
 
-# grpc's own classes are generic for type checkers alone.
-Context = Any
-
 
 class WorkerProtocol:
-    """Listens for workers and clients.
+    """Serves workers and clients: over gRPC, where it listens itself, and on connections that ``switch`` to it.
 
     Args:
         gate: who is let in.
@@ -58,6 +54,11 @@ class WorkerProtocol:
         observer: is told what goes on.
     """
 
+    upgrade = UPGRADE
+    """What a connection of the REST interface asks to switch to, at one of ``paths``."""
+
+    paths = (WORK, CALL)
+
     def __init__(
         self,
         gate: Gate,
@@ -67,182 +68,177 @@ class WorkerProtocol:
         message_bytes: int = DEFAULT_MESSAGE_BYTES,
         observer: Observer | None = None,
     ) -> None:
-        self.observer = observer or Nobody()
+        self._observer = observer or Nobody()
         self._gate = gate
         self._workers = workers
-        self._address = address
-        self._credentials = credentials
         self._message_bytes = message_bytes
-        self._streams: set[asyncio.Task[Any]] = set()
-        self.port = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._grpc = GrpcServer(self._serve_registered, address, credentials, message_bytes)
+
+    @property
+    def port(self) -> int:
+        """Where gRPC listens."""
+        return self._grpc.port
 
     async def open(self) -> None:
         """Begin to listen. Raises ``InvalidArgumentError`` if the address can't be used."""
-        self._server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", self._message_bytes),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.keepalive_time_ms", KEEPALIVE_MS),
-                ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
-                ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS // 2),
-                ("grpc.so_reuseport", 0),
-            ]
-        )
-        self._server.add_generic_rpc_handlers([_Handlers(self)])
-        try:
-            if self._credentials is None:
-                self.port = self._server.add_insecure_port(self._address)
-            else:
-                self.port = self._server.add_secure_port(self._address, self._credentials)
-        except RuntimeError:
-            raise InvalidArgumentError(
-                f"The worker protocol can't listen at {self._address}: the address is in use, or not one of this machine's"
-            ) from None
-        await self._server.start()
+        await self._grpc.open()
 
     async def close(self, grace_seconds: float = 1.0) -> None:
         """Let go of everybody."""
-        for task in list(self._streams):
+        for task in list(self._tasks):
             task.cancel()
-        await self._server.stop(grace_seconds)
+        await self._grpc.close(grace_seconds)
 
-    async def work(self, context: Context) -> None:
-        """A worker's stream, from its hello until either side ends it."""
-        session = await self._admit(context)
-        with _Stream(self._streams):
-            first = await context.read()
-            if first is grpc.aio.EOF or not first.messages or first.messages[0].WhichOneof("message") != "hello":
-                raise InvalidArgumentError("a worker's first message must be its Hello")
-            messages = list(first.messages)
-            outgoing: Outgoing[pb.ToWorker] = Outgoing(_size)
-            hello = from_wire.hello(messages[0].hello)
-            session.require(Permission.WORK, hello.namespace)
-            worker = self._workers.connect(hello, _WorkerLink(outgoing))
-            await context.send_initial_metadata(ADMITTED)
-            writing = asyncio.create_task(_write(context, outgoing, lambda batch: pb.ToWorkers(messages=batch)))
-            try:
-                said: Any = messages[1:]
-                while True:
-                    self.observer.heard(len(said))
-                    for message in said:
-                        worker.hear(from_wire.from_worker(message, worker.identity))
-                    if wait_seconds := session.pace(len(said)):
-                        # What comes meanwhile waits on the worker's side: nothing is refused, and nothing lost.
-                        await asyncio.sleep(wait_seconds)
-                    batch = await context.read()
-                    if batch is grpc.aio.EOF:
-                        return
-                    # A token may have been revoked since.
-                    session.require(Permission.WORK, hello.namespace)
-                    said = batch.messages
-            except PerdureError as error:
-                log.warning("Worker %s is sent away: %s", worker.identity, error)
-                raise  # it is told once it is gone here
-            finally:
-                self._workers.disconnect(worker)
-                writing.cancel()
+    def switch(self, path: str, credentials: Credentials) -> ServerSide:
+        """What goes on with a connection that has asked for ``upgrade``."""
+        stream = ServerSide(credentials, self._message_bytes)
+        task = asyncio.get_running_loop().create_task(self._serve_switched(path, stream))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return stream
 
-    async def call(self, context: Context) -> None:
-        """A client's stream."""
-        session = await self._admit(context)
-        await context.send_initial_metadata(ADMITTED)
-        with _Stream(self._streams):
-            outgoing: Outgoing[pb.Answer] = Outgoing(_size)
-            calls = _Calls(session, outgoing, self.observer)
-            writing = asyncio.create_task(_write(context, outgoing, lambda batch: pb.Answers(answers=batch)))
-            try:
-                while (batch := await context.read()) is not grpc.aio.EOF:
-                    for call in batch.calls:
-                        calls.take(call)
-                    await calls.bearable()
-            finally:
-                calls.close()
-                writing.cancel()
-
-    async def _admit(self, context: Context) -> Session:
-        metadata = dict(context.invocation_metadata() or ())
-        authorization = metadata.get("authorization", "")
-        names = context.auth_context().get("x509_common_name", [])
-        credentials = Credentials(
-            authorization if isinstance(authorization, str) else "",
-            bytes(names[0]).decode() if names else "",
-            context.peer(),
-        )
-        return await self._gate.admit(credentials)
-
-
-class _Handlers(grpc.GenericRpcHandler):
-    def __init__(self, protocol: WorkerProtocol) -> None:
-        self._handlers = {
-            WORK: _handler(protocol.work, pb.FromWorkers.FromString, protocol.observer),
-            CALL: _handler(protocol.call, pb.Calls.FromString, protocol.observer),
-        }
-
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        return self._handlers.get(details.method)
-
-
-def _handler(
-    serve: Callable[[Context], Awaitable[None]], read: Callable[[bytes], Any], observer: Observer
-) -> grpc.RpcMethodHandler[Any, Any]:
-    method = serve.__name__.capitalize()
-
-    async def behave(_: AsyncIterator[Any], context: Context) -> None:
-        observer.opened(method)
-        code = "cancelled"  # by its other side, or because the server ends
+    async def _serve_switched(self, method: str, stream: ServerSide) -> None:
         try:
-            await serve(context)
-            code = "ok"
-        except PerdureError as error:
-            status = _status(error)
-            code = status.name.lower()
-            await context.abort(status, str(error))
+            await self._serve(method, stream)
         except Exception:
-            code = "unknown"
+            log.exception("A stream failed in a way that should be impossible")
+            await stream.end(Status.INTERNAL, "The server failed in a way that should be impossible. Its log has more.")
+        except asyncio.CancelledError:
+            stream.close()
             raise
-        finally:
-            observer.ended(method, code)
 
-    return grpc.stream_stream_rpc_method_handler(
-        behave, request_deserializer=read, response_serializer=lambda message: message.SerializeToString()
-    )
-
-
-class _Stream:
-    """The task of a stream, so that it can be ended."""
-
-    def __init__(self, streams: set[asyncio.Task[Any]]) -> None:
-        self._streams = streams
-
-    def __enter__(self) -> None:
+    async def _serve_registered(self, method: str, stream: ServerStream) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._task = task
-        self._streams.add(task)
+        self._tasks.add(task)
+        try:
+            await self._serve(method, stream)
+        finally:
+            self._tasks.discard(task)
 
-    def __exit__(self, *_: object) -> None:
-        self._streams.discard(self._task)
+    async def _serve(self, method: str, stream: ServerStream) -> None:
+        """A stream, from its beginning until either side ends it."""
+        name = method.rpartition("/")[2]
+        self._observer.opened(name)
+        code = "cancelled"  # by its other side, or because the server ends
+        try:
+            status, details = await self._converse(method, stream)
+            if status is not Status.UNAVAILABLE:
+                code = status.name.lower()
+            await stream.end(status, details)
+        finally:
+            self._observer.ended(name, code)
+
+    async def _converse(self, method: str, stream: ServerStream) -> tuple[Status, str]:
+        """How it ended, and why."""
+        try:
+            session = await self._gate.admit(stream.credentials)
+            kind = _AsWorker if method == WORK else _AsClient
+            with kind(session, self._workers, stream, self._observer) as caller:
+                await caller.admit()
+                await stream.listen(caller.hear)
+        except PerdureError as error:
+            # Who is sent away is gone here before it is told.
+            return status_of(error), str(error)
+        except StreamEnded as ended:
+            return ended.status, ended.details
+        return Status.OK, ""
+
+
+class _AsWorker:
+    """A stream that is a worker, from its hello on."""
+
+    def __init__(self, session: Session, workers: Workers, stream: ServerStream, observer: Observer) -> None:
+        self._observer = observer
+        self._session = session
+        self._workers = workers
+        self._stream = stream
+        self._worker: RemoteWorker | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if self._worker is not None:
+            if isinstance(error, PerdureError):
+                log.warning("Worker %s is sent away: %s", self._worker.identity, error)
+            self._workers.disconnect(self._worker)
+
+    async def admit(self) -> None:
+        """Not before its hello."""
+
+    def hear(self, data: bytes) -> Awaitable[None] | None:
+        """A batch from it."""
+        messages = _read(pb.FromWorkers, data).messages
+        worker = self._worker
+        if worker is not None:
+            # A token may have been revoked since.
+            self._session.require(Permission.WORK, worker.namespace)
+            self._observer.heard(len(messages))
+            self._hear(worker, messages)
+            wait_seconds = self._session.pace(len(messages))
+            # What comes meanwhile waits on the worker's side: nothing is refused, and nothing lost.
+            return asyncio.sleep(wait_seconds) if wait_seconds else None
+        if not messages or messages[0].WhichOneof("message") != "hello":
+            raise InvalidArgumentError("a worker's first message must be its Hello")
+        hello = from_wire.hello(messages[0].hello)
+        self._session.require(Permission.WORK, hello.namespace)
+        worker = self._worker = self._workers.connect(hello, _WorkerLink(self._stream))
+        return self._go_on(worker, messages[1:])
+
+    async def _go_on(self, worker: RemoteWorker, messages: Sequence[pb.FromWorker]) -> None:
+        await self._stream.admit()
+        self._observer.heard(len(messages))
+        self._hear(worker, messages)
+
+    def _hear(self, worker: RemoteWorker, messages: Iterable[pb.FromWorker]) -> None:
+        for message in messages:
+            worker.hear(from_wire.from_worker(message, worker.identity))
 
 
 class _WorkerLink:
-    def __init__(self, outgoing: Outgoing[pb.ToWorker]) -> None:
-        self._outgoing = outgoing
+    def __init__(self, stream: ServerStream) -> None:
+        self._say = stream.say
 
     def send(self, message: ToWorker) -> None:
-        self._outgoing.say(to_wire.to_worker(message))
+        self._say(to_wire.to_worker(message))
 
 
-class _Calls:
-    """The calls of one client that are under way."""
+class _AsClient:
+    """A stream that is a client, and its calls that are under way."""
 
-    def __init__(self, session: Session, outgoing: Outgoing[pb.Answer], observer: Observer) -> None:
-        self._service = session.service
+    def __init__(self, session: Session, _: Workers, stream: ServerStream, observer: Observer) -> None:
         self._observer = observer
-        self._outgoing = outgoing
+        self._service = session.service
+        self._stream = stream
         self._under_way: dict[int, asyncio.Future[Any]] = {}
         self._relief: asyncio.Future[None] | None = None
 
-    def take(self, call: pb.Call) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Nobody waits for any of them.
+        for under_way in list(self._under_way.values()):
+            under_way.cancel()
+
+    async def admit(self) -> None:
+        """It is let in at once."""
+        await self._stream.admit()
+
+    def hear(self, data: bytes) -> Awaitable[None] | None:
+        """Some calls."""
+        for call in _read(pb.Calls, data).calls:
+            self._take(call)
+        return self._bearable() if len(self._under_way) > CALLS_AT_ONCE else None
+
+    async def _bearable(self) -> None:
+        while len(self._under_way) > CALLS_AT_ONCE:
+            self._relief = asyncio.get_running_loop().create_future()
+            await self._relief
+
+    def _take(self, call: pb.Call) -> None:
         """Begin a call, or end one that nobody waits for any more."""
         if call.cancel:
             under_way = self._under_way.get(call.id)
@@ -260,7 +256,7 @@ class _Calls:
             args, keywords = operation.decode(call.arguments)
             answer = asyncio.ensure_future(getattr(self._service, call.operation)(*args, **keywords))
         except PerdureError as error:
-            self._outgoing.say(pb.Answer(id=call.id, error=error_to_wire(error)))
+            self._refuse(call.id, error)
             self._observer.answered(known, type(error).__name__, perf_counter() - began)
             return
         self._under_way[call.id] = answer
@@ -276,46 +272,23 @@ class _Calls:
         error = answer.exception()
         self._observer.answered(operation, "ok" if error is None else type(error).__name__, perf_counter() - began)
         if error is None:
-            self._outgoing.say(pb.Answer(id=call_id, result=encode(answer.result())))
+            self._stream.say(pb.Answer(id=call_id, result=encode(answer.result())).SerializeToString())
             return
         if not isinstance(error, PerdureError):
             log.error("Operation %s failed in a way that should be impossible", operation, exc_info=error)
-        self._outgoing.say(pb.Answer(id=call_id, error=error_to_wire(error)))
+        self._refuse(call_id, error)
 
-    async def bearable(self) -> None:
-        """Wait until there are not too many."""
-        while len(self._under_way) > CALLS_AT_ONCE:
-            self._relief = asyncio.get_running_loop().create_future()
-            await self._relief
-
-    def close(self) -> None:
-        """Nobody waits for any of them."""
-        for under_way in list(self._under_way.values()):
-            under_way.cancel()
+    def _refuse(self, call_id: int, error: BaseException) -> None:
+        self._stream.say(pb.Answer(id=call_id, error=error_to_wire(error)).SerializeToString())
 
 
-def _size(message: Any) -> int:
-    size: int = message.ByteSize()
-    return size
+M = TypeVar("M", pb.FromWorkers, pb.Calls)
 
 
-async def _write(context: Context, outgoing: Outgoing[Any], gather: Callable[[Sequence[Any]], Any]) -> None:
-    while batch := await outgoing.batch():
-        await context.write(gather(batch))
-
-
-def _status(error: PerdureError) -> grpc.StatusCode:
-    """How a stream ends because of an error."""
-    match error:
-        case UnauthenticatedError():
-            return grpc.StatusCode.UNAUTHENTICATED
-        case PermissionDeniedError():
-            return grpc.StatusCode.PERMISSION_DENIED
-        case LimitExceededError():
-            return grpc.StatusCode.RESOURCE_EXHAUSTED
-        case InvalidArgumentError():
-            return grpc.StatusCode.INVALID_ARGUMENT
-        case UnavailableError():
-            return grpc.StatusCode.UNAVAILABLE
-        case _:
-            return grpc.StatusCode.INTERNAL
+def _read(kind: type[M], data: bytes) -> M:
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        raise InvalidArgumentError(
+            f"{len(data):,} bytes are no {kind.DESCRIPTOR.name} of the worker protocol"
+        ) from None

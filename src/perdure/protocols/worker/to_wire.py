@@ -1,6 +1,11 @@
-"""From the model to the protocol's messages."""
+"""From the model to the protocol's messages, as bytes.
+
+Each message is filled in where it stands: that takes a quarter of the time of building its parts first and copying them
+in. What there is many thousand times a second comes first.
+"""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -15,49 +20,7 @@ from perdure.protocols.worker import worker_pb2 as pb
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def payload(value: Payload) -> pb.Payload:
-    """One value."""
-    return pb.Payload(data=value.data, encoding=value.encoding, metadata=value.metadata)
-
-
-def payloads(values: Iterable[Payload]) -> list[pb.Payload]:
-    """Values in order."""
-    return [pb.Payload(data=value.data, encoding=value.encoding, metadata=value.metadata) for value in values]
-
-
-def failure(value: Failure | None) -> pb.Failure | None:
-    """A chain of failures."""
-    if value is None:
-        return None
-    return pb.Failure(
-        message=value.message,
-        kind=value.kind,
-        type=value.type,
-        non_retryable=value.non_retryable,
-        details=payloads(value.details),
-        cause=failure(value.cause),
-        stack_trace=value.stack_trace,
-        source=value.source,
-        next_retry_delay=None if value.next_retry_delay_ns < 0 else value.next_retry_delay_ns,
-        timeout_type=value.timeout_type,
-        retry_state=value.retry_state,
-        activity_id=value.activity_id,
-        activity_type=value.activity_type,
-        workflow_id=value.workflow_id,
-        run_id=value.run_id,
-        workflow_type=value.workflow_type,
-        scheduled_event_id=value.scheduled_event_id,
-        started_event_id=value.started_event_id,
-        identity=value.identity,
-    )
-
-
-def run(address: RunAddress) -> pb.Run:
-    """A run's name."""
-    return pb.Run(namespace=address.namespace, workflow_id=address.workflow_id, run_id=address.run_id)
-
-
-def hello(value: w.Hello) -> pb.FromWorker:
+def hello(value: w.Hello) -> bytes:
     """What a worker says first."""
     return pb.FromWorker(
         hello=pb.Hello(
@@ -69,126 +32,182 @@ def hello(value: w.Hello) -> pb.FromWorker:
             workflow_types=value.workflow_types,
             turn_slots=value.turn_slots,
             groups=[pb.ActivityGroup(activity_types=group.activity_types, slots=group.slots) for group in value.groups],
-            running=[_attempt(attempt) for attempt in value.running],
+            running=[
+                pb.Attempt(
+                    run_id=attempt.run_id, scheduled_event_id=attempt.scheduled_event_id, attempt=attempt.attempt
+                )
+                for attempt in value.running
+            ],
             labels=value.labels,
         )
-    )
+    ).SerializeToString()
 
 
-def from_worker(message: w.FromWorker) -> pb.FromWorker:
+def from_worker(message: w.FromWorker) -> bytes:
     """Whatever a worker says after that."""
-    if isinstance(message, w.ActivityReport):
-        return pb.FromWorker(activity=_activity_report(message))
+    wire = pb.FromWorker()
     if isinstance(message, w.TurnReport):
-        return pb.FromWorker(
-            turn=pb.TurnReport(
-                run=run(message.address),
-                started_event_id=message.started_event_id,
-                attempt=message.attempt,
-                commands=_encode(message.commands),
-                cause=message.cause,
-                failure=failure(message.failure),
-            )
-        )
-    if isinstance(message, w.QueryReport):
-        return pb.FromWorker(
-            query=pb.QueryReport(
-                query_id=message.query_id,
-                result=pb.Payloads(payloads=payloads(message.result)),
-                failure=failure(message.failure),
-            )
-        )
-    return pb.FromWorker(capacity=pb.Capacity(turn_slots=message.turn_slots, slots=message.slots))
+        turn = wire.turn
+        _run(turn.run, message.address)
+        turn.started_event_id = message.started_event_id
+        turn.attempt = message.attempt
+        turn.commands = _encode(message.commands)
+        if message.cause:
+            turn.cause = message.cause
+        if message.failure is not None:
+            _failure(turn.failure, message.failure)
+    elif isinstance(message, w.ActivityReport):
+        _activity_report(wire.activity, message)
+    elif isinstance(message, w.QueryReport):
+        query = wire.query
+        query.query_id = message.query_id
+        _payloads(query.result, message.result)
+        if message.failure is not None:
+            _failure(query.failure, message.failure)
+    else:
+        wire.capacity.turn_slots = message.turn_slots
+        wire.capacity.slots.extend(message.slots)
+    return wire.SerializeToString()
 
 
-def _activity_report(report: w.ActivityReport) -> pb.ActivityReport:
+def _activity_report(wire: pb.ActivityReport, report: w.ActivityReport) -> None:
     request = report.request
-    wire = pb.ActivityReport(
-        run=run(report.address), scheduled_event_id=request.scheduled_event_id, attempt=request.attempt
-    )
+    _run(wire.run, report.address)
+    wire.scheduled_event_id = request.scheduled_event_id
+    wire.attempt = request.attempt
     match request:
         case CompleteActivity():
-            wire.completed.CopyFrom(pb.Payloads(payloads=payloads(request.result)))
+            _payloads(wire.completed, request.result)
         case FailActivity():
-            wire.failed.CopyFrom(failure(request.failure) or pb.Failure())
+            wire.failed.SetInParent()
+            if request.failure is not None:
+                _failure(wire.failed, request.failure)
             if request.heartbeat_details is not None:
-                wire.last_heartbeat.CopyFrom(pb.Payloads(payloads=payloads(request.heartbeat_details)))
+                _payloads(wire.last_heartbeat, request.heartbeat_details)
         case CancelActivity():
-            wire.canceled.CopyFrom(pb.Payloads(payloads=payloads(request.details)))
+            _payloads(wire.canceled, request.details)
         case HeartbeatActivity(leaves=True):
-            wire.left.CopyFrom(pb.Payloads(payloads=payloads(request.details)))
+            _payloads(wire.left, request.details)
         case HeartbeatActivity():
-            wire.heartbeat.CopyFrom(pb.Payloads(payloads=payloads(request.details)))
-    return wire
+            _payloads(wire.heartbeat, request.details)
 
 
-def to_worker(message: w.ToWorker) -> pb.ToWorker:
+def to_worker(message: w.ToWorker) -> bytes:
     """Whatever a server says to a worker."""
-    if isinstance(message, w.StartActivity):
-        return pb.ToWorker(activity=_activity_task(message.task))
+    wire = pb.ToWorker()
     if isinstance(message, w.TakeTurn):
-        return pb.ToWorker(
-            turn=pb.TakeTurn(
-                run=run(message.address),
-                started_event_id=message.started_event_id,
-                attempt=message.attempt,
-                is_new=message.is_new,
-                events=_encode(message.events),
-                updates=_encode(message.updates) if message.updates else b"",
-            )
-        )
-    if isinstance(message, w.Acknowledge):
-        return pb.ToWorker(
-            acknowledge=pb.Acknowledge(
-                attempt=pb.Attempt(
-                    run_id=message.run_id, scheduled_event_id=message.scheduled_event_id, attempt=message.attempt
-                ),
-                refused=message.refused,
-            )
-        )
-    if isinstance(message, w.CancelAttempt):
-        return pb.ToWorker(
-            cancel=pb.CancelAttempt(run=run(message.address), scheduled_event_id=message.scheduled_event_id)
-        )
-    if isinstance(message, w.AnswerQuery):
-        return pb.ToWorker(
-            query=pb.AnswerQuery(
-                query_id=message.query_id,
-                run=run(message.address),
-                name=message.name,
-                input=payloads(message.input),
-                events=_encode(message.events) if message.events else b"",
-            )
-        )
-    return pb.ToWorker(evict=pb.Evict(run_id=message.run_id))
+        turn = wire.turn
+        _run(turn.run, message.address)
+        turn.started_event_id = message.started_event_id
+        turn.attempt = message.attempt
+        turn.events = _encode(message.events)
+        if message.is_new:
+            turn.is_new = True
+        if message.updates:
+            turn.updates = _encode(message.updates)
+    elif isinstance(message, w.StartActivity):
+        _activity_task(wire.activity, message.task)
+    elif isinstance(message, w.Acknowledge):
+        acknowledge = wire.acknowledge
+        attempt = acknowledge.attempt
+        attempt.run_id = message.run_id
+        attempt.scheduled_event_id = message.scheduled_event_id
+        attempt.attempt = message.attempt
+        if message.refused:
+            acknowledge.refused = message.refused
+    elif isinstance(message, w.Evict):
+        wire.evict.run_id = message.run_id
+    elif isinstance(message, w.CancelAttempt):
+        _run(wire.cancel.run, message.address)
+        wire.cancel.scheduled_event_id = message.scheduled_event_id
+    else:
+        query = wire.query
+        query.query_id = message.query_id
+        _run(query.run, message.address)
+        query.name = message.name
+        _add_payloads(query.input, message.input)
+        if message.events:
+            query.events = _encode(message.events)
+    return wire.SerializeToString()
 
 
-def _activity_task(task: ActivityTask) -> pb.ActivityTask:
+def _activity_task(wire: pb.ActivityTask, task: ActivityTask) -> None:
     scheduled = task.scheduled
-    return pb.ActivityTask(
-        run=run(task.address),
-        workflow_type=task.workflow_type,
-        scheduled_event_id=scheduled.id,
-        activity_id=scheduled.activity_id,
-        activity_type=scheduled.activity_type,
-        task_queue=scheduled.task_queue,
-        attempt=task.attempt,
-        max_attempts=scheduled.retry_policy.max_attempts,
-        input=payloads(scheduled.input),
-        header=_map(scheduled.header),
-        scheduled_time=scheduled.time,
-        started_time=task.started_time,
-        schedule_to_close_timeout=scheduled.schedule_to_close_timeout_ns,
-        start_to_close_timeout=scheduled.start_to_close_timeout_ns,
-        heartbeat_timeout=scheduled.heartbeat_timeout_ns,
-        heartbeat_details=payloads(task.heartbeat_details),
-        last_failure=failure(task.last_failure),
-    )
+    _run(wire.run, task.address)
+    wire.workflow_type = task.workflow_type
+    wire.scheduled_event_id = scheduled.id
+    wire.activity_id = scheduled.activity_id
+    wire.activity_type = scheduled.activity_type
+    wire.task_queue = scheduled.task_queue
+    wire.attempt = task.attempt
+    wire.max_attempts = scheduled.retry_policy.max_attempts
+    wire.scheduled_time = scheduled.time
+    wire.started_time = task.started_time
+    wire.schedule_to_close_timeout = scheduled.schedule_to_close_timeout_ns
+    wire.start_to_close_timeout = scheduled.start_to_close_timeout_ns
+    wire.heartbeat_timeout = scheduled.heartbeat_timeout_ns
+    if scheduled.input:
+        _add_payloads(wire.input, scheduled.input)
+    if scheduled.header:
+        _map(wire.header, scheduled.header)
+    if task.heartbeat_details:
+        _add_payloads(wire.heartbeat_details, task.heartbeat_details)
+    if task.last_failure is not None:
+        _failure(wire.last_failure, task.last_failure)
 
 
-def _attempt(attempt: w.Attempt) -> pb.Attempt:
-    return pb.Attempt(run_id=attempt.run_id, scheduled_event_id=attempt.scheduled_event_id, attempt=attempt.attempt)
+# --- parts
 
 
-def _map(values: Mapping[str, Payload] | None) -> dict[str, pb.Payload] | None:
-    return {name: payload(value) for name, value in values.items()} if values else None
+def _run(wire: pb.Run, address: RunAddress) -> None:
+    wire.namespace = address.namespace
+    wire.workflow_id = address.workflow_id
+    wire.run_id = address.run_id
+
+
+def _payload(wire: pb.Payload, value: Payload) -> None:
+    wire.data = value.data
+    wire.encoding = value.encoding
+    if value.metadata:
+        wire.metadata.update(value.metadata)
+
+
+def _add_payloads(wire: Any, values: Iterable[Payload]) -> None:
+    for value in values:
+        _payload(wire.add(), value)
+
+
+def _payloads(wire: pb.Payloads, values: Iterable[Payload]) -> None:
+    # No payloads are something else than nothing said.
+    wire.SetInParent()
+    _add_payloads(wire.payloads, values)
+
+
+def _map(wire: Any, values: Mapping[str, Payload]) -> None:
+    for name, value in values.items():
+        _payload(wire[name], value)
+
+
+def _failure(wire: pb.Failure, value: Failure) -> None:
+    wire.SetInParent()
+    wire.message = value.message
+    wire.kind = value.kind
+    wire.type = value.type
+    wire.non_retryable = value.non_retryable
+    _add_payloads(wire.details, value.details)
+    if value.cause is not None:
+        _failure(wire.cause, value.cause)
+    wire.stack_trace = value.stack_trace
+    wire.source = value.source
+    if value.next_retry_delay_ns >= 0:
+        wire.next_retry_delay = value.next_retry_delay_ns
+    wire.timeout_type = value.timeout_type
+    wire.retry_state = value.retry_state
+    wire.activity_id = value.activity_id
+    wire.activity_type = value.activity_type
+    wire.workflow_id = value.workflow_id
+    wire.run_id = value.run_id
+    wire.workflow_type = value.workflow_type
+    wire.scheduled_event_id = value.scheduled_event_id
+    wire.started_event_id = value.started_event_id
+    wire.identity = value.identity
