@@ -11,7 +11,7 @@ from perdure.model.errors import InvalidArgumentError
 from perdure.sdk.choices import choose
 from perdure.sdk.durations import Duration, to_ns
 from perdure.sdk.schedules.calendars import Calendar, read_calendar, read_cron
-from perdure.sdk.schedules.definition import Definition, Overlap
+from perdure.sdk.schedules.definition import Backfill, Definition, Overlap, Trigger
 from perdure.sdk.schedules.times import Spec, times, zone_of
 from perdure.sdk.schedules.times import to_ns as time_ns
 
@@ -42,6 +42,13 @@ class ScheduleOptions(TypedDict, total=False):
         jitter: each time is put off by chance for up to this, never beyond the next time.
         overlap: what to do while a run is open: "skip" (the default), "buffer_one", "buffer_all", "cancel_other",
             "terminate_other" or "allow_all".
+        exclude: a ``perdure.Calendar``, or several: it is not due at times that match any of them.
+        clock_changes: what becomes of times of day that are missing or doubled when clocks change: "cron" (the default)
+            runs what is missing at once and what is doubled once, "as_shown" goes by the clock alone: never, and twice.
+        pause_on_failure: pause when a run has failed or timed out, with a note that says so; not with "allow_all".
+        keep_workflow_id: the runs' workflow ids are the same, without the time they are for.
+        keep_for: how long the schedule is kept when its last time is past, to be triggered or changed still; not at all
+            without it.
         catch_up: times that passed while no engine ran are made up for if they are not older than this; at least ten
             seconds, a year without it.
     """
@@ -56,6 +63,11 @@ class ScheduleOptions(TypedDict, total=False):
     jitter: Duration | None
     overlap: str
     catch_up: Duration | None
+    exclude: Calendar | Sequence[Calendar]
+    clock_changes: str
+    pause_on_failure: bool
+    keep_workflow_id: bool
+    keep_for: Duration | None
 
 
 TIMING = ("cron", "every", "calendar")
@@ -70,7 +82,7 @@ def changed(definition: Definition, options: dict[str, Any], *, is_new: bool) ->
     if unknown := options.keys() - ScheduleOptions.__annotations__.keys():
         raise TypeError(f"a schedule has no option {', '.join(sorted(unknown))}; see perdure.ScheduleOptions")
     spec = _spec(definition.spec, options)
-    if is_new and not spec.walls and not spec.intervals:
+    if is_new and not spec.walls and not spec.intervals and not options.keys() & set(TIMING):
         raise InvalidArgumentError(
             "the schedule is never due: say cron='0 2 * * *', every=timedelta(hours=1) or "
             "calendar=perdure.Calendar(hour=2)"
@@ -83,6 +95,11 @@ def changed(definition: Definition, options: dict[str, Any], *, is_new: bool) ->
         changes["catch_up"] = _length("catch_up", DEFAULT_CATCH_UP_SECONDS if given is None else given, 10)
     if "max_runs" in options:
         changes["max_runs"] = _count(options["max_runs"])
+    for name in ("pause_on_failure", "keep_workflow_id"):
+        if name in options:
+            changes[name] = _yes_or_no(name, options[name])
+    if "keep_for" in options:
+        changes["keep_for"] = _length("keep_for", options["keep_for"] or 0)
     return msgspec.structs.replace(definition, **changes)
 
 
@@ -96,6 +113,10 @@ def _spec(spec: Spec, options: dict[str, Any]) -> Spec:
     if "timezone" in options:
         zone_of(options["timezone"])
         changes["timezone"] = options["timezone"]
+    if "exclude" in options:
+        changes["exclude"] = tuple(read_calendar(calendar) for calendar in _several(options["exclude"]))
+    if "clock_changes" in options:
+        changes["as_shown"] = choose("clock_changes", {"cron": False, "as_shown": True}, options["clock_changes"])
     for name in ("start_at", "end_at"):
         if name in options:
             changes[name] = _moment(name, options[name])
@@ -107,6 +128,12 @@ def _spec(spec: Spec, options: dict[str, Any]) -> Spec:
     if (new.walls or new.intervals) and next(times(new, 0), None) is None:
         raise InvalidArgumentError("the schedule is never due: no time lies between start_at and end_at")
     return new
+
+
+def _yes_or_no(name: str, given: Any) -> bool:
+    if not isinstance(given, bool):
+        raise InvalidArgumentError(f"{name}={given!r} must be True or False")
+    return given
 
 
 def _several(given: Any) -> list[Any]:
@@ -147,3 +174,17 @@ def moment(name: str, given: Any) -> int:
 
 def _moment(name: str, given: Any) -> int:
     return 0 if given is None else moment(name, given)
+
+
+def trigger(key: str, overlap: str | None, at: datetime | None) -> Trigger:
+    """The command for a run now. Raises ``InvalidArgumentError``."""
+    chosen = None if overlap is None else choose("overlap", OVERLAPS, overlap)
+    return Trigger(f"trigger-{key}", chosen, 0 if at is None else moment("at", at))
+
+
+def backfill(key: str, start: datetime, end: datetime, overlap: str) -> Backfill:
+    """The command for the runs of a stretch of time. Raises ``InvalidArgumentError``."""
+    after, until = moment("start", start) - 1, moment("end", end)
+    if until <= after:
+        raise InvalidArgumentError(f"end={end!r} is before start={start!r}")
+    return Backfill(f"backfill-{key}", after, until, choose("overlap", OVERLAPS, overlap))

@@ -6,6 +6,7 @@ is decided in ``times``.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,7 +42,7 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
 
     Args: second, minute, hour: 0 if not given. day_of_month, month, day_of_week, year: any if not given. Each is a
     number, text in cron's way (``"*"``, ``"9-17"``, ``"*/15"``, ``"mon-fri"``, ``"L"`` for the last day of the month),
-    or several of these.
+    or several of these. comment: what it is meant to be, for people.
     """
 
     second: Field = 0
@@ -51,19 +52,40 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     month: Field = "*"
     day_of_week: Field = "*"
     year: Field = "*"
+    comment: str = ""
 
 
 class Wall(msgspec.Struct, frozen=True):
     """A cron expression or a calendar as it is stored: ``fields`` are cron's, with or without seconds.
 
     ``both_days``: a day must match day-of-month and day-of-week, instead of cron's own rule. ``years``: only these;
-    empty for any. ``text`` is how the user wrote it.
+    empty for any. ``text`` is how the user wrote it, ``comment`` what they meant.
     """
 
     text: str
     fields: str
     both_days: bool = False
     years: tuple[int, ...] = ()
+    comment: str = ""
+
+    def matches(self, local: datetime) -> bool:
+        """Whether a clock on the wall that shows ``local`` (naive) fulfils every field."""
+        if self.years and local.year not in self.years:
+            return False
+        fields = _fields(self.fields, self.both_days)
+        return (
+            local.month in fields.months
+            and local.hour in fields.hours
+            and local.minute in fields.minutes
+            and local.second in fields.seconds
+            and fields.match_day(local)
+        )
+
+    @property
+    def takes_days(self) -> bool:
+        """Whether a day matches as a whole or not at all."""
+        fields = _fields(self.fields, self.both_days)
+        return len(fields.hours) == 24 and len(fields.minutes) == len(fields.seconds) == 60
 
     @property
     def is_real_time(self) -> bool:
@@ -121,10 +143,12 @@ def read_calendar(calendar: object) -> Wall:
     for position, (name, field) in enumerate(zip(_CALENDAR_NAMES, fields, strict=True)):
         _check(what, name, position, field)
     years = _years(what, _text(calendar.year))
+    if not isinstance(calendar.comment, str):
+        raise InvalidArgumentError(f"{what}: its comment is no text")
     said = {name: getattr(calendar, name) for name in (*_CALENDAR_NAMES, "year")}
     defaults = msgspec.structs.asdict(Calendar())
     text = ", ".join(f"{name}={value!r}" for name, value in said.items() if value != defaults[name])
-    wall = Wall(f"Calendar({text})", " ".join(fields), both_days=True, years=years)
+    wall = Wall(f"Calendar({text})", " ".join(fields), both_days=True, years=years, comment=calendar.comment)
     _check_ever(what, wall, fields[3])
     return wall
 
@@ -160,10 +184,13 @@ def _years(what: str, text: str) -> tuple[int, ...]:
         return ()
     years: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.partition("-")
-        if not first.isdecimal() or not (last or "0").isdecimal():
-            raise InvalidArgumentError(f"{what}: {part!r} is wrong in year; write 2027, '2027-2030' or several")
-        found = range(int(first), int(last or first) + 1)
+        stretch, _, step = part.partition("/")
+        first, _, last = stretch.partition("-")
+        if not first.isdecimal() or not (last or "0").isdecimal() or not (step or "1").isdecimal() or step == "0":
+            raise InvalidArgumentError(
+                f"{what}: {part!r} is wrong in year; write 2027, '2027-2030', '2027-2039/4' or several"
+            )
+        found = range(int(first), int(last or first) + 1, int(step or 1))
         if not found or found[0] not in _YEARS or found[-1] not in _YEARS:
             raise InvalidArgumentError(f"{what}: {part!r} is wrong in year; it takes {_YEARS[0]}-{_YEARS[-1]}")
         years.update(found)
@@ -174,6 +201,15 @@ def _simulation(fields: str, after: datetime) -> "CronSim":
     from cronsim import CronSim
 
     return CronSim(fields, after)
+
+
+@lru_cache(maxsize=1024)
+def _fields(fields: str, both_days: bool) -> "CronSim":
+    """The fields as sets, to be looked at alone."""
+    simulation = _simulation(fields, _SOME_TIME)
+    if both_days:
+        simulation.day_and = True
+    return simulation
 
 
 def _not_understood() -> tuple[type[Exception], ...]:

@@ -3,29 +3,36 @@
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, Protocol
 
-from perdure.model.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RunClosedError
+import msgspec
+
+from perdure.model.errors import (
+    AlreadyExistsError,
+    InvalidArgumentError,
+    NotFoundError,
+    RunClosedError,
+    UnavailableError,
+)
 from perdure.model.ids import RunAddress
 from perdure.model.options import IdConflict, RunStatus
-from perdure.model.requests import SignalWorkflow, StartWorkflow, TerminateWorkflow
-from perdure.model.service import Namespace, RunDescription, RunPage, Service
-from perdure.sdk.choices import choose
+from perdure.model.payloads import PayloadMap
+from perdure.model.requests import SignalWorkflow, StartWorkflow, TerminateWorkflow, UpdateWorkflow
+from perdure.model.service import Namespace, RunDescription, RunPage, Service, UpdateStage
 from perdure.sdk.converter import Converter
 from perdure.sdk.names import checked_text
 from perdure.sdk.random_ids import new_id
 from perdure.sdk.schedules import asking
-from perdure.sdk.schedules.asking import OVERLAPS
 from perdure.sdk.schedules.definition import (
     COMMAND_SIGNAL,
     MEMO,
+    REPLACE_UPDATE,
     STATE_QUERY,
     SYSTEM_NAMESPACE,
     SYSTEM_QUEUE,
     SYSTEM_RETENTION_DAYS,
     WORKFLOW_TYPE,
-    Backfill,
     Command,
     Definition,
     Listed,
@@ -35,15 +42,15 @@ from perdure.sdk.schedules.definition import (
     Snapshot,
     Started,
     State,
-    Trigger,
     listed,
     schedule_workflow_id,
 )
 from perdure.sdk.schedules.descriptions import ScheduleDescription, ScheduledRun, ScheduleInfo
-from perdure.sdk.schedules.times import Spec, times, to_datetime
+from perdure.sdk.schedules.times import Spec, occasions, times, to_datetime
 from perdure.sdk.starting import StartOptions, Target, with_own_options
 
 NEXT_TIMES = 5
+REPLACE_ATTEMPTS = 5
 LIST_PAGE = 500
 RETENTION_NS = SYSTEM_RETENTION_DAYS * 86_400 * 1_000_000_000
 
@@ -107,24 +114,51 @@ class Schedules:
             InvalidArgumentError: an option makes no sense; the message names it. Nothing was created.
             TypeError: the arguments do not fit the workflow, or there is no such option.
         """
-        if not isinstance(id, str) or not id:
-            raise InvalidArgumentError(f"id={id!r}: a schedule needs an id that is not empty")
         target = self._look_up(workflow)
         for_runs = {name: options.pop(name) for name in list(options) if name in RUN_OPTIONS}
         if not_here := options.keys() & StartOptions.__annotations__.keys():
             raise TypeError(f"the runs of a schedule cannot have the option {', '.join(sorted(not_here))}")
         chosen = {name: v for name, v in with_own_options(workflow, {}).items() if name in RUN_OPTIONS}
         start = target.request(args, {**chosen, **for_runs, "id": workflow_id or id}, f"schedule {id}")
-        definition = asking.changed(Definition(self._namespace, id, Spec(), start), options, is_new=True)
+        return await self.create_for(id, start, paused=paused, note=note, **options)
+
+    async def create_for(
+        self,
+        id: str,
+        start: StartWorkflow,
+        *,
+        paused: bool = False,
+        note: str = "",
+        memo: PayloadMap | None = None,
+        search_attributes: PayloadMap | None = None,
+        told: Sequence[Command] = (),
+        remaining: int | None = None,
+        request_id: str = "",
+        **options: Any,
+    ) -> "ScheduleHandle":
+        """As ``create``, with the request that starts each run.
+
+        Args:
+            memo, search_attributes: the schedule's own.
+            told: what is said to it first, such as a trigger.
+            remaining: how many runs there may be, 0 for none; no limit without it.
+            request_id: the same again finds the same schedule.
+        """
+        if not isinstance(id, str) or not id:
+            raise InvalidArgumentError(f"id={id!r}: a schedule needs an id that is not empty")
+        bare = Definition(self._namespace, id, Spec(), start, memo=memo, search_attributes=search_attributes)
+        definition = asking.changed(bare, options, is_new=True)
+        if remaining is not None:
+            definition = msgspec.structs.replace(definition, max_runs=remaining or -1)
         await keep_records(self._service)
         # What came before the schedule was created is not missed.
-        state = State(definition, cursor=0, is_paused=paused, note=note, by_command=True)
+        state = State(definition, cursor=0, is_paused=paused, note=note, by_command=True, told=list(told))
         request = StartWorkflow(
             schedule_workflow_id(self._namespace, id),
             WORKFLOW_TYPE,
             SYSTEM_QUEUE,
             _plain.to_payloads([state]),
-            new_id(),
+            request_id or new_id(),
             id_conflict=IdConflict.FAIL,
             memo=_plain.to_payload_map({MEMO: listed(state)}),
             identity=self._identity,
@@ -228,7 +262,7 @@ class ScheduleHandle:
             definition.spec,
             definition.overlap.value,
             timedelta(microseconds=definition.catch_up // 1000),
-            definition.max_runs or None,
+            max(0, definition.max_runs) if definition.max_runs else None,
             state.is_paused,
             state.note,
             has_ended,
@@ -239,7 +273,71 @@ class ScheduleHandle:
             state.counts,
             state.last_error,
             to_datetime(state.last_error_time) if state.last_error_time else None,
+            definition.start,
+            state.revision,
+            to_datetime(state.created) if state.created else None,
+            to_datetime(state.updated) if state.updated else None,
+            definition.pause_on_failure,
+            definition.keep_workflow_id,
+            max(0, definition.max_runs) - state.counts.scheduled if definition.max_runs else None,
+            definition.memo or {},
+            definition.search_attributes or {},
         )
+
+    async def times(self, start: datetime, end: datetime | None = None, limit: int = 1000) -> list[datetime]:
+        """When it is due, jitter included, from ``start`` to ``end``, both included; as if it were not paused. ``limit`` times
+        at most."""
+        after = asking.moment("start", start) - 1
+        until = None if end is None else asking.moment("end", end)
+        definition = (await self._look()).state.definition
+        found = islice(occasions(definition.spec, definition.id, after), limit)
+        return [
+            to_datetime(occasion.due)
+            for occasion in takewhile(lambda occasion: until is None or occasion.nominal <= until, found)
+        ]
+
+    async def replace(
+        self,
+        start: StartWorkflow,
+        *,
+        paused: bool = False,
+        note: str = "",
+        memo: PayloadMap | None = None,
+        search_attributes: PayloadMap | None = None,
+        remaining: int | None = None,
+        revision: int = 0,
+        **options: Any,
+    ) -> bool:
+        """Be another schedule from now on, as ``Schedules.create_for`` would make it; its past and its runs stay.
+
+        Args:
+            memo, search_attributes: None leaves them as they are.
+            revision: only if it is still this one, of ``describe``; 0 for any.
+
+        Returns:
+            Whether it was done. If not, it is no longer of that revision.
+
+        Raises:
+            InvalidArgumentError: an option makes no sense; nothing was changed.
+            UnavailableError: others change it all the time.
+        """
+        for _ in range(REPLACE_ATTEMPTS):
+            state = (await self._look()).state
+            if revision and state.revision != revision:
+                return False
+            known = state.definition
+            bare = Definition(
+                known.namespace,
+                known.id,
+                Spec(),
+                start,
+                memo=known.memo if memo is None else memo,
+                search_attributes=known.search_attributes if search_attributes is None else search_attributes,
+            )
+            definition = asking.changed(bare, options, is_new=True)
+            if await self._ask(Replace(definition, paused, note, remaining), state.revision):
+                return True
+        raise UnavailableError(f"The {self!r:.1000} is being changed by others all the time. Try again.")
 
     async def update(self, **options: Any) -> None:
         """Change ``ScheduleOptions``; what is not said stays. Giving any of ``cron``, ``every`` and ``calendar``
@@ -259,16 +357,16 @@ class ScheduleHandle:
         """Go on with the next time."""
         await self._tell(Resume(checked_text("note", note)))
 
-    async def trigger(self, *, overlap: str | None = None, request_id: str = "") -> None:
+    async def trigger(self, *, overlap: str | None = None, at: datetime | None = None, request_id: str = "") -> None:
         """Start a run now, also while paused. The overlap policy holds, or the one given here.
 
         Args:
             overlap: for this run; the schedule's own without it.
+            at: the time that it is for, an aware one; now without it.
             request_id: the same again starts nothing more; made up if not given.
         """
-        chosen = None if overlap is None else choose("overlap", OVERLAPS, overlap)
         key = request_id or secrets.token_hex(8)
-        await self._tell(Trigger(f"trigger-{key}", chosen), key)
+        await self._tell(asking.trigger(key, overlap, at), key)
 
     async def backfill(
         self, start: datetime, end: datetime, *, overlap: str = "buffer_all", request_id: str = ""
@@ -283,11 +381,8 @@ class ScheduleHandle:
         Raises:
             InvalidArgumentError: a time has no zone, or ``end`` is before ``start``.
         """
-        after, until = asking.moment("start", start) - 1, asking.moment("end", end)
-        if until <= after:
-            raise InvalidArgumentError(f"end={end!r} is before start={start!r}")
         key = request_id or secrets.token_hex(8)
-        await self._tell(Backfill(f"backfill-{key}", after, until, choose("overlap", OVERLAPS, overlap)), key)
+        await self._tell(asking.backfill(key, start, end, overlap), key)
 
     async def delete(self) -> None:
         """Remove the schedule. Runs it has started go on; its own history is kept for 30 days."""
@@ -318,6 +413,17 @@ class ScheduleHandle:
                 COMMAND_SIGNAL, _plain.to_payloads([command]), None, key or new_id(), self._identity
             )
             await self._service.request(self._address, signal)
+
+    async def _ask(self, command: Replace, revision: int) -> bool:
+        request = UpdateWorkflow(
+            new_id(), REPLACE_UPDATE, _plain.to_payloads([command, revision]), None, self._identity
+        )
+        with _named(self):
+            outcome = await self._service.update(self._address, request, UpdateStage.COMPLETED)
+        if outcome.failure is not None:
+            raise InvalidArgumentError(outcome.failure.message)
+        done: bool = _plain.from_payload(outcome.result[0], bool)
+        return done
 
     async def _run(self, run: Started) -> ScheduledRun:
         status, waits_for = RunStatus(run.status), ""
@@ -356,9 +462,9 @@ def _next_times(snapshot: Snapshot) -> list[datetime]:
     after = snapshot.upcoming[-1].nominal if snapshot.upcoming else state.cursor
     limit = NEXT_TIMES
     if state.definition.max_runs:
-        limit = min(limit, state.definition.max_runs - state.counts.scheduled)
+        limit = min(limit, max(0, state.definition.max_runs) - state.counts.scheduled)
     found += islice(times(state.definition.spec, after), max(0, limit - len(found)))
-    return [to_datetime(nominal) for nominal in found[:limit]]
+    return [to_datetime(nominal) for nominal in found[: max(0, limit)]]
 
 
 def _why_not_begun(run: RunDescription) -> str:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from perdure.model.payloads import PayloadMap
 from perdure.model.requests import StartWorkflow
 from perdure.model.system import SYSTEM_NAMESPACE as SYSTEM_NAMESPACE
 from perdure.model.system import system_workflow_id
@@ -20,6 +21,7 @@ SYSTEM_RETENTION_DAYS = 30
 CLOSED_SIGNAL = "closed"
 COMMAND_SIGNAL = "tell"
 STATE_QUERY = "look"
+REPLACE_UPDATE = "replace"
 MEMO = "schedule"
 
 BUFFER_LIMIT = 1000
@@ -44,7 +46,8 @@ class Overlap(StrEnum):
 
 class Definition(msgspec.Struct, frozen=True):
     """What a user asks for. ``start`` is how each run is started; its workflow id is the beginning of the runs' ids.
-    ``max_runs`` 0 is no limit."""
+    ``max_runs`` 0 is no limit, -1 none at all. ``keep_for`` (ns) is how long it stays when its last time is past. ``memo`` and
+    ``search_attributes`` are the schedule's own, not those of its runs."""
 
     namespace: str
     id: str
@@ -53,6 +56,11 @@ class Definition(msgspec.Struct, frozen=True):
     overlap: Overlap = Overlap.SKIP
     catch_up: int = 0
     max_runs: int = 0
+    pause_on_failure: bool = False
+    keep_workflow_id: bool = False
+    keep_for: int = 0
+    memo: PayloadMap | None = None
+    search_attributes: PayloadMap | None = None
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -66,6 +74,8 @@ class Listed(msgspec.Struct, frozen=True):
     overlap: Overlap
     is_paused: bool = False
     note: str = ""
+    memo: PayloadMap | None = None
+    search_attributes: PayloadMap | None = None
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -87,9 +97,9 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct):
-    """``fired``: runs started. ``skipped``: not started because a run was open. ``missed``: older than the catch-up
-    window. ``buffered``: had to wait for a run to close. ``failed``: could not be started. ``scheduled``: of those
-    fired, the ones that count for ``max_runs``."""
+    """``fired``: runs started. ``skipped``: not started because a run was open; of these, ``dropped`` because too many
+    waited already. ``missed``: older than the catch-up window. ``buffered``: had to wait for a run to close. ``failed``:
+    could not be started. ``scheduled``: of those fired, the ones that count for ``max_runs``."""
 
     fired: int = 0
     skipped: int = 0
@@ -97,6 +107,7 @@ class Counts(msgspec.Struct):
     buffered: int = 0
     failed: int = 0
     scheduled: int = 0
+    dropped: int = 0
 
 
 class Backfill(msgspec.Struct, frozen=True, tag=True):
@@ -109,10 +120,11 @@ class Backfill(msgspec.Struct, frozen=True, tag=True):
 
 
 class Trigger(msgspec.Struct, frozen=True, tag=True):
-    """Start a run now."""
+    """Start a run now; ``nominal`` is the time that it is for, 0 for now, too."""
 
     key: str
     overlap: Overlap | None = None
+    nominal: int = 0
 
 
 class Pause(msgspec.Struct, frozen=True, tag=True):
@@ -124,9 +136,13 @@ class Resume(msgspec.Struct, frozen=True, tag=True):
 
 
 class Replace(msgspec.Struct, frozen=True, tag=True):
-    """Be this schedule from now on."""
+    """Be this schedule from now on. What is None stays as it is; ``remaining`` says how many more runs there may be, in place
+    of the definition's ``max_runs``."""
 
     definition: Definition
+    is_paused: bool | None = None
+    note: str | None = None
+    remaining: int | None = None
 
 
 Command = Backfill | Trigger | Pause | Resume | Replace
@@ -151,6 +167,12 @@ class State(msgspec.Struct):
     by_command: bool = False
     """Whether its runs are started by commands. Schedules of before there were such go on by activities until their
     history is renewed."""
+    told: list[Command] = msgspec.field(default_factory=list)
+    """What it was told along with its creation."""
+    revision: int = 1
+    """Counts up with each change that somebody makes."""
+    created: int = 0
+    updated: int = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -198,6 +220,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     BUFFERED = "buffered"
     FAILED = "failed"
+    DROPPED = "dropped"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -226,4 +249,6 @@ def listed(state: State) -> Listed:
         definition.overlap,
         state.is_paused,
         state.note,
+        definition.memo,
+        definition.search_attributes,
     )

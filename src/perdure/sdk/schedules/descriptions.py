@@ -1,11 +1,13 @@
 """Schedules as clients show them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
 from perdure.model.options import RunStatus
+from perdure.model.payloads import PayloadMap
+from perdure.model.requests import StartWorkflow
 from perdure.sdk.schedules.definition import Counts, Listed
 from perdure.sdk.schedules.times import Spec, times, to_datetime
 
@@ -22,6 +24,8 @@ class ScheduleInfo:
     overlap: str
     is_paused: bool
     note: str
+    memo: PayloadMap = field(default_factory=dict)
+    search_attributes: PayloadMap = field(default_factory=dict)
 
     @classmethod
     def of(cls, memo: Listed) -> "ScheduleInfo":
@@ -35,6 +39,8 @@ class ScheduleInfo:
             memo.overlap.value,
             memo.is_paused,
             memo.note,
+            memo.memo or {},
+            memo.search_attributes or {},
         )
 
     @property
@@ -75,6 +81,13 @@ class ScheduleDescription:
         buffered: how many occasions wait for a run to close.
         counts: what became of all its occasions so far.
         last_error: why a run could not be started, the last time that happened; when is ``last_error_time``.
+        start: what starts each run, but for its workflow id.
+        revision: counts up with each change that somebody makes.
+        created, updated: when; ``updated`` is None before its first change.
+        pause_on_failure: whether it pauses when a run fails.
+        keep_workflow_id: whether all runs have the same workflow id.
+        remaining: how many more runs there may be; None without a limit.
+        memo, search_attributes: the schedule's own, as payloads.
     """
 
     id: str
@@ -95,6 +108,15 @@ class ScheduleDescription:
     counts: Counts
     last_error: str
     last_error_time: datetime | None
+    start: StartWorkflow
+    revision: int = 1
+    created: datetime | None = None
+    updated: datetime | None = None
+    pause_on_failure: bool = False
+    keep_workflow_id: bool = False
+    remaining: int | None = None
+    memo: PayloadMap = field(default_factory=dict)
+    search_attributes: PayloadMap = field(default_factory=dict)
 
     @property
     def when(self) -> str:
@@ -108,9 +130,11 @@ def in_words(spec: Spec) -> str:
     for every, offset in spec.intervals:
         moved = f" + {timedelta(microseconds=offset // 1000)}" if offset else ""
         parts.append(f"every {timedelta(microseconds=every // 1000)}{moved}")
-    text = " | ".join(parts)
+    text = " | ".join(parts) or "never by itself"
     if spec.walls and spec.timezone != "UTC":
         text += f" {spec.timezone}"
+    if spec.exclude:
+        text += f" except {', '.join(wall.text for wall in spec.exclude)}"
     if spec.start_at:
         text += f" from {to_datetime(spec.start_at):%Y-%m-%dT%H:%M:%SZ}"
     if spec.end_at:

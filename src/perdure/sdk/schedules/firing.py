@@ -93,7 +93,7 @@ async def deal_with(service: Service, ask: AskStart, own_id: str) -> Answer:
                 return Answer(Outcome.SKIPPED, open_runs)
             case Overlap.BUFFER_ALL if ask.buffered >= BUFFER_LIMIT:
                 full = f"{ask.buffered} occasions wait already, so one was skipped: the runs take longer than the schedule allows"
-                return Answer(Outcome.SKIPPED, open_runs, error=full)
+                return Answer(Outcome.DROPPED, open_runs, error=full)
             case Overlap.BUFFER_ONE | Overlap.BUFFER_ALL:
                 return Answer(Outcome.BUFFERED, open_runs)
             case Overlap.CANCEL_OTHER:
@@ -139,7 +139,7 @@ def start_request(definition: Definition, waiting: Waiting, key: str) -> StartWo
     own = {SCHEDULED_BY_ID: definition.id, SCHEDULED_START_TIME: to_datetime(nominal)}
     return msgspec.structs.replace(
         start,
-        workflow_id=f"{start.workflow_id}-{_text(nominal)}",
+        workflow_id=start.workflow_id if definition.keep_workflow_id else f"{start.workflow_id}-{_text(nominal)}",
         request_id=f"{key}/{waiting.origin}/{nominal}",
         id_conflict=IdConflict.FAIL,
         id_reuse=IdReuse.ALLOW,

@@ -9,8 +9,11 @@ says. After a batch of times it goes on as a new run, with all it must remember 
 
 from collections.abc import Callable
 
+import msgspec
+
 from perdure.model.events import StartChildWorkflowExecutionFailed
 from perdure.model.ids import Completion
+from perdure.model.options import RunStatus
 from perdure.model.service import Service
 from perdure.sdk import activity, calls, workflow
 from perdure.sdk.app import App
@@ -22,6 +25,7 @@ from perdure.sdk.schedules.definition import (
     MEMO,
     OPEN_LIMIT,
     RECENT,
+    REPLACE_UPDATE,
     SYSTEM_QUEUE,
     WORKFLOW_TYPE,
     Answer,
@@ -51,6 +55,8 @@ BATCH = 20
 STEPS = 100
 """After so many occasions the history is long enough to begin a new one."""
 
+_UNLUCKY = (RunStatus.FAILED, RunStatus.TIMED_OUT)
+
 _RETRY = Retry(initial=1.0, maximum=60.0)
 
 
@@ -78,6 +84,9 @@ def schedule_app(service: Callable[[], Service]) -> App:
             self.steps = 0
             self.heard: list[Command] = []
             self.closed_runs: dict[str, Completion] = {}
+            self.wakes = False
+            self.in_step = True
+            self.asking = 0
 
         @workflow.signal
         def tell(self, command: Command) -> None:
@@ -87,6 +96,24 @@ def schedule_app(service: Callable[[], Service]) -> App:
         def closed(self, completion: Completion) -> None:
             self.closed_runs[completion.first_run_id] = completion
 
+        @workflow.update(name=REPLACE_UPDATE)
+        async def replace(self, command: Replace, revision: int) -> bool:
+            """Unless somebody else was faster: ``revision`` is the one that the caller has seen."""
+            self.asking += 1
+            try:
+                # A step goes by one definition from its beginning to its end.
+                await workflow.wait_condition(lambda: not self.in_step)
+                state = self.state
+                assert state is not None
+                self.hear(state)
+                if state.revision != revision:
+                    return False
+                self.obey(state, command)
+                self.wakes = True
+                return True
+            finally:
+                self.asking -= 1
+
         @workflow.query
         def look(self) -> Snapshot | None:
             return None if self.state is None else Snapshot(self.state, self.upcoming)
@@ -95,13 +122,24 @@ def schedule_app(service: Callable[[], Service]) -> App:
             self.state = state
             # Times before its creation are not the schedule's; a client can't know the engine's time.
             state.cursor = state.cursor or now()
+            state.created = state.created or now()
+            told, state.told = state.told, []
+            self.heard = [*told, *self.heard]
             while True:
+                self.in_step = False
+                if self.asking:
+                    await workflow.wait_condition(lambda: not self.asking)
+                self.wakes = False
                 self.hear(state)
-                if not await self.take_step(state):
-                    if self.is_over(state):
+                self.in_step = True
+                has_acted = await self.take_step(state)
+                self.in_step = False
+                if not has_acted:
+                    if not self.is_over(state):
+                        await self.wait(state)
+                    elif not await self.is_kept(state):
                         return state
-                    await self.wait(state)
-                if self.steps >= STEPS and not self.heard and not self.closed_runs:
+                if self.steps >= STEPS and not self.heard and not self.closed_runs and not self.asking:
                     state.by_command = True
                     workflow.continue_as_new(state)
 
@@ -112,30 +150,48 @@ def schedule_app(service: Callable[[], Service]) -> App:
                 self.forget_closed(state)
             heard, self.heard = self.heard, []
             for command in heard:
-                match command:
-                    case Pause(note):
-                        state.is_paused, state.note = True, note
-                        self.upcoming.clear()
-                    case Resume(note):
-                        if state.is_paused:
-                            # What came while it was paused was not to be.
-                            state.cursor = max(state.cursor, now())
-                            self.look_anew()
-                        state.is_paused, state.note = False, note
-                    case Trigger(key, overlap):
-                        nominal = now()
-                        while any(waiting.occasion.nominal == nominal for waiting in state.urgent):
-                            nominal += 1000  # two at once are two runs, and a run's id is its time
-                        occasion = Occasion(nominal, nominal)
-                        state.urgent.append(Waiting(occasion, overlap or state.definition.overlap, key))
-                    case Backfill():
-                        state.backfills.append(command)
-                    case Replace(definition):
-                        state.definition = definition
-                        state.cursor = max(state.cursor, now())
-                        self.look_anew()
-                if not isinstance(command, (Trigger, Backfill)):
-                    workflow.upsert_memo({MEMO: listed(state)})
+                self.obey(state, command)
+
+        def obey(self, state: State, command: Command) -> None:
+            match command:
+                case Pause(note):
+                    self.pause(state, note)
+                case Resume(note):
+                    self.resume(state)
+                    state.note = note
+                case Trigger(key, overlap, time):
+                    nominal = time or now()
+                    while any(waiting.occasion.nominal == nominal for waiting in state.urgent):
+                        nominal += 1000  # two at once are two runs, and a run's id is its time
+                    occasion = Occasion(nominal, nominal)
+                    state.urgent.append(Waiting(occasion, overlap or state.definition.overlap, key))
+                case Backfill():
+                    state.backfills.append(command)
+                case Replace(definition, is_paused, note, remaining):
+                    if remaining is not None:
+                        allowed = state.counts.scheduled + remaining or -1
+                        definition = msgspec.structs.replace(definition, max_runs=allowed)
+                    state.definition = definition
+                    state.cursor = max(state.cursor, now())
+                    self.look_anew()
+                    state.is_paused = state.is_paused if is_paused is None else is_paused
+                    state.note = state.note if note is None else note
+                    state.updated = now()
+            if isinstance(command, (Trigger, Backfill)):
+                return
+            state.revision += 1
+            workflow.upsert_memo({MEMO: listed(state)})
+
+        def pause(self, state: State, note: str) -> None:
+            state.is_paused, state.note = True, note
+            self.upcoming.clear()
+
+        def resume(self, state: State) -> None:
+            if state.is_paused:
+                # What came while it was paused was not to be.
+                state.cursor = max(state.cursor, now())
+                self.look_anew()
+            state.is_paused = False
 
         def look_anew(self) -> None:
             self.upcoming.clear()
@@ -143,6 +199,8 @@ def schedule_app(service: Callable[[], Service]) -> App:
 
         def forget_closed(self, state: State) -> None:
             closed, self.closed_runs = self.closed_runs, {}
+            if state.definition.pause_on_failure and state.definition.overlap is not Overlap.ALLOW_ALL:
+                self.pause_where_failed(state, closed)
             state.open = [run for run in state.open if run.run_id not in closed]
             state.recent = [
                 Started(run.workflow_id, run.run_id, run.nominal, run.time, closed[run.run_id].status)
@@ -150,6 +208,16 @@ def schedule_app(service: Callable[[], Service]) -> App:
                 else run
                 for run in state.recent
             ]
+
+        def pause_where_failed(self, state: State, closed: dict[str, Completion]) -> None:
+            for run in state.open:
+                completion = closed.get(run.run_id)
+                if completion is None or RunStatus(completion.status) not in _UNLUCKY:
+                    continue
+                why = "timeout" if RunStatus(completion.status) is RunStatus.TIMED_OUT else "failure"
+                self.pause(state, f"paused due to workflow {why}: {run.workflow_id}")
+                state.revision += 1
+                workflow.upsert_memo({MEMO: listed(state)})
 
         # --- what it does
 
@@ -181,7 +249,7 @@ def schedule_app(service: Callable[[], Service]) -> App:
             if not state.definition.max_runs:
                 return BATCH
             waiting = sum(not waiting.origin for waiting in state.buffer)
-            return state.definition.max_runs - state.counts.scheduled - waiting
+            return max(0, state.definition.max_runs) - state.counts.scheduled - waiting
 
         def has_more(self, state: State) -> bool:
             return not self.is_last and self.runs_left(state) > 0
@@ -192,12 +260,25 @@ def schedule_app(service: Callable[[], Service]) -> App:
                 return False
             return not self.upcoming and not self.has_more(state)
 
+        async def is_kept(self, state: State) -> bool:
+            """Wait for something to be said, for as long as the schedule is kept; False if nothing was."""
+            if not state.definition.keep_for:
+                return False
+            try:
+                await workflow.wait_condition(self.is_woken, timeout=state.definition.keep_for / 1e9)
+            except TimeoutError:
+                return False
+            return True
+
+        def is_woken(self) -> bool:
+            return bool(self.heard or self.closed_runs or self.wakes)
+
         async def wait(self, state: State) -> None:
             timeout = None
             if not state.is_paused and self.upcoming:
                 timeout = max(0.001, (self.upcoming[0].due - now()) / 1e9)
             try:
-                await workflow.wait_condition(lambda: self.heard or self.closed_runs, timeout=timeout)
+                await workflow.wait_condition(self.is_woken, timeout=timeout)
             except TimeoutError:
                 pass
 
@@ -257,6 +338,9 @@ def schedule_app(service: Callable[[], Service]) -> App:
                     counts.scheduled += not waiting.origin
                 case Outcome.SKIPPED:
                     counts.skipped += 1
+                case Outcome.DROPPED:
+                    counts.skipped += 1
+                    counts.dropped += 1
                 case Outcome.FAILED:
                     counts.failed += 1
                 case Outcome.BUFFERED:

@@ -5,6 +5,9 @@ The clock on the wall jumps twice a year. The rules are Debian's cron (``cron(8)
 - a time that is missing runs at once when the clock has jumped over it; several of them run once
 - a time that comes twice runs the first time
 - where the minute or the hour is any (begins with ``*``), the time that passes counts: every hour is an hour
+
+With ``as_shown`` a schedule goes by the clock alone, as Temporal's do: a time that is missing does not come, and one that
+comes twice comes twice.
 """
 
 import heapq
@@ -23,12 +26,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 _PROBE = timedelta(days=7)
+_DAY = timedelta(days=1)
+_MOST_EXCLUDED = 100_000
+"""After so many times in a row that are excluded, none is looked for behind them."""
 _LAST_NS = 7_258_118_400_000_000_000  # the year 2200
 
 
 class Spec(msgspec.Struct, frozen=True):
     """When: the union of ``walls`` and ``intervals`` (``(every, offset)`` in ns, counted from 1970), from ``start_at``
-    to ``end_at`` (ns since 1970, both included, 0 for no bound), each put off by chance for up to ``jitter`` ns."""
+    to ``end_at`` (ns since 1970, both included, 0 for no bound), each put off by chance for up to ``jitter`` ns. What any of
+    ``exclude`` matches is left out. ``as_shown``: see the module."""
 
     timezone: str = "UTC"
     walls: tuple[Wall, ...] = ()
@@ -36,6 +43,8 @@ class Spec(msgspec.Struct, frozen=True):
     start_at: int = 0
     end_at: int = 0
     jitter: int = 0
+    exclude: tuple[Wall, ...] = ()
+    as_shown: bool = False
 
 
 class Occasion(msgspec.Struct, frozen=True):
@@ -65,8 +74,32 @@ def zone_of(name: str) -> tzinfo:
 def times(spec: Spec, after: int) -> Iterator[int]:
     """The nominal times after ``after``, in order, each once; ns since 1970."""
     after = max(after, spec.start_at - 1)
+    if not spec.exclude:
+        yield from _included(spec, after)
+        return
+    zone, excluded = zone_of(spec.timezone), 0
+    while excluded < _MOST_EXCLUDED:
+        for nominal in _included(spec, after):
+            until = _excluded_until(spec.exclude, zone, nominal)
+            if until is None:
+                excluded = 0
+                yield nominal
+            elif until > nominal:
+                # A whole day is not walked through second by second.
+                after, excluded = until - 1, excluded + 1
+                break
+            else:
+                excluded += 1
+                if excluded >= _MOST_EXCLUDED:
+                    return
+        else:
+            return
+
+
+def _included(spec: Spec, after: int) -> Iterator[int]:
+    """Those that are to be, whatever is excluded."""
     zone = zone_of(spec.timezone)
-    sources = [_wall_times(wall, zone, after) for wall in spec.walls]
+    sources = [_wall_times(wall, zone, after, as_shown=spec.as_shown) for wall in spec.walls]
     sources += [_interval_times(every, offset, after) for every, offset in spec.intervals]
     last = after
     for nominal in heapq.merge(*sources):
@@ -75,6 +108,18 @@ def times(spec: Spec, after: int) -> Iterator[int]:
         if nominal > last:
             yield nominal
             last = nominal
+
+
+def _excluded_until(walls: tuple[Wall, ...], zone: tzinfo, nominal: int) -> int | None:
+    """None if a time is not excluded; else until when nothing is but what is excluded, at least until itself."""
+    local = to_datetime(nominal).astimezone(zone).replace(tzinfo=None, microsecond=0)
+    for wall in walls:
+        if wall.matches(local):
+            if not wall.takes_days:
+                return nominal
+            following = (local + _DAY).replace(hour=0, minute=0, second=0)
+            return max(nominal, to_ns(_on_the_wall(following, zone)))
+    return None
 
 
 def occasions(spec: Spec, key: str, after: int) -> Iterator[Occasion]:
@@ -106,9 +151,9 @@ def _interval_times(every: int, offset: int, after: int) -> Iterator[int]:
         nominal += every
 
 
-def _wall_times(wall: Wall, zone: tzinfo, after: int) -> Iterator[int]:
+def _wall_times(wall: Wall, zone: tzinfo, after: int, *, as_shown: bool) -> Iterator[int]:
     begin = to_datetime(after)
-    if wall.is_real_time:
+    if as_shown or wall.is_real_time:
         for instant in _as_time_passes(wall, zone, begin):
             yield to_ns(instant)
         return

@@ -1,15 +1,20 @@
 """Schedules for those who speak another protocol: arguments are payloads already, and calendars are mappings."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from perdure.model.payloads import Payload
+from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
 from perdure.sdk.converter import Converter
+from perdure.sdk.schedules import asking
 from perdure.sdk.schedules.asking import Every
 from perdure.sdk.schedules.calendars import Calendar
 from perdure.sdk.schedules.client import ScheduleHandle, Schedules
+from perdure.sdk.schedules.definition import Command
 from perdure.sdk.starting import Target
 
 
@@ -35,6 +40,21 @@ class TranslatedSchedules:
         """As ``Schedules.create``."""
         return TranslatedSchedule(await self._schedules.create(id, workflow, *args, **_translated(options)))
 
+    async def create_for(
+        self,
+        id: str,
+        start: StartWorkflow,
+        *,
+        triggers: Sequence[tuple[str | None, datetime | None]] = (),
+        backfills: Sequence[tuple[datetime, datetime, str]] = (),
+        **options: Any,
+    ) -> "TranslatedSchedule":
+        """As ``Schedules.create_for``; ``triggers`` are overlap policies and times, ``backfills`` have start, end and
+        overlap policy."""
+        told: list[Command] = [asking.trigger(str(place), overlap, at) for place, (overlap, at) in enumerate(triggers)]
+        told += [asking.backfill(str(place), *backfill) for place, backfill in enumerate(backfills)]
+        return TranslatedSchedule(await self._schedules.create_for(id, start, told=told, **_translated(options)))
+
     def get(self, id: str) -> "TranslatedSchedule":
         """As ``Schedules.get``."""
         return TranslatedSchedule(self._schedules.get(id))
@@ -51,6 +71,11 @@ class TranslatedSchedule:
         self.trigger = handle.trigger
         self.backfill = handle.backfill
         self.delete = handle.delete
+        self.times = handle.times
+
+    async def replace(self, start: StartWorkflow, **options: Any) -> bool:
+        """As ``ScheduleHandle.replace``."""
+        return await self._handle.replace(start, **_translated(options))
 
     async def update(self, **options: Any) -> None:
         """As ``ScheduleHandle.update``."""
@@ -60,6 +85,7 @@ class TranslatedSchedule:
 def _translated(options: dict[str, Any]) -> dict[str, Any]:
     if "every" in options:
         options["every"] = [Every(one.every_seconds, one.offset_seconds) for one in options["every"]]
-    if "calendar" in options:
-        options["calendar"] = [Calendar(**msgspec.structs.asdict(one)) for one in options["calendar"]]
+    for name in ("calendar", "exclude"):
+        if name in options:
+            options[name] = [Calendar(**msgspec.structs.asdict(one)) for one in options[name]]
     return options
