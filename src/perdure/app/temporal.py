@@ -15,6 +15,7 @@ from perdure.model.errors import InvalidArgumentError
 from perdure.model.namespaces import Namespace
 from perdure.model.search import CUSTOM_TYPES, AttributeType
 from perdure.model.service import Service
+from perdure.sdk.schedules.translated import TranslatedSchedules
 
 DEFAULT_PORT = 7233
 
@@ -30,7 +31,14 @@ def temporal_server(
         raise InvalidArgumentError(
             f"Temporal's messages are not installed ({error}). Install them with: pip install 'perdure[temporal]'"
         ) from None
-    return TemporalProtocol(gate, Parts(service, polls, turns, version("perdure")), address, credentials)
+    parts = Parts(
+        service,
+        polls,
+        turns,
+        version("perdure"),
+        lambda namespace, identity: TranslatedSchedules(service, namespace, identity),
+    )
+    return TemporalProtocol(gate, parts, address, credentials)
 
 
 class DevServer(msgspec.Struct, frozen=True):

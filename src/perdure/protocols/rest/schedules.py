@@ -51,6 +51,7 @@ class CalendarBody(Asked):
     month: Field = "*"
     day_of_week: Field = "*"
     year: Field = "*"
+    comment: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
 
 
 class Timing(Asked):
@@ -58,7 +59,9 @@ class Timing(Asked):
 
     It is due whenever any of ``cron``, ``every`` and ``calendar`` is; the zone is an IANA name. ``jitter_seconds`` puts each time
     off by chance. ``overlap``: what to do while a run is open. Times that passed while no engine ran are made up for if they
-    are not older than ``catch_up_seconds``.
+    are not older than ``catch_up_seconds``. What ``exclude`` matches is left out. ``clock_changes``: whether times of day that are
+    missing or doubled run once, as cron has it, or as the clock shows them. A schedule that has ended is kept for
+    ``keep_for_seconds``. With empty lists of times it only runs when triggered.
     """
 
     cron: list[Cron] | msgspec.UnsetType = msgspec.UNSET
@@ -71,6 +74,11 @@ class Timing(Asked):
     jitter_seconds: Seconds | msgspec.UnsetType = msgspec.UNSET
     overlap: OverlapWord | msgspec.UnsetType = msgspec.UNSET
     catch_up_seconds: Annotated[float, msgspec.Meta(ge=10, le=3_153_600_000)] | msgspec.UnsetType = msgspec.UNSET
+    exclude: list[CalendarBody] | msgspec.UnsetType = msgspec.UNSET
+    clock_changes: Literal["cron", "as_shown"] | msgspec.UnsetType = msgspec.UNSET
+    pause_on_failure: bool | msgspec.UnsetType = msgspec.UNSET
+    keep_workflow_id: bool | msgspec.UnsetType = msgspec.UNSET
+    keep_for_seconds: Seconds | msgspec.UnsetType = msgspec.UNSET
 
 
 class ScheduleBody(Timing, kw_only=True):
@@ -290,6 +298,11 @@ def _timing(body: Timing) -> dict[str, Any]:
         "jitter": body.jitter_seconds,
         "overlap": body.overlap,
         "catch_up": body.catch_up_seconds,
+        "exclude": body.exclude,
+        "clock_changes": body.clock_changes,
+        "pause_on_failure": body.pause_on_failure,
+        "keep_workflow_id": body.keep_workflow_id,
+        "keep_for": body.keep_for_seconds,
     }
     return {name: value for name, value in given.items() if value is not msgspec.UNSET}
 

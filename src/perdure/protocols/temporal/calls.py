@@ -23,13 +23,21 @@ LEAD_SECONDS = 1.0
 
 
 class Parts:
-    """What the room is given, for all calls."""
+    """What the room is given, for all calls. ``schedules`` gives those of a namespace, for somebody."""
 
-    def __init__(self, service: Service, polls: Polls, turns: TurnPolls, version: str) -> None:
+    def __init__(
+        self,
+        service: Service,
+        polls: Polls,
+        turns: TurnPolls,
+        version: str,
+        schedules: Callable[[str, str], Any],
+    ) -> None:
         self.service = service
         self.polls = polls
         self.turns = turns
         self.version = version
+        self.schedules = schedules
         self.namespaces: set[str] = {DEFAULT_NAMESPACE}
         """Those that are known to be there."""
 

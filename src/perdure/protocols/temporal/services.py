@@ -6,6 +6,8 @@ from perdure.protocols.temporal import (
     service_activities,
     service_history,
     service_queries,
+    service_schedule_lists,
+    service_schedules,
     service_system,
     service_turns,
     service_workflows,
@@ -17,6 +19,8 @@ WORKFLOW_METHODS: Mapping[str, Handler] = {
     **service_workflows.methods.handlers,
     **service_history.methods.handlers,
     **service_queries.methods.handlers,
+    **service_schedules.methods.handlers,
+    **service_schedule_lists.methods.handlers,
     **service_turns.methods.handlers,
     **service_activities.methods.handlers,
 }
