@@ -8,7 +8,7 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.model.access import Permission
-from perdure.model.errors import AlreadyExistsError, NotFoundError
+from perdure.model.errors import AlreadyExistsError, NotFoundError, RunClosedError
 from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Code, Refused
 from perdure.protocols.temporal.payloads import memo, search_attributes, to_map
@@ -33,7 +33,7 @@ async def _about(schedule_id: str, work: Awaitable[Any]) -> Any:
     """What it gives, and a refusal in the words that SDKs know if there is no such schedule."""
     try:
         return await work
-    except NotFoundError:
+    except (NotFoundError, RunClosedError):
         raise Refused.not_found(f"workflow not found for ID: temporal-sys-scheduler:{schedule_id}") from None
 
 
