@@ -213,7 +213,7 @@ async def test_lists_and_counts_go_by_filters(client: Client) -> None:
         await listed("Nothing = 1")
     entries = [entry async for entry in await client.list_schedules()]
     assert await entries[0].memo() == {"name": "c"}
-    assert len(entries[0].info.next_action_times) == 5
+    assert entries[0].info is not None and len(entries[0].info.next_action_times) == 5
     counted = await client.workflow_service.count_schedules(pb.CountSchedulesRequest(namespace="default"))
     assert counted.count == 3
     grouped = await client.workflow_service.count_schedules(
