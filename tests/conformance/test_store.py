@@ -680,3 +680,31 @@ async def test_tasks_keep_their_placement(store: Store):
     tasks = [task(1, 5, placement=b"\x93where it stands"), task(1, 6)]
     await write(store, start(1), Write(1, 2, b"two", tasks=tasks))
     assert [row.placement for row in await store.tasks((-1, 0), 10)] == [b"\x93where it stands", b""]
+
+
+async def test_figures_count_what_there_is(store: Store):
+    day = 86_400 * 10**9
+    now = 20_000 * day + 5
+    await write(
+        store, start(1, "a", start_time=now - day), start(2, "b", start_time=now), start(3, "c", start_time=now)
+    )
+    await write(
+        store,
+        close(1, "a", start_time=now - day, close_time=now),
+        Write(
+            2, 2, b"two", tasks=[task(2, 0, type="order"), task(2, 5)], timers=[(77, 6)], blobs=[(b"d" * 32, b"12345")]
+        ),
+        Write(3, 2, b"two", tasks=[task(3, 5), task(3, 6, started=True)], messages=[(7, b"hello")]),
+    )
+    found = await store.figures(now, 2)
+    assert sum(run.count for run in found.runs) == 3
+    assert [(run.status, run.count, run.oldest_start) for run in found.runs if run.status.is_closed] == [
+        (RunStatus.COMPLETED, 1, now - day)
+    ]
+    assert [(t.type, t.is_turn, t.started, t.waiting, t.oldest_key) for t in found.tasks] == [
+        ("order", True, 0, 1, 2),
+        ("t", False, 1, 2, 2),
+    ]
+    assert [(d.day, d.started, d.closed) for d in found.days] == [(19_999 * day, 1, 0), (20_000 * day, 2, 1)]
+    assert (found.timers, found.next_timer, found.messages, found.blobs, found.blob_bytes) == (1, 77, 1, 1, 5)
+    assert (await store.figures(now, 0)).days == []

@@ -6,6 +6,7 @@ from typing import Any
 from perdure.model.errors import NotFoundError, RunClosedError
 from perdure.model.events import Event, WorkflowExecutionCompleted
 from perdure.model.explanation import Explanation
+from perdure.model.figures import Figures
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.payloads import Payload, Payloads
@@ -158,6 +159,9 @@ class FakeService:
 
     async def task_queues(self, namespace: str) -> Sequence[TaskQueue]:
         return []
+
+    async def statistics(self, days: int) -> Figures:
+        return Figures((), (), (), 0, 0, 0, 0, 0, 0, 0, 0)
 
     async def workers(self, namespace: str) -> Sequence[WorkerDescription]:
         return []

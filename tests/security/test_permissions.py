@@ -64,6 +64,7 @@ def calls(service, namespace, *, workflow_id="w"):
         "task_queues": lambda: service.task_queues(namespace),
         "describe_task_queue": lambda: service.describe_task_queue(namespace, "default"),
         "workers": lambda: service.workers(namespace),
+        "statistics": lambda: service.statistics(1),
     }
 
 

@@ -9,9 +9,11 @@ from perdure.engine.descriptions import describe, run_count, summary_of
 from perdure.engine.search.cursors import cursor_of, place_at
 from perdure.engine.search.evaluate import place_of
 from perdure.engine.search.parse import parse
+from perdure.engine.statistics import oldest_wait, with_oldest
 from perdure.kernel.explain import explain
-from perdure.model.errors import NotFoundError
+from perdure.model.errors import NotFoundError, PerdureError
 from perdure.model.explanation import Explanation
+from perdure.model.figures import Figures, OldestWait
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.search import narrowed
@@ -76,6 +78,20 @@ class FileSource:
     async def namespaces(self) -> Sequence[Namespace]:
         """All of them, by name."""
         return self._reader.namespaces()
+
+    async def statistics(self, days: int) -> Figures:
+        """What the store holds, as ``Service.statistics`` gives it."""
+        now = time.time_ns()
+        figures = self._reader.figures(now, days)
+        oldest = {key: self._oldest(key, now) for key in {task.oldest_key for task in figures.tasks if task.oldest_key}}
+        return with_oldest(figures, oldest)
+
+    def _oldest(self, key: int, now: int) -> OldestWait | None:
+        try:
+            stored = self._reader.read(key)
+            return None if stored is None else oldest_wait(stores.read(self._reader, stored.row).run(), now)
+        except PerdureError:
+            return None
 
     def _read(self, address: RunAddress, *, anew: bool = False) -> stores.History:
         last = self._last

@@ -1,17 +1,26 @@
-"""Histories to replay: from a store, from exported files, from folders of those."""
+"""Histories to replay: from a store, from a server, from exported files, from folders of those."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from random import Random
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from perdure.cli import stores
+from perdure.cli.places import is_server
+from perdure.cli.sources import PAGE, connected, events
 from perdure.engine.ports import RunRow
 from perdure.model.errors import InvalidArgumentError, NotFoundError, PerdureError
+from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
+from perdure.model.service import RunPage, RunSummary, Service
 from perdure.sdk.replay import History
+
+R = TypeVar("R")
 
 _SQLITE = b"SQLite format 3\0"
 _EXPORTED = (".json", ".json.gz")
@@ -36,37 +45,124 @@ class Found(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-def count(source: str, choice: Choice) -> int:
-    """How many histories there are."""
-    if _is_store(source):
-        with stores.opened(source) as store:
-            return len(_chosen(store, choice))
-    return len(_files(source))
-
-
-def read(source: str, choice: Choice) -> Iterator[Found]:
-    """The histories of a source: a store file or its URL, an exported run, or a folder of these.
+@contextmanager
+def opened(source: str, choice: Choice, token: str) -> Iterator["Histories"]:
+    """The histories of a source: a store file or its URL, a server's URL, an exported run, or a folder of these.
 
     Raises:
         NotFoundError: there is no such source.
-        InvalidArgumentError: it holds no histories.
+        InvalidArgumentError: it holds no histories, or the filter can't be used.
         StoreError: the store can't be read.
+        UnavailableError: the server can't be asked.
+        UnauthenticatedError: it does not know the token.
     """
-    if _is_store(source):
+    if is_server(source):
+        with ServerHistories.opened(source, choice, token) as histories:
+            yield histories
+    elif _is_store(source):
         with stores.opened(source) as store:
-            for row in _chosen(store, choice):
-                yield _of_store(store, row)
-        return
-    for file in _files(source):
-        try:
-            history = History.from_file(file)
-        except PerdureError as error:
-            if not Path(source).is_dir():
-                raise
-            yield Found(str(file), None, str(error))
-            continue
-        if not choice.workflow_type or history.started.workflow_type == choice.workflow_type:
-            yield Found(history.workflow_id, history)
+            yield StoreHistories(store, choice)
+    else:
+        yield FileHistories(source, choice)
+
+
+class Histories(Protocol):
+    """Histories of one source, and how many they are at most."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Found]: ...
+
+
+class StoreHistories:
+    """Those of a store file."""
+
+    def __init__(self, store: stores.Reader, choice: Choice) -> None:
+        self._store = store
+        rows = stores.matching(store, choice.namespace, choice.filter, choice.statuses, choice.workflow_type)
+        self._rows = chosen(rows, choice)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Found]:
+        return (_of_store(self._store, row) for row in self._rows)
+
+
+class FileHistories:
+    """Those that ``perdure export`` wrote."""
+
+    def __init__(self, source: str, choice: Choice) -> None:
+        self._is_folder = Path(source).is_dir()
+        self._files = _files(source)
+        self._workflow_type = choice.workflow_type
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[Found]:
+        for file in self._files:
+            try:
+                history = History.from_file(file)
+            except PerdureError as error:
+                if not self._is_folder:
+                    raise
+                yield Found(str(file), None, str(error))
+                continue
+            if not self._workflow_type or history.started.workflow_type == self._workflow_type:
+                yield Found(history.workflow_id, history)
+
+
+class ServerHistories:
+    """Those of a server, asked for one after another."""
+
+    def __init__(self, runner: asyncio.Runner, service: Service, choice: Choice) -> None:
+        self._runner = runner
+        self._service = service
+        self._runs = chosen(self._matching(choice), choice)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, url: str, choice: Choice, token: str) -> Iterator["ServerHistories"]:
+        """Connect, for as long as the block lasts."""
+        with asyncio.Runner() as runner:
+            connection = connected(url, token)
+            service = runner.run(connection.__aenter__())
+            try:
+                yield cls(runner, service, choice)
+            finally:
+                runner.run(connection.__aexit__(None, None, None))
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Found]:
+        for run in self._runs:
+            address = RunAddress(run.namespace, run.workflow_id, run.run_id)
+            try:
+                found = self._runner.run(events(self._service, address))
+                yield Found(run.workflow_id, History(run.workflow_id, run.run_id, found, namespace=run.namespace))
+            except NotFoundError:
+                continue  # deleted meanwhile
+
+    def _matching(self, choice: Choice) -> Iterator[RunSummary]:
+        cursor = ""
+        while True:
+            page = self._runner.run(self._page(choice, cursor))
+            yield from page.runs
+            cursor = page.next_cursor
+            if not cursor:
+                return
+
+    async def _page(self, choice: Choice, cursor: str) -> RunPage:
+        return await self._service.list(
+            choice.namespace,
+            filter=choice.filter,
+            statuses=choice.statuses,
+            workflow_type=choice.workflow_type,
+            cursor=cursor,
+            limit=PAGE,
+        )
 
 
 def _is_store(source: str) -> bool:
@@ -95,12 +191,12 @@ def _files(source: str) -> list[Path]:
     return [path]
 
 
-def _chosen(store: stores.Reader, choice: Choice) -> list[RunRow]:
-    rows = stores.matching(store, choice.namespace, choice.filter, choice.statuses, choice.workflow_type)
+def chosen(rows: Iterable[R], choice: Choice) -> list[R]:
+    """As many of the matching runs as are wanted."""
     if not choice.sample:
         return list(islice(rows, choice.limit or None))
-    # The same store gives the same sample: what CI finds can be found again.
-    chance, kept = Random(0), list[RunRow]()
+    # The same runs give the same sample: what CI finds can be found again.
+    chance, kept = Random(0), list[R]()
     for index, row in enumerate(islice(rows, choice.limit or None)):
         if len(kept) < choice.sample:
             kept.append(row)

@@ -4,13 +4,15 @@ from typing import Annotated
 
 import typer
 
-from perdure.cli.parameters import Json, LookIn, Statuses, WorkflowType
+from perdure.cli.parameters import Json, LookIn, Statuses, Token, WorkflowType
 
 EXAMPLES = """Examples:
 
 perdure replay app.py:app --from perdure.db --status open
 
 perdure replay shop.workflows:app --from backup.db --filter "BuildId = 'v41'" --sample 500 --json
+
+perdure replay app.py:app --from https://flows.example --filter "BuildId = 'v41'" --status open
 
 perdure replay app.py:app --from histories/
 
@@ -30,7 +32,7 @@ def replay(
             "--from",
             "-f",
             metavar="SOURCE",
-            help="What happened: a store, which may be in use, a run that perdure export wrote, or a folder of those. "
+            help="What happened: a store, which may be in use, the URL of a server, a run that perdure export wrote, or a folder of those. "
             "May be repeated.",
             show_default=False,
         ),
@@ -71,8 +73,11 @@ def replay(
         bool, typer.Option("--strict", help="Runs of types that the app does not have count as broken, too.")
     ] = False,
     json: Json = False,
+    token: Token = "",
 ) -> None:
     """Play what has happened against the code here, and name each run that it would break, and where."""
+    from contextlib import ExitStack
+
     from perdure.cli import histories, replay_view, runs_view
     from perdure.cli.app_loading import load_app
     from perdure.cli.output import Output, progress
@@ -83,12 +88,14 @@ def replay(
         namespace, filter, tuple(runs_view.statuses_of(status or [])), workflow_type, limit, sample
     )
     output = Output()
-    total = sum(histories.count(source, choice) for source in sources)
     counts = dict.fromkeys(Outcome, 0)
     done = 0
-    with progress("Replaying", "{:,}".format) as show:
-        for source in sources:
-            for found in histories.read(source, choice):
+    with ExitStack() as stack:
+        opened = [stack.enter_context(histories.opened(source, choice, token)) for source in sources]
+        total = sum(map(len, opened))
+        show = stack.enter_context(progress("Replaying", "{:,}".format))
+        for source in opened:
+            for found in source:
                 verdict = replay_one(code, found, strict=strict)
                 counts[verdict.outcome] += 1
                 done += 1

@@ -14,6 +14,7 @@ from perdure.cli.places import DEFAULT_SERVER, is_server
 from perdure.model.errors import InvalidArgumentError, UnavailableError
 from perdure.model.events import Event
 from perdure.model.explanation import Explanation
+from perdure.model.figures import Figures
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.service import HistoryPage, Namespace, RunCount, RunDescription, RunPage, Service
@@ -59,6 +60,10 @@ class Source(Protocol):
 
     async def namespaces(self) -> Sequence[Namespace]:
         """All of them."""
+        ...
+
+    async def statistics(self, days: int) -> Figures:
+        """What the store holds."""
         ...
 
 

@@ -14,7 +14,6 @@ import msgspec
 
 from perdure.app import open_reader
 from perdure.engine import encoding
-from perdure.engine.figures import Figures, RunFigures
 from perdure.engine.ports import RunRow, StoredRun
 from perdure.engine.search.evaluate import place_of
 from perdure.engine.search.parse import parse
@@ -23,6 +22,7 @@ from perdure.kernel.apply import fold
 from perdure.kernel.run import Run
 from perdure.model.errors import InvalidArgumentError, NotFoundError, StoreCorruptError, StoreError
 from perdure.model.events import AnyRecord, Event
+from perdure.model.figures import Figures
 from perdure.model.options import RunStatus
 from perdure.model.program import numbered
 from perdure.model.search import (
@@ -50,10 +50,6 @@ class Reader(HoldingsReader, Protocol):
 
     def figures(self, now: int, days: int) -> Figures:
         """What the store holds, in figures."""
-        ...
-
-    def open_runs(self, namespace: str) -> Sequence[RunFigures]:
-        """The open runs of a namespace, by build and workflow type."""
         ...
 
     def read(self, key: int) -> StoredRun | None:

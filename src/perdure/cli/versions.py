@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from perdure.cli.parameters import Json, LookIn, StoreFile, Utc
+from perdure.cli.parameters import Json, LookIn, Place, Server, Token, Utc
 
 EXAMPLES = """Examples:
 
@@ -12,11 +12,13 @@ perdure versions perdure.db
 
 perdure versions perdure.db --app app.py:app
 
+perdure versions --server https://flows.example
+
 perdure list perdure.db "BuildId = 'v41'" --status open"""
 
 
 def versions(
-    file: StoreFile,
+    place: Place = None,
     namespace: LookIn = "default",
     app: Annotated[
         str,
@@ -29,17 +31,23 @@ def versions(
     ] = "",
     json: Json = False,
     utc: Utc = False,
+    server: Server = "",
+    token: Token = "",
 ) -> None:
     """List the builds of the code that open runs are on: how many of each workflow type, and since when."""
-    from perdure.cli import stores, versions_view
+    from perdure.cli import versions_view
     from perdure.cli.app_loading import load_app
     from perdure.cli.output import Output, note
+    from perdure.cli.sources import Source, look
     from perdure.cli.times import TimeStyle
 
     here = load_app(app).build_id if app else None
-    with stores.opened(file) as store:
-        found = versions_view.versions_of(store.open_runs(namespace), here)
-        names = ", ".join(known.name for known in store.namespaces())
+
+    async def read(source: Source) -> tuple[list[versions_view.Version], str]:
+        found = await versions_view.versions_of(source, namespace, here)
+        return found, ", ".join(known.name for known in await source.namespaces())
+
+    found, names = look(place, server, token, read)
     output = Output()
     if json:
         for version in found:

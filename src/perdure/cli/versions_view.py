@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from perdure.cli.output import FAINT, GOOD, Column, Output
+from perdure.cli.sources import Source
 from perdure.cli.times import TimeStyle, rfc3339
 from perdure.cli.values import visible
-from perdure.engine.figures import RunFigures
 from perdure.model.options import RunStatus
 
 
@@ -26,24 +26,51 @@ class Version(msgspec.Struct, frozen=True):
     is_here: bool | None
 
 
-def versions_of(runs: Sequence[RunFigures], here: str | None) -> list[Version]:
+OPEN = (RunStatus.RUNNING, RunStatus.PAUSED)
+BY_BUILD = "GROUP BY BuildId, WorkflowType"
+
+
+async def versions_of(source: Source, namespace: str, here: str | None) -> list[Version]:
     """By build and type, the build with the oldest run first."""
-    groups: dict[tuple[str, str], list[RunFigures]] = {}
-    for run in runs:
-        groups.setdefault((run.build_id, run.workflow_type), []).append(run)
+
+    async def counts(*statuses: RunStatus) -> dict[tuple[str, str], int]:
+        found = await source.count(namespace, filter=BY_BUILD, statuses=statuses, workflow_type="")
+        return {(str(build or ""), str(kind)): group.count for group in found.groups for build, kind in [group.values]}
+
+    opened, paused = await counts(*OPEN), await counts(RunStatus.PAUSED)
     found = [
         Version(
             build_id,
             workflow_type,
-            sum(run.count for run in group),
-            sum(run.count for run in group if run.status is RunStatus.PAUSED),
-            min(run.oldest_start for run in group),
+            count,
+            paused.get((build_id, workflow_type), 0),
+            await _oldest_start(source, namespace, build_id, workflow_type),
             None if here is None else build_id == here,
         )
-        for (build_id, workflow_type), group in groups.items()
+        for (build_id, workflow_type), count in opened.items()
     ]
-    oldest = {build: min(each.oldest_start for each in found if each.build_id == build) for build, _ in groups}
+    oldest = {
+        build: min(each.oldest_start for each in found if each.build_id == build) for build in {*map(_build, found)}
+    }
     return sorted(found, key=lambda each: (oldest[each.build_id], each.build_id, each.oldest_start))
+
+
+def _build(version: Version) -> str:
+    return version.build_id
+
+
+async def _oldest_start(source: Source, namespace: str, build_id: str, workflow_type: str) -> int:
+    """When the first of the open runs of a build and type started; 0 if they have ended meanwhile."""
+    of_build = "BuildId = '" + build_id.replace("'", "''") + "'" if build_id else "BuildId IS NULL"
+    page = await source.list(
+        namespace,
+        filter=f"{of_build} ORDER BY StartTime ASC",
+        statuses=OPEN,
+        workflow_type=workflow_type,
+        cursor="",
+        limit=1,
+    )
+    return page.runs[0].start_time if page.runs else 0
 
 
 def version_json(version: Version) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from perdure.model.errors import StoreError
+from perdure.model.figures import Figures
 from perdure.model.options import RunStatus
 from perdure.model.search import AttributeType, AttributeTypes, Group, Place, Query
 from perdure.model.service import Namespace
@@ -196,6 +197,10 @@ class Store(Protocol):
 
     async def messages(self, after: tuple[int, int], limit: int) -> Sequence[MessageRow]:
         """The outbox in the order of (key, ref), from behind ``after``."""
+        ...
+
+    async def figures(self, now: int, days: int) -> Figures:
+        """What it holds at ``now`` (ns since 1970), with what happened on the last so many days. Looks at every run."""
         ...
 
     async def closed_before(self, namespace: str, close_time: int, limit: int) -> Sequence[int]:

@@ -22,6 +22,7 @@ from perdure.engine.search.cursors import cursor_of, place_at
 from perdure.engine.search.evaluate import place_of
 from perdure.engine.search.parse import make_ready, parse
 from perdure.engine.settings import Settings
+from perdure.engine.statistics import statistics
 from perdure.engine.task_queues import TaskQueues
 from perdure.engine.workers import Workers
 from perdure.kernel.commit import Answer, Rejection
@@ -40,6 +41,7 @@ from perdure.model.errors import (
 from perdure.model.events import Event, WorkflowExecutionStarted
 from perdure.model.explanation import Explanation
 from perdure.model.failures import Failure
+from perdure.model.figures import Figures
 from perdure.model.ids import RunAddress
 from perdure.model.options import IdConflict, RunStatus
 from perdure.model.payloads import Payloads
@@ -574,6 +576,10 @@ class EngineService:
         return await self._namespaces.all()
 
     # --- task queues
+
+    async def statistics(self, days: int) -> Figures:
+        """As ``Service.statistics``."""
+        return await statistics(self.engine, days)
 
     async def set_task_queue(self, settings: TaskQueue) -> None:
         """As ``Service.set_task_queue``."""

@@ -14,6 +14,7 @@ from perdure.model.affinity import Affinity
 from perdure.model.events import Event
 from perdure.model.explanation import Explanation
 from perdure.model.failures import Failure
+from perdure.model.figures import Figures
 from perdure.model.ids import ParentLink, RunAddress
 from perdure.model.namespaces import Namespace as Namespace
 from perdure.model.namespaces import NamespaceDescription as NamespaceDescription
@@ -295,6 +296,13 @@ class Service(Protocol):
 
     async def namespaces(self) -> Sequence[Namespace]:
         """All namespaces, by name."""
+        ...
+
+    async def statistics(self, days: int) -> Figures:
+        """What the store holds, of all namespaces, with what happened on the last so many days (3,660 at most).
+
+        Looks at every run once, not at histories. Raises ``InvalidArgumentError``.
+        """
         ...
 
     async def set_task_queue(self, settings: TaskQueue) -> None:

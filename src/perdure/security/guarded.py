@@ -9,6 +9,7 @@ from perdure.model.access import ALL_NAMESPACES, Permission, Principal
 from perdure.model.errors import PermissionDeniedError
 from perdure.model.events import Event
 from perdure.model.explanation import Explanation
+from perdure.model.figures import Figures
 from perdure.model.ids import RunAddress
 from perdure.model.namespaces import Namespace, NamespaceDescription
 from perdure.model.options import RunStatus
@@ -363,6 +364,11 @@ class GuardedService:
             for namespace in await self._service.namespaces()
             if namespace.name == SYSTEM_NAMESPACE or principal.may(Permission.READ, namespace.name)
         ]
+
+    async def statistics(self, days: int) -> Figures:
+        """As ``Service.statistics``."""
+        self._allow("statistics", ALL_NAMESPACES)
+        return await self._service.statistics(days)
 
     # --- task queues
 

@@ -44,6 +44,8 @@ OPERATIONS: Mapping[str, Need] = {
     "task_queues": Need((_READ,)),
     "describe_task_queue": Need((_READ,)),
     "workers": Need((_READ,)),
+    # All namespaces at once.
+    "statistics": Need((_READ,), whole_server=True),
     # Doing something to runs.
     "start": Need((_OPERATE,)),
     "execute": Need((_OPERATE,)),

@@ -20,6 +20,7 @@ from perdure.model import service as s
 from perdure.model.errors import NotFoundError, RunClosedError
 from perdure.model.events import Event
 from perdure.model.explanation import Explanation
+from perdure.model.figures import Figures
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.payloads import Payloads
@@ -310,6 +311,10 @@ class Lives:
     async def task_queues(self, namespace: str) -> Sequence[TaskQueue]:
         """As ``Service.task_queues``."""
         return (await self._ask(lambda service: service.task_queues(namespace)))[0]
+
+    async def statistics(self, days: int) -> Figures:
+        """As ``Service.statistics``."""
+        return (await self._ask(lambda service: service.statistics(days)))[0]
 
     async def workers(self, namespace: str) -> Sequence[WorkerDescription]:
         """As ``Service.workers``."""

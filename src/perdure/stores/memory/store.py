@@ -8,10 +8,12 @@ from itertools import islice
 from perdure.engine.ports import Done, MessageRow, Opened, RunRow, StoredRun, TaskRow, TimerRow, Write
 from perdure.engine.search import evaluate
 from perdure.model.errors import StoreConflictError, StoreError, StoreLockedError
+from perdure.model.figures import Figures
 from perdure.model.search import AttributeTypes, Group, Place, Query
 from perdure.model.service import Namespace
 from perdure.model.task_queues import TaskQueue
 from perdure.stores.memory.disk import Disk
+from perdure.stores.memory.figures import figures_of
 
 
 class MemoryStore:
@@ -97,6 +99,9 @@ class MemoryStore:
         behind = [row for row in rows if (row.key, row.ref) > after]
         behind.sort(key=lambda row: (row.key, row.ref))
         return behind[:limit]
+
+    async def figures(self, now: int, days: int) -> Figures:
+        return figures_of(self._disk, now, days)
 
     async def closed_before(self, namespace: str, close_time: int, limit: int) -> Sequence[int]:
         closed = sorted(

@@ -4,21 +4,12 @@ import os
 import sqlite3
 from collections import defaultdict
 
-from perdure.engine.figures import DayFigures, Figures, RunFigures, TaskFigures
+from perdure.model.figures import DayFigures, Figures, RunFigures, TaskFigures
 from perdure.model.options import RunStatus
 from perdure.stores.sqlite.queries import query
 from perdure.stores.sqlite.rows import snapshot
 
 DAY_NS = 86_400 * 10**9
-
-
-def read_open_runs(connection: sqlite3.Connection, namespace: str) -> list[RunFigures]:
-    """The open runs of a namespace, by build and workflow type. Looks at the open ones only."""
-    wanted = {"namespace": namespace, "running": int(RunStatus.RUNNING), "paused": int(RunStatus.PAUSED)}
-    return [
-        RunFigures(namespace, RunStatus(status), workflow_type, build_id, count, oldest)
-        for status, workflow_type, build_id, count, oldest in connection.execute(query("figure_open_runs"), wanted)
-    ]
 
 
 def read_figures(connection: sqlite3.Connection, path: str, now: int, days: int) -> Figures:

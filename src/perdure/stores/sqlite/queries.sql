@@ -283,11 +283,6 @@ SELECT start_time / :day * :day, count(*) FROM runs WHERE start_time >= :first G
 -- name: figure_closed_days
 SELECT close_time / :day * :day, count(*) FROM runs WHERE close_time >= :first GROUP BY 1;
 
--- name: figure_open_runs
-SELECT status, workflow_type, build_id, count(*), min(start_time) FROM runs INDEXED BY runs_by_status
-WHERE namespace = :namespace AND status IN (:running, :paused)
-GROUP BY status, workflow_type, build_id ORDER BY build_id, workflow_type, status;
-
 -- name: figure_tasks
 SELECT task_queue, type, ref = 0, sum(started), sum(NOT started), min(CASE WHEN NOT started THEN key END)
 FROM tasks GROUP BY task_queue, type, ref = 0 ORDER BY 1, 3 DESC, 2;

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from perdure.engine.figures import Figures, RunFigures
 from perdure.engine.ports import MessageRow, RunRow, StoredRun, TaskRow, TimerRow
 from perdure.engine.verify import Holding
 from perdure.model.errors import StoreCorruptError, StoreError
+from perdure.model.figures import Figures
 from perdure.model.search import EVERYTHING, AttributeTypes, Group, Place, Query
 from perdure.model.service import Namespace
 from perdure.model.task_queues import TaskQueue
@@ -137,10 +137,6 @@ class SqliteReader:
         """What the store holds, in figures, at ``now`` (ns since 1970), with those of the last ``days``. Looks at every
         run."""
         return self._read(figures.read_figures, self._path, now, days)
-
-    def open_runs(self, namespace: str) -> list[RunFigures]:
-        """The open runs of a namespace, by build and workflow type."""
-        return self._read(figures.read_open_runs, namespace)
 
     def run_count(self) -> int:
         """How many runs there are."""

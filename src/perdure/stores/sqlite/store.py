@@ -16,12 +16,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from perdure.engine.ports import Done, MessageRow, Opened, RunRow, StoredRun, TaskRow, TimerRow, Write
 from perdure.model.errors import StoreError
+from perdure.model.figures import Figures
 from perdure.model.search import AttributeTypes, Group, Place, Query
 from perdure.model.service import Namespace
 from perdure.model.task_queues import TaskQueue
 from perdure.stores.sqlite import rows, search
 from perdure.stores.sqlite.connections import connect_reader
 from perdure.stores.sqlite.faults import translated
+from perdure.stores.sqlite.figures import read_figures
 from perdure.stores.sqlite.writer import Writer
 
 P = ParamSpec("P")
@@ -122,6 +124,9 @@ class SqliteStore:
 
     async def messages(self, after: tuple[int, int], limit: int) -> Sequence[MessageRow]:
         return await self._later(rows.list_messages, after, limit)
+
+    async def figures(self, now: int, days: int) -> Figures:
+        return await self._later(read_figures, str(self._path), now, days)
 
     async def closed_before(self, namespace: str, close_time: int, limit: int) -> Sequence[int]:
         return await self._later(rows.list_closed, namespace, close_time, limit)

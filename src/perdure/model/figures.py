@@ -21,11 +21,19 @@ class RunFigures(msgspec.Struct, frozen=True, gc=False):
     oldest_start: int
 
 
+class OldestWait(msgspec.Struct, frozen=True, gc=False):
+    """The run that waits for a worker and started first; ``since`` is when this wait began, in ns since 1970."""
+
+    workflow_id: str
+    run_id: str
+    since: int
+
+
 class TaskFigures(msgspec.Struct, frozen=True, gc=False):
     """How many tasks of a kind there are on a queue. ``is_turn``: workflow tasks, otherwise activities.
 
     ``started`` ones are with a worker; ``waiting`` ones wait for one, or for their next attempt. ``oldest_key`` is the run
-    that started first of those that wait, 0 if none does.
+    that started first of those that wait, by its key in the store, 0 if none does; ``oldest`` says which one that is.
     """
 
     task_queue: str
@@ -34,6 +42,7 @@ class TaskFigures(msgspec.Struct, frozen=True, gc=False):
     started: int
     waiting: int
     oldest_key: int
+    oldest: OldestWait | None = None
 
 
 class DayFigures(msgspec.Struct, frozen=True, gc=False):
