@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[str], str]] = {
     "facts": lambda _: records.table("fact", records.of(events.Fact)),
     "settings": lambda _: settings.table(Settings),
     "server-settings": lambda _: settings.server_table(),
+    "client-settings": lambda _: settings.client_table(),
     "operations": lambda _: operations.table(),
     "metrics": lambda _: metrics.table(),
     "limits": lambda _: settings.table(Limits),

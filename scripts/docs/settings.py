@@ -6,6 +6,7 @@ import textwrap
 
 import msgspec
 
+from perdure.app.client_config import CLIENT_SETTINGS
 from perdure.app.config import SETTINGS
 from perdure.engine.settings import Settings
 from perdure.model.limits import Limits
@@ -47,6 +48,16 @@ def server_table() -> str:
         kind = setting.kind.metavar.replace("|", ", ")
         meaning = meanings.get(setting.name, setting.help)
         rows.append(f"| `{setting.name}` | {kind} | {meaning} | {f'`{default}`' if default else 'none'} |")
+    return "\n".join(rows)
+
+
+def client_table() -> str:
+    """A row for each setting of the commands that ask a server."""
+    rows = ["| below `[client]` | option | variable | meaning | default |", "| --- | --- | --- | --- | --- |"]
+    for setting in CLIENT_SETTINGS:
+        default = setting.kind.show(setting.default)
+        shown = f"`{default}`" if default else "none"
+        rows.append(f"| `{setting.own_name}` | `{setting.flag}` | `{setting.variable}` | {setting.help} | {shown} |")
     return "\n".join(rows)
 
 

@@ -3,7 +3,8 @@
 import pytest
 from scripts.docs import settings as tables
 
-from perdure.app.config import BY_NAME, SETTINGS, read_config
+from perdure.app.client_config import CLIENT_SETTINGS, read_client_config
+from perdure.app.config import BY_NAME, CLIENT_VARIABLES, SETTINGS, read_config
 from perdure.app.setting_kinds import ADDRESS, BYTES, DURATION, FLAG, LIST, Address
 from perdure.engine.settings import Settings
 from perdure.model.errors import InvalidArgumentError, NotFoundError
@@ -118,3 +119,15 @@ def test_every_setting_is_in_the_reference(name):
     [row] = [row for row in tables.server_table().splitlines() if row.startswith(f"| `{name}` |")]
     meaning = row.split(" | ")[2]
     assert meaning and not meaning.startswith("See ")
+
+
+def test_the_table_of_clients_is_no_business_of_the_server(tmp_path):
+    path = tmp_path / "perdure.toml"
+    path.write_text('rest_address = "127.0.0.1:9"\n[client]\nserver = "https://flows.example"\ntoken = "secret"\n')
+    assert read_config({}, {}, str(path)).origins["rest_address"] == f"{path}, line 1"
+    found = read_client_config({"PERDURE_CA": "ca.pem"}, str(path))
+    assert (found["client.server"], found["client.ca"]) == ("https://flows.example", "ca.pem")
+    assert found.origins["client.ca"] == "PERDURE_CA" and found.origins["client.client_key"] == "default"
+    (token,) = [setting for setting in CLIENT_SETTINGS if setting.name == "client.token"]
+    assert token.shown(found["client.token"]) == "(secret)"
+    assert {setting.variable for setting in CLIENT_SETTINGS} < set(CLIENT_VARIABLES)

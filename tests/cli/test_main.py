@@ -111,7 +111,7 @@ def test_a_file_that_may_not_be_read(perdure: Perdure, store):
     [
         (["lst", "x.db"], "Did you mean 'list'?"),
         (["show", "x.db"], "WORKFLOW_ID"),
-        (["stats"], "FILE"),
+        (["verify"], "FILE"),
         (["list", "x.db", "--status", "done"], "'completed'"),
         (["list", "x.db", "--limit", "-1"], "--limit"),
         (["list", "x.db", "--limit", "many"], "--limit"),

@@ -11,7 +11,7 @@ To add a setting, add a line to ``SETTINGS``: ``perdure server --help``, ``perdu
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,19 @@ from perdure.model.limits import Limits
 DEFAULT_FILE = "perdure.toml"
 FILE_VARIABLE = "PERDURE_CONFIG"
 PREFIX = "PERDURE_"
-CLIENT_VARIABLES = ("PERDURE_SERVER", "PERDURE_TOKEN", "PERDURE_NAMESPACE", FILE_VARIABLE)
-"""What the commands that ask a server read; they are no settings of the server itself."""
+CLIENT_VARIABLES = (
+    "PERDURE_SERVER",
+    "PERDURE_TOKEN",
+    "PERDURE_NAMESPACE",
+    "PERDURE_CA",
+    "PERDURE_CLIENT_CERT",
+    "PERDURE_CLIENT_KEY",
+    FILE_VARIABLE,
+)
+"""What the commands that ask a server read; they are no settings of the server itself (see ``client_config``)."""
+
+CLIENT_TABLE = "client."
+"""Theirs in the TOML file."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -159,7 +170,7 @@ def read_config(
     values = {setting.name: setting.default for setting in SETTINGS}
     origins = dict.fromkeys(values, "default")
     path = file or environment.get(FILE_VARIABLE) or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else "")
-    for layer in (_of_file(path) if path else (), _of_environment(environment), _of_flags(flags or {})):
+    for layer in (of_file(path, SETTINGS) if path else (), _of_environment(environment), _of_flags(flags or {})):
         for setting, value, origin in layer:
             values[setting.name], origins[setting.name] = value, origin
     return Config(values, origins, path)
@@ -189,18 +200,24 @@ def _of_environment(environment: Mapping[str, str]) -> Found:
         yield setting, read(setting.kind, given, f"{variable} in the environment"), variable
 
 
-def _of_file(path: str) -> Found:
+def of_file(path: str, table: Sequence[Setting]) -> Found:
+    """What a TOML file says of a server's settings, or of a client's. Raises ``InvalidArgumentError`` for what can't be used,
+    and ``NotFoundError``."""
+    by_name = {setting.name: setting for setting in table}
+    is_clients = table is not SETTINGS
     text = _text_of(path)
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidArgumentError(f"{path} is not valid TOML: {error}.") from None
     for name, given in _flattened(found):
+        if name.startswith(CLIENT_TABLE) is not is_clients:
+            continue
         line = _line_of(text, name)
-        setting = BY_NAME.get(name)
+        setting = by_name.get(name)
         if setting is None:
             raise InvalidArgumentError(
-                f"{path}, line {line}: there is no setting {name!r}.{_suggestion(name, list(BY_NAME))} "
+                f"{path}, line {line}: there is no setting {name!r}.{_suggestion(name, list(by_name))} "
                 "See them all with perdure config."
             )
         yield setting, read(setting.kind, given, f"{path}, line {line}: {name}"), f"{path}, line {line}"
@@ -251,4 +268,4 @@ def _filled(struct: type[Any], prefix: str, values: Mapping[str, Any]) -> Any:
     return struct(**{name if name in fields else f"{name}_ns": value for name, value in own.items()})
 
 
-__all__ = ["SETTINGS", "Config", "Setting", "read_config"]
+__all__ = ["SETTINGS", "Config", "Setting", "of_file", "read_config"]

@@ -76,6 +76,9 @@ class ClientTls:
     def __init__(self, ca: str = "", certificate: str = "", key: str = "") -> None:
         if bool(certificate) != bool(key):
             raise InvalidArgumentError("A client's certificate needs its key, and the key its certificate: give both.")
+        for what, path in (("of issuers", ca), ("with a certificate", certificate), ("with a key", key)):
+            if path and not Path(path).is_file():
+                raise InvalidArgumentError(f"There is no file {path} {what}, for TLS.")
         self._ca = ca or os.environ.get("SSL_CERT_FILE", "")
         self._certificate, self._key = certificate, key
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from perdure.cli.certificates import certificates
 from perdure.cli.places import is_server
 from perdure.cli.sources import identity, server_of
 from perdure.model.errors import NotFoundError, PerdureError, UnavailableError
@@ -149,11 +150,20 @@ def _asked(
 ) -> Any:
     import httpx
 
+    from perdure.app.remote import ClientTls
+
     url = server_of(place, server).rstrip("/")
     headers = {"authorization": f"Bearer {token}"} if token else {}
+    verify = ClientTls(**certificates()).context() if url.startswith("https:") else True
     try:
         answer = httpx.request(
-            method, f"{url}/api/v1{path}", json=body, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=False
+            method,
+            f"{url}/api/v1{path}",
+            json=body,
+            headers=headers,
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=False,
+            verify=verify,
         )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UnavailableError(

@@ -3,10 +3,12 @@
 import typer
 from typer.core import TyperGroup
 
+from perdure.cli.certificates import Commands
+
 
 def group(name: str, about: str, examples: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """A group whose help says what it is about and shows examples."""
-    made = typer.Typer(
+    made = Commands(
         name=name,
         cls=cls,
         no_args_is_help=True,

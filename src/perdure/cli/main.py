@@ -40,6 +40,7 @@ from perdure.cli import (
     versions,
     worker,
 )
+from perdure.cli.certificates import Commands
 from perdure.cli.places import PlaceCommand
 from perdure.model.errors import PerdureError
 
@@ -48,7 +49,7 @@ USAGE_ERROR = 2
 BROKEN_PIPE = 141
 
 
-class Commands(TyperGroup):
+class Program(TyperGroup):
     """The group of all commands. What they raise on purpose becomes a message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -73,9 +74,9 @@ class Commands(TyperGroup):
         raise typer.Exit(USAGE_ERROR)
 
 
-app = typer.Typer(
+app = Commands(
     name="perdure",
-    cls=Commands,
+    cls=Program,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,

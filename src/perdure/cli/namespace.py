@@ -12,9 +12,9 @@ EXAMPLES = """Examples:
 
 perdure namespace list
 
-perdure namespace set staging --retention 30d --description "what testers do"
+perdure namespace create staging --retention 30d --description "what testers do" --attribute Amount=float
 
-perdure namespace set staging --open-runs 10000 --starts-per-second 50 --share 0.5
+perdure namespace update staging --open-runs 10000 --starts-per-second 50 --share 0.5
 
 perdure namespace attributes staging Amount=float Note=text
 
@@ -55,75 +55,115 @@ def list_namespaces(place: Place = None, json: Json = False, server: Server = ""
     output.table([Column("NAMESPACE", flexible=True), Column("KEPT"), Column("DESCRIPTION", flexible=True)], rows)
 
 
+Retention = Annotated[
+    str | None,
+    typer.Option(
+        "--retention",
+        metavar="DURATION",
+        help="How long closed runs are kept, such as 30d; 0 for ever.",
+        show_default=False,
+    ),
+]
+Description = Annotated[
+    str | None, typer.Option("--description", metavar="TEXT", help="What it is for.", show_default=False)
+]
+OpenRuns = Annotated[int | None, _limit("--open-runs", "N", "How many runs may be open at once.")]
+Starts = Annotated[float | None, _limit("--starts-per-second", "N", "How many may start a second.")]
+Requests = Annotated[
+    float | None,
+    _limit("--requests-per-second", "N", "How much may be asked of its runs a second, starts included."),
+]
+PayloadBytes = Annotated[int | None, _limit("--payload-bytes", "N", "How large one value may be.")]
+Share = Annotated[
+    float | None,
+    typer.Option(
+        "--share",
+        metavar="N",
+        help="Its share of the workers' slots where several namespaces wait: one with 2 gets twice as many as one with 1.",
+        show_default=False,
+    ),
+]
+Attributes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attribute",
+        metavar="NAME=TYPE",
+        help="Fix the type of a search attribute: keyword, text, int, float, bool, datetime or keyword_list. May be repeated.",
+        show_default=False,
+    ),
+]
+
+
+@namespace.command("create", cls=PlaceCommand, epilog=EXAMPLES)
+def create_namespace(
+    place: ServerPlace,
+    name: Name,
+    retention: Retention = None,
+    description: Description = None,
+    open_runs: OpenRuns = None,
+    starts_per_second: Starts = None,
+    requests_per_second: Requests = None,
+    payload_bytes: PayloadBytes = None,
+    share: Share = None,
+    attributes: Attributes = None,
+    server: Server = "",
+    token: Token = "",
+) -> None:
+    """Create a namespace that is not there yet."""
+    from perdure.cli.namespace_changes import Changes, change
+
+    changes = Changes.read(
+        retention, description, attributes, open_runs, starts_per_second, requests_per_second, payload_bytes, share
+    )
+    change(place, server, token, name, changes, must_exist=False)
+
+
+@namespace.command("update", cls=PlaceCommand, epilog=EXAMPLES)
+def update_namespace(
+    place: ServerPlace,
+    name: Name,
+    retention: Retention = None,
+    description: Description = None,
+    open_runs: OpenRuns = None,
+    starts_per_second: Starts = None,
+    requests_per_second: Requests = None,
+    payload_bytes: PayloadBytes = None,
+    share: Share = None,
+    attributes: Attributes = None,
+    server: Server = "",
+    token: Token = "",
+) -> None:
+    """Change a namespace that is there; what is not said stays."""
+    from perdure.cli.namespace_changes import Changes, change
+
+    changes = Changes.read(
+        retention, description, attributes, open_runs, starts_per_second, requests_per_second, payload_bytes, share
+    )
+    change(place, server, token, name, changes, must_exist=True)
+
+
 @namespace.command("set", cls=PlaceCommand, epilog=EXAMPLES)
 def set_namespace(
     place: ServerPlace,
     name: Name,
-    retention: Annotated[
-        str | None,
-        typer.Option(
-            "--retention",
-            metavar="DURATION",
-            help="How long closed runs are kept, such as 30d; 0 for ever.",
-            show_default=False,
-        ),
-    ] = None,
-    description: Annotated[
-        str | None, typer.Option("--description", metavar="TEXT", help="What it is for.", show_default=False)
-    ] = None,
-    open_runs: Annotated[int | None, _limit("--open-runs", "N", "How many runs may be open at once.")] = None,
-    starts_per_second: Annotated[
-        float | None, _limit("--starts-per-second", "N", "How many may start a second.")
-    ] = None,
-    requests_per_second: Annotated[
-        float | None,
-        _limit("--requests-per-second", "N", "How much may be asked of its runs a second, starts included."),
-    ] = None,
-    payload_bytes: Annotated[int | None, _limit("--payload-bytes", "N", "How large one value may be.")] = None,
-    share: Annotated[
-        float | None,
-        typer.Option(
-            "--share",
-            metavar="N",
-            help="Its share of the workers' slots where several namespaces wait: one with 2 gets twice as many as one with 1.",
-            show_default=False,
-        ),
-    ] = None,
+    retention: Retention = None,
+    description: Description = None,
+    open_runs: OpenRuns = None,
+    starts_per_second: Starts = None,
+    requests_per_second: Requests = None,
+    payload_bytes: PayloadBytes = None,
+    share: Share = None,
+    attributes: Attributes = None,
     server: Server = "",
     token: Token = "",
 ) -> None:
-    """Create a namespace, or change one; what is not said stays."""
-    import msgspec
+    """Create a namespace, or change one, whichever is needed; what is not said stays."""
+    from perdure.cli.namespace_changes import Changes, change
 
-    from perdure.cli.inputs import nanoseconds
-    from perdure.cli.output import note
-    from perdure.cli.sources import ask
-    from perdure.model.namespaces import Namespace
-    from perdure.model.service import Service
-
-    quota = {
-        "open_runs": open_runs,
-        "starts_per_second": starts_per_second,
-        "requests_per_second": requests_per_second,
-        "payload_bytes": payload_bytes,
-        "share": share,
-    }
-    limits = {name: value for name, value in quota.items() if value is not None}
-    changes: dict[str, object] = {}
-    if retention is not None:
-        changes["retention_ns"] = nanoseconds(retention, "--retention")
-    if description is not None:
-        changes["description"] = description
-
-    async def change(service: Service) -> bool:
-        known = {each.name: each for each in await service.namespaces()}
-        present = known.get(name) or Namespace(name)
-        changes["quota"] = msgspec.structs.replace(present.quota, **limits)
-        await service.set_namespace(msgspec.structs.replace(present, **changes))
-        return name in known
-
-    was_there = ask(place, server, token, change)
-    note(f"{'Changed' if was_there else 'Created'} namespace {name!r}.")
+    changes = Changes.read(
+        retention, description, attributes, open_runs, starts_per_second, requests_per_second, payload_bytes, share
+    )
+    change(place, server, token, name, changes, must_exist=None)
 
 
 @namespace.command("show", cls=PlaceCommand, epilog=EXAMPLES)
@@ -196,16 +236,14 @@ def attributes(
     token: Token = "",
 ) -> None:
     """List a namespace's search attributes and their types, after fixing those that are given."""
+    from perdure.cli.namespace_changes import attribute_types
     from perdure.cli.output import Column, Output
     from perdure.cli.sources import ask
     from perdure.cli.values import visible
-    from perdure.model.errors import InvalidArgumentError
     from perdure.model.service import Service
     from perdure.sdk.client import Client
 
-    given = dict(each.partition("=")[::2] for each in types or ())
-    if wrong := [each for each in types or () if "=" not in each]:
-        raise InvalidArgumentError(f"{wrong[0]!r} must be NAME=TYPE, such as Amount=float.")
+    given = attribute_types(types)
 
     async def change(service: Service) -> dict[str, str]:
         client = Client(service, name)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from typer.core import TyperCommand
+from perdure.cli.certificates import ServerCommand
 
 DEFAULT_SERVER = "http://127.0.0.1:7420"
 PLACE = "place"
@@ -35,7 +35,7 @@ def looks_like_place(argument: str) -> bool:
     return argument.startswith("sqlite:") or is_server(argument) or argument.endswith(_FILES)
 
 
-class PlaceCommand(TyperCommand):
+class PlaceCommand(ServerCommand):
     """A command whose first argument is a place that may be left out, whatever follows it."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

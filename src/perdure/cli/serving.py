@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.app import Worker, connect
 from perdure.app.config import Config
+from perdure.cli.certificates import certificates
 from perdure.cli.output import note
 from perdure.cli.values import visible
 from perdure.model.errors import InvalidArgumentError, UnavailableError
@@ -96,7 +97,9 @@ def serve_apps(
     from perdure.app.watching import tracing_of_environment
 
     async def work(told: asyncio.Event) -> None:
-        client = await _until(told, patience, lambda: connect(url, *apps, namespace=namespace, token=token))
+        client = await _until(
+            told, patience, lambda: connect(url, *apps, namespace=namespace, token=token, **certificates())
+        )
         if client is None:
             return
         async with client, Worker(client, *apps, tracing=tracing_of_environment(), **options) as worker:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
+from perdure.cli.certificates import certificates
 from perdure.cli.places import DEFAULT_SERVER, is_server
 from perdure.model.errors import InvalidArgumentError, UnavailableError
 from perdure.model.events import Event
@@ -139,7 +140,7 @@ async def connected(url: str, token: str) -> AsyncIterator[Service]:
     """The service of a server. Raises ``UnavailableError``, ``UnauthenticatedError``."""
     from perdure.app import connect
 
-    client = await connect(url, token=token, identity=identity())
+    client = await connect(url, token=token, identity=identity(), **certificates())
     try:
         yield client.service
     finally:
