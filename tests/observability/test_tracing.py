@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -11,7 +12,10 @@ from tests.observability.receiver import otlp_receiver
 import perdure
 from perdure import activity, workflow
 from perdure.app.server import Server
+from perdure.model.requests import StartWorkflow
+from perdure.model.service import StartResult
 from perdure.model.trace_context import run_span_id
+from perdure.observability.firings import traced_entrance
 
 app = perdure.App("traced")
 here = trace.get_tracer("tests")
@@ -218,6 +222,70 @@ async def test_a_trace_goes_over_a_server_and_its_worker(tmp_path):
     assert [span.service for span in (call, run, child_run, last)] == ["caller", "server", "server", "worker"]
     assert [span.parent_id for span in (run, child_run, last)] == [call.id, run.id, child_run.id]
     assert {span.trace_id for span in received.spans} == {call.trace_id}
+
+
+async def test_each_run_of_a_schedule_is_a_trace_of_its_own(tmp_path):
+    """From the firing, by a worker elsewhere, down to the child's activity; whatever way the schedule starts its runs."""
+    with otlp_receiver() as received:
+        places = {name: perdure.Tracing(received.url, service_name=name) for name in ("server", "worker")}
+        store = f"sqlite:///{tmp_path / 'runs.db'}"
+        server = Server(store, rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0", tracing=places["server"])
+        await server.open()
+        try:
+            async with await perdure.connect(server.url, app) as client:
+                async with perdure.Worker(client, app, tracing=places["worker"]):
+                    schedule = await client.schedules.create("nightly", parent, "order", every=timedelta(days=9))
+                    for fired, overlap in enumerate(("allow_all", "terminate_other", "skip"), 1):
+                        await schedule.trigger(overlap=overlap)
+                        while await client.count("ExecutionStatus = 'Completed' AND WorkflowType = 'parent'") < fired:
+                            await asyncio.sleep(0.01)
+        finally:
+            await server.close()
+            for place in places.values():
+                await asyncio.to_thread(place.close)
+    firings = received.named("StartWorkflow:parent", schedule_id="nightly")
+    assert len(firings) == 3 == len({firing.trace_id for firing in firings})
+    for firing in firings:
+        trace_of = [span for span in received.spans if span.trace_id == firing.trace_id]
+        named = {span.name: span for span in trace_of}
+        run, child_run = named["RunWorkflow:parent"], named["RunWorkflow:child"]
+        assert (firing.parent_id, firing.service) == ("", "server")
+        assert run.parent_id == firing.id and child_run.parent_id == run.id
+        assert named["RunActivity:in_a_thread"].parent_id == child_run.id
+        assert named["RunActivity:in_a_thread"].service == "worker"
+        assert firing.attributes["perdure.run_id"] == run.attributes["perdure.run_id"]
+        assert firing.start <= run.start
+        assert sorted(span.name for span in trace_of).count("RunActivity:shaky") == 2
+
+
+async def test_what_a_schedule_starts_is_sampled_like_the_rest(store_url):
+    async with traced(store_url, sample_ratio=0) as (opened, _, received):
+        async with opened() as client:
+            schedule = await client.schedules.create("s", child, "order", every=timedelta(days=9))
+            await schedule.trigger()
+            while not seen:
+                await asyncio.sleep(0.01)
+    assert received.spans == []
+    assert seen[0].is_valid and not seen[0].trace_flags.sampled
+
+
+async def test_a_start_that_comes_twice_is_one_trace():
+    kept = []
+
+    def enter(namespace, request, started):
+        kept.append(request.header)
+        started(StartResult("r", True))
+
+    with otlp_receiver() as received:
+        tracing = perdure.Tracing(received.url)
+        entrance = traced_entrance(enter, tracing, lambda: 1)
+        for _ in range(2):
+            entrance("default", StartWorkflow("s-1", "child", request_id="k//1"), lambda outcome: None)
+        entrance("default", StartWorkflow("s-2", "child", request_id="k//2"), lambda outcome: None)
+        entrance("default", StartWorkflow("s-3", "child", request_id="k//3", header=kept[0]), lambda outcome: None)
+        await asyncio.to_thread(tracing.close)
+    assert kept[0] == kept[1] == kept[3] != kept[2]
+    assert len({span.id for span in received.spans}) == 2 and len(received.spans) == 3
 
 
 async def test_a_call_over_rest_belongs_to_the_trace_in_its_headers(tmp_path):

@@ -9,7 +9,7 @@ from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
 from perdure.model.requests import OutsideRequest, SignalWorkflow, StartWorkflow, UpdateWorkflow
 from perdure.model.service import Service, StartResult, UpdateOutcome, UpdateStage
-from perdure.observability.tracing import Tracing
+from perdure.observability.tracing import Tracing, attributes_of_start
 
 
 def traced(service: Service, tracing: Tracing) -> Service:
@@ -29,7 +29,7 @@ class TracedService:
 
     async def start(self, namespace: str, request: StartWorkflow) -> StartResult:
         """As ``Service.start``."""
-        name, attributes = f"StartWorkflow:{request.workflow_type}", _of_start(namespace, request)
+        name, attributes = f"StartWorkflow:{request.workflow_type}", attributes_of_start(namespace, request)
         with self._tracing.call(name, attributes, request.header) as (header, span):
             result = await self._service.start(namespace, msgspec.structs.replace(request, header=header))
             span.set_attribute("perdure.run_id", result.run_id)
@@ -37,7 +37,7 @@ class TracedService:
 
     async def execute(self, namespace: str, request: StartWorkflow) -> tuple[str, Event]:
         """As ``Service.execute``."""
-        name, attributes = f"ExecuteWorkflow:{request.workflow_type}", _of_start(namespace, request)
+        name, attributes = f"ExecuteWorkflow:{request.workflow_type}", attributes_of_start(namespace, request)
         with self._tracing.call(name, attributes, request.header) as (header, span):
             run_id, closing = await self._service.execute(namespace, msgspec.structs.replace(request, header=header))
             span.set_attribute("perdure.run_id", run_id)
@@ -68,12 +68,3 @@ class TracedService:
 def _of(address: RunAddress) -> dict[str, str]:
     attributes = {"perdure.namespace": address.namespace, "perdure.workflow_id": address.workflow_id}
     return {**attributes, "perdure.run_id": address.run_id} if address.run_id else attributes
-
-
-def _of_start(namespace: str, request: StartWorkflow) -> dict[str, str]:
-    return {
-        "perdure.namespace": namespace,
-        "perdure.workflow_id": request.workflow_id,
-        "perdure.workflow_type": request.workflow_type,
-        "perdure.task_queue": request.task_queue,
-    }

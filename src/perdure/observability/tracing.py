@@ -11,12 +11,15 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from perdure.kernel.run import Run
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.failures import Failure
 from perdure.model.options import RunStatus
 from perdure.model.payloads import PayloadMap
 from perdure.model.program import ActivityTask
+from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
 from perdure.model.trace_context import (
     TraceContext,
@@ -30,6 +33,9 @@ from perdure.model.trace_context import (
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
     from opentelemetry.trace import SpanContext
+
+SCHEDULED_BY_ID = "ScheduledById"
+"""The search attribute of runs that a schedule has started: its id."""
 
 _BROKEN = frozenset({RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.TERMINATED})
 
@@ -112,7 +118,7 @@ class Tracing:
 
     @contextlib.contextmanager
     def call(
-        self, name: str, attributes: Mapping[str, str], header: PayloadMap | None
+        self, name: str, attributes: Mapping[str, str | int], header: PayloadMap | None
     ) -> Iterator[tuple[PayloadMap | None, Any]]:
         """The span of a call, in which it is made; the header to send along, and the span for what comes of it.
 
@@ -143,6 +149,23 @@ class Tracing:
             yield
         finally:
             contexts.detach(token)
+
+    # --- what begins here
+
+    def sampled(self, name: str, context: TraceContext) -> TraceContext:
+        """The first span of a trace, with whether it is kept."""
+        from opentelemetry.sdk.trace.sampling import Decision
+
+        decision = self._provider.sampler.should_sample(None, int(context.trace_id, 16), name).decision
+        return msgspec.structs.replace(context, flags=int(decision is Decision.RECORD_AND_SAMPLE))
+
+    def export_root(
+        self, name: str, context: TraceContext, start_time: int, end_time: int, attributes: Mapping[str, str | int]
+    ) -> None:
+        """A span that has no parent, and is over. Times are ns since 1970."""
+        from opentelemetry.trace import Status, StatusCode
+
+        self._export(name, context, None, start_time, end_time, attributes, Status(StatusCode.OK))
 
     # --- runs and attempts
 
@@ -187,7 +210,7 @@ class Tracing:
         self,
         name: str,
         context: TraceContext,
-        parent: TraceContext,
+        parent: TraceContext | None,
         start_time: int,
         end_time: int,
         attributes: Mapping[str, str | int],
@@ -200,7 +223,7 @@ class Tracing:
             ReadableSpan(
                 name,
                 context=_span_context(context),
-                parent=_span_context(parent, is_remote=True),
+                parent=None if parent is None else _span_context(parent, is_remote=True),
                 resource=self._provider.resource,
                 attributes=attributes,
                 links=links,
@@ -210,6 +233,20 @@ class Tracing:
                 instrumentation_scope=self._scope,
             )
         )
+
+
+def attributes_of_start(namespace: str, request: StartWorkflow) -> dict[str, str | int]:
+    """What a start's span says of it."""
+    attributes: dict[str, str | int] = {
+        "perdure.namespace": namespace,
+        "perdure.workflow_id": request.workflow_id,
+        "perdure.workflow_type": request.workflow_type,
+        "perdure.task_queue": request.task_queue,
+    }
+    schedule = (request.search_attributes or {}).get(SCHEDULED_BY_ID)
+    if schedule is not None:
+        attributes["perdure.schedule_id"] = schedule.data.decode(errors="replace").strip('"')
+    return attributes
 
 
 class Attempt:

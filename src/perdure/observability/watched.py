@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from perdure.engine.backlog import QueueName
 from perdure.engine.remote_worker import RemoteWorker
 from perdure.engine.service import EngineService
 from perdure.engine.workers import Workers
+from perdure.observability.firings import trace_starts
 from perdure.observability.grpc import GrpcCounts
 from perdure.observability.recorder import Recorder
 from perdure.observability.series import Histogram, Labels, counts, histograms
@@ -31,6 +32,7 @@ class Watched:
         self.http_seconds = histograms(2, HTTP_SECONDS)
         self.grpc = GrpcCounts()
         self.is_draining = False
+        self._end_tracing: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
 
@@ -43,10 +45,15 @@ class Watched:
     def begin_counting(self) -> None:
         """Count what is written, but do not look at the event loop. For an engine that is not open yet, too."""
         self.engine.pipeline.observer = self.recorder
+        if self.tracing is not None:
+            self._end_tracing = trace_starts(self.engine, self.tracing)
 
     def end(self) -> None:
         """Count no more."""
         self.engine.pipeline.observer = None
+        if self._end_tracing is not None:
+            self._end_tracing()
+            self._end_tracing = None
         if self._lag_timer is not None:
             self._lag_timer.cancel()
         self._loop = None
