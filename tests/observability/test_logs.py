@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import perdure
 from perdure import activity, workflow
-from perdure.observability.logs import JsonFormatter, set_up_logging
+from perdure.observability.logs import JsonFormatter, TextFormatter, set_up_logging
 
 app = perdure.App("logged")
 
@@ -100,3 +100,13 @@ async def test_text_names_the_run_in_brackets(store_url):
     finally:
         root.handlers[:], root.level = handlers, level
     assert f"perdure.workflow: ends [workflow_id=greeting run_id={run.run_id}]" in stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["x\n2026-01-01 INFO perdure: forged", "x\r\x1b[2J", "x\u2028y", "x\x9b31m"])
+def test_a_name_makes_no_line_of_its_own_and_tells_a_terminal_nothing(name):
+    record = logging.LogRecord("perdure.engine", logging.INFO, "", 0, "Worker %s is connected", (name,), None)
+    record.workflow_id = name + "!"
+    for formatter in (TextFormatter(), JsonFormatter()):
+        written = formatter.format(record)
+        assert not any(ord(char) < 32 or 127 <= ord(char) < 160 or char in "\u2028\u2029" for char in written)
+    assert json.loads(JsonFormatter().format(record))["message"] == f"Worker {name} is connected"

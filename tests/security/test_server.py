@@ -219,6 +219,28 @@ async def test_an_admin_of_a_namespace_makes_tokens_for_it_alone(running):
         assert (await http.put("/api/v1/namespaces/mine", json={})).status_code == 403
 
 
+async def test_a_token_of_the_same_name_gets_nothing_that_was_answered_to_another(running):
+    """Whoever makes tokens chooses their names, so an idempotency key of somebody else's must not be found by a name."""
+    theirs, mine = await running.new_token("admin:theirs"), await running.new_token("admin:mine")
+    path, key = "/api/v1/namespaces/theirs/signing-secrets/default", {"idempotency-key": "set-up"}
+    async with httpx.AsyncClient(base_url=running.rest) as http:
+        made = await http.post(path, json={}, headers={"authorization": f"Bearer {theirs}", **key})
+        again = await http.post(path, json={}, headers={"authorization": f"Bearer {theirs}", **key})
+        stolen = await http.post(path, json={}, headers={"authorization": f"Bearer {mine}", **key})
+    assert (made.status_code, again.json()) == (201, made.json())
+    assert stolen.status_code == 403 and "whsec_" not in stolen.text
+
+
+async def test_callbacks_of_others_do_not_reach_the_servers_own_machine(running):
+    token = await running.new_token("admin:mine")
+    async with httpx.AsyncClient(base_url=running.rest, headers={"authorization": f"Bearer {token}"}) as http:
+        assert (await http.post("/api/v1/namespaces/mine/signing-secrets/default", json={})).status_code == 201
+        for host in ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "127.8.8.8"):
+            body = {"workflow_type": "Waits", "callbacks": [{"url": f"http://{host}:9/"}]}
+            refused = await http.post("/api/v1/namespaces/mine/workflows", json=body)
+            assert refused.status_code == 403 and "its own machine" in refused.text, (host, refused.text)
+
+
 async def test_too_many_requests_are_told_when_to_try_again(store_url):
     token = await first_token(store_url)
     server = Server(store_url, access=Access(authentication="tokens", token_requests_per_second=3), **LOCAL)

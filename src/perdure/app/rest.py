@@ -30,12 +30,13 @@ class Outside:
         documents: where signing secrets and webhooks are kept: the store.
         hosts: the only ones that callbacks may go to; any without them, but never to addresses that are link-local or the
             cloud's own.
+        with_loopback: whether they may go to this machine, too, if ``hosts`` does not name it.
     """
 
-    def __init__(self, documents: Documents, hosts: Sequence[str] = ()) -> None:
+    def __init__(self, documents: Documents, hosts: Sequence[str] = (), *, with_loopback: bool = True) -> None:
         self.signing_secrets = Kept(documents, "signing-secret", SigningSecret)
         self.webhooks = Kept(documents, "webhook", Webhook)
-        self.outbound = Outbound(hosts)
+        self.outbound = Outbound(hosts, with_loopback=with_loopback)
 
     def app(self, service: Callable[[], Service]) -> App:
         """The engine's own app that delivers callbacks; ``service`` gives the engine, once it is there."""

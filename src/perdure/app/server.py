@@ -82,7 +82,8 @@ class Server:
         self._access = access or Access()
         self._with_metrics = with_metrics
         self._tracing = tracing
-        self._outside = Outside(self._store, callback_hosts)
+        # Whoever must say who they are may not be somebody of this machine, and its other services trust what comes from it.
+        self._outside = Outside(self._store, callback_hosts, with_loopback=not self._access.has_authentication)
         self._temporal_address = temporal_address
         self._temporal: Listener | None = None
         self._stack = AsyncExitStack()

@@ -56,9 +56,11 @@ async def _stoppable(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]])
 
 def log_to_stderr(level: str) -> None:
     """What a worker and its libraries report, from this level on."""
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
-    )
+    from perdure.observability.logs import set_up_logging
+    from perdure.security import redact_logs
+
+    set_up_logging(level)
+    redact_logs()
 
 
 @asynccontextmanager

@@ -93,6 +93,11 @@ class Session(Protocol):
         ...
 
     @property
+    def key(self) -> str:
+        """What tells one caller from all others. A principal's name does not: whoever makes tokens chooses their names."""
+        ...
+
+    @property
     def service(self) -> Service:
         """The client port, for this caller. Raises ``PermissionDeniedError`` and ``LimitExceededError`` besides."""
         ...
@@ -134,6 +139,7 @@ class OpenSession:
     """Of a server that trusts everybody who reaches it."""
 
     principal: Principal = Principal("anonymous", {ALL_NAMESPACES: (Role.ADMIN,)})
+    key: str = "anonymous"
 
     def __init__(self, service: Service) -> None:
         self.service = service

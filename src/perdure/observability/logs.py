@@ -26,6 +26,11 @@ ABOUT = (
 )
 """What a record may be about, in the order in which it is written."""
 
+_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != 9}
+_VISIBLE |= {10: "\\n", 13: "\\r", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+_VISIBLE_IN_JSON = {code: f"\\u{code:04x}" for code in (*range(127, 160), 0x2028, 0x2029)}
+"""Names come from callers: none may begin a line of its own, or tell a terminal what to do."""
+
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -52,7 +57,7 @@ class JsonFormatter(logging.Formatter):
             fields["traceback"] = "".join(traceback.format_exception(error))
         if record.stack_info:
             fields["stack"] = record.stack_info
-        return json.dumps(fields, default=str, ensure_ascii=False)
+        return json.dumps(fields, default=str, ensure_ascii=False).translate(_VISIBLE_IN_JSON)
 
 
 class TextFormatter(logging.Formatter):
@@ -63,13 +68,13 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
         """The line without a traceback."""
-        line = super().formatMessage(record)
+        line = super().formatMessage(record).translate(_VISIBLE)
         about = [
             f"{name}={value}"
             for name in ("workflow_id", "run_id", "activity_type", "attempt", "trace_id")
             if (value := getattr(record, name, None)) is not None and str(value) not in line
         ]
-        return f"{line} [{' '.join(about)}]" if about else line
+        return f"{line} [{' '.join(about).translate(_VISIBLE)}]" if about else line
 
 
 def set_up_logging(level: str = "info", format: str = "text", stream: TextIO | None = None) -> None:

@@ -23,15 +23,18 @@ log = logging.getLogger("perdure.security")
 
 SECOND_NS = 10**9
 MOST_BUCKETS = 10_000
+LONGEST_PACE_SECONDS = 30.0
+"""A stream that is not read for longer would be taken for gone. What is owed then is waited for the next time."""
 
 
 class SecureSession:
     """What one caller can do; as ``model.access.Session``."""
 
-    __slots__ = ("_pace", "caller", "principal", "service")
+    __slots__ = ("_pace", "caller", "key", "principal", "service")
 
-    def __init__(self, caller: Caller, service: Service, pace: Callable[[int], float] | None = None) -> None:
+    def __init__(self, caller: Caller, key: str, service: Service, pace: Callable[[int], float] | None = None) -> None:
         self.caller = caller
+        self.key = key
         self._pace = pace
         self.principal: Principal = caller.principal
         self.service: Service = GuardedService(service, caller)
@@ -104,7 +107,7 @@ class SecureGate:
             keep_rate()
         if self._messages_per_second:
             pace = partial(self._pace, who)
-        return SecureSession(Caller(principal, remote, self._audit, still_good, keep_rate), self._service, pace)
+        return SecureSession(Caller(principal, remote, self._audit, still_good, keep_rate), who, self._service, pace)
 
     def approach(self, credentials: Credentials) -> None:
         """As ``Gate.approach``."""
@@ -168,7 +171,7 @@ class SecureGate:
 
     def _pace(self, who: str, messages: int) -> float:
         bucket = _bucket_of(self._message_buckets, who, self._messages_per_second)
-        return bucket.owe(self._now(), messages) / SECOND_NS
+        return min(LONGEST_PACE_SECONDS, bucket.owe(self._now(), messages) / SECOND_NS)
 
     def _keep_rate(self, who: str, principal: Principal, remote: str) -> None:
         wait = _bucket_of(self._buckets, who, self._per_second).take(self._now())

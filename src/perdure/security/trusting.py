@@ -49,6 +49,7 @@ class TrustingSession:
     __slots__ = ("_caller", "service")
 
     principal: Principal = OpenSession.principal
+    key: str = OpenSession.key
 
     def __init__(self, caller: Caller, service: Service) -> None:
         self._caller = caller

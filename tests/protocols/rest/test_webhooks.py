@@ -14,6 +14,7 @@ from tests.protocols.rest.test_runs import RUNS, result, start
 
 from perdure.app import memory_store
 from perdure.protocols.rest.kept import Kept, SigningSecret
+from perdure.protocols.rest.parts import Bounds, Seen
 
 SPACE = "/namespaces/default"
 
@@ -98,6 +99,33 @@ async def test_a_message_signals_a_run_once(http):
 
     assert missing.status_code == 404
     assert (await http.post(f"{RUNS}/acc/query", json={"query_name": "look"})).json() == {"result": 11}
+
+
+async def test_a_message_that_comes_again_does_nothing_even_if_others_came_in_between(http):
+    secret = await make_secret(http)
+    await set_up(http, "shop", workflow_type="echo", workflow_id="id", input=["@"])
+    answers = []
+    for id in ("m1", "m2", "m1", "m2", "m1"):
+        answers.append((await send(http, "shop", secret, {"id": "same"}, id=id)).json())
+        await result(http, "same")
+    assert [answer["action"] for answer in answers] == ["started", "started", "found", "found", "found"]
+    assert [answer["run_id"] for answer in answers[2:]] == [answers[number]["run_id"] for number in (0, 1, 0)]
+    assert len((await http.get(RUNS)).json()["runs"]) == 2
+
+
+def test_messages_are_kept_as_long_as_they_may_come_again_and_not_without_end():
+    seen = Seen(most=3)
+    for number in range(5):
+        seen.remember(("default", "w", f"m{number}"), number, 100.0)
+    assert [seen.answer(("default", "w", f"m{number}"), 99.0) for number in range(5)] == [None, None, 2, 3, 4]
+    assert seen.answer(("default", "w", "m4"), 100.0) is None
+
+
+async def test_a_large_message_of_somebody_unknown_is_not_read(serve):
+    rest = await serve(bounds=Bounds(webhook_body_bytes=1000))
+    refused = await rest.http.post(f"{SPACE}/webhooks/none/messages", json={"x": "y" * 2000})
+    assert refused.status_code == 413
+    assert (await rest.http.post(RUNS, json={"workflow_type": "echo", "input": ["y" * 2000]})).status_code == 201
 
 
 async def test_what_is_not_signed_is_refused(http):
@@ -283,6 +311,10 @@ async def test_somebody_elses_run_is_not_given_callbacks(http):
         ("http://[::ffff:169.254.169.254]/", 403),
         ("http://0.0.0.0/", 403),
         ("http://100.100.100.200/", 403),
+        ("http://[64:ff9b::a9fe:a9fe]/", 403),
+        ("http://[2002:a9fe:a9fe::]/", 403),
+        ("http://[::169.254.169.254]/", 403),
+        ("http://[fd00:ec2::254]/", 403),
     ],
 )
 async def test_where_callbacks_do_not_go(http, url, status):

@@ -20,17 +20,18 @@ class BodyRefused(Exception):
         self.status = status
 
 
-async def read_body(request: Request, bounds: Bounds) -> bytes:
-    """The whole body.
+async def read_body(request: Request, bounds: Bounds, most_bytes: int = 0) -> bytes:
+    """The whole body, of at most so many bytes; without it of as many as the bounds say.
 
     Raises:
         BodyRefused: it is too large, arrives too slowly, or is said to be something other than JSON.
         Gone: the caller has hung up.
     """
     headers, receive = request.headers, request.receive
+    most_bytes = most_bytes or bounds.body_bytes
     length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > bounds.body_bytes:
-        raise _too_large(bounds)
+    if length.isdigit() and int(length) > most_bytes:
+        raise _too_large(most_bytes)
     body = b""
     loop = asyncio.get_running_loop()
     try:
@@ -44,8 +45,8 @@ async def read_body(request: Request, bounds: Bounds) -> bytes:
                     raise Gone
                 chunk = message.get("body", b"")
                 size += len(chunk)
-                if size > bounds.body_bytes:
-                    raise _too_large(bounds)
+                if size > most_bytes:
+                    raise _too_large(most_bytes)
                 chunks.append(chunk)
                 if not message.get("more_body", False):
                     break
@@ -60,7 +61,5 @@ async def read_body(request: Request, bounds: Bounds) -> bytes:
     return body
 
 
-def _too_large(bounds: Bounds) -> BodyRefused:
-    return BodyRefused(
-        413, f"A body has at most {bounds.body_bytes:,} bytes. Pass a reference to the data, or raise the limit."
-    )
+def _too_large(most_bytes: int) -> BodyRefused:
+    return BodyRefused(413, f"A body has at most {most_bytes:,} bytes here. Pass a reference to the data.")

@@ -31,6 +31,7 @@ class _Nobody:
     """The session of an operation that lets in by other means."""
 
     principal = Principal("", {})
+    key = ""
 
     @property
     def service(self) -> Service:
@@ -114,7 +115,7 @@ class Endpoint:
                 raise
         if not (key and operation.remembers):
             return _written(call, operation, await operation.handler(call))
-        place = (session.principal.name, request.method, request.scope["path"], key)
+        place = (session.key, request.method, request.scope["path"], key)
         async with self._remembered.at(place, body) as known:
             if known.answer is not None:
                 return known.answer

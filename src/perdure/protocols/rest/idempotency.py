@@ -37,7 +37,7 @@ class Known(msgspec.Struct):
 
 
 Place = tuple[str, str, str, str]
-"""Principal, method, path and key."""
+"""The caller's own key, method, path and the idempotency key."""
 
 
 def key_of(header: str | None) -> str:

@@ -5,7 +5,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,10 @@ from urllib.parse import urlsplit
 from perdure.model.errors import ApplicationError, InvalidArgumentError, PermissionDeniedError
 
 SECONDS = 20.0
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 _METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
 """Where clouds tell machines their secrets, besides the link-local 169.254.169.254."""
@@ -24,10 +28,12 @@ class Outbound:
     Args:
         hosts: the only hosts to post to, such as ``hooks.example.com`` or ``*.example.com``; any without them. Addresses
             that are link-local, multicast, reserved or a cloud's metadata service are never posted to.
+        with_loopback: whether this machine itself may be posted to also if ``hosts`` does not name it.
     """
 
-    def __init__(self, hosts: Sequence[str] = ()) -> None:
+    def __init__(self, hosts: Sequence[str] = (), *, with_loopback: bool = True) -> None:
         self._hosts = tuple(host.lower() for host in hosts)
+        self._with_loopback = with_loopback
         self._pool: Any = None
 
     def check(self, url: str) -> None:
@@ -45,7 +51,7 @@ class Outbound:
         if self._hosts and not any(fnmatchcase(host.lower(), pattern) for pattern in self._hosts):
             raise PermissionDeniedError(f"The server does not post to {host!r:.200}: see the setting callback_hosts.")
         try:
-            _refuse([host])
+            self._refuse(host, [host])
         except ValueError:
             pass  # a name; its addresses are looked at when there is something to post
 
@@ -59,7 +65,7 @@ class Outbound:
         self.check(url)
         if self._pool is None:
             self._pool = httpcore.AsyncConnectionPool(
-                network_backend=_backend(), ssl_context=ssl.create_default_context(), max_connections=100
+                network_backend=_backend(self._refuse), ssl_context=ssl.create_default_context(), max_connections=100
             )
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), SECONDS)
         try:
@@ -74,13 +80,34 @@ class Outbound:
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             raise ApplicationError(f"{type(error).__name__}: {error}", type="NoAnswer") from None
 
+    def _refuse(self, host: str, addresses: Iterable[str]) -> None:
+        """Raise ``PermissionDeniedError`` if any of a host's addresses is not posted to; ``ValueError`` for a name."""
+        is_named = host.lower() in self._hosts
+        for text in addresses:
+            for address in _meant(ipaddress.ip_address(text.partition("%")[0])):
+                if address.is_loopback:
+                    if not (self._with_loopback or is_named):
+                        raise PermissionDeniedError(
+                            f"The server does not post to {text}, its own machine, unless the setting callback_hosts names {host!r:.200}."
+                        )
+                elif (
+                    address.is_link_local
+                    or address.is_multicast
+                    or address.is_unspecified
+                    or address.is_reserved
+                    or address in _METADATA
+                ):
+                    raise PermissionDeniedError(
+                        f"The server does not post to {text}: it is link-local, reserved or of the cloud."
+                    )
+
     async def close(self) -> None:
         """Close what connections there are."""
         if self._pool is not None:
             await self._pool.aclose()
 
 
-def _backend() -> Any:
+def _backend(refuse: Callable[[str, Iterable[str]], None]) -> Any:
     import httpcore
 
     class Backend(httpcore.AnyIOBackend):
@@ -92,25 +119,22 @@ def _backend() -> Any:
             except OSError as error:
                 raise httpcore.ConnectError(f"there is no host {host}: {error}") from None
             addresses = [str(one[4][0]) for one in found]
-            _refuse(addresses)
+            refuse(host, addresses)
             return await super().connect_tcp(addresses[0], port, *args, **options)
 
     return Backend()
 
 
-def _refuse(addresses: Iterable[str]) -> None:
-    """Raise ``PermissionDeniedError`` if any of the addresses is one that is never posted to; ``ValueError`` for a name."""
-    for text in addresses:
-        address = ipaddress.ip_address(text.partition("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        if (
-            address.is_link_local
-            or address.is_multicast
-            or address.is_unspecified
-            or (address.is_reserved and not address.is_loopback)
-            or address in _METADATA
-        ):
-            raise PermissionDeniedError(
-                f"The server does not post to {text}: it is link-local, reserved or of the cloud."
-            )
+def _meant(address: Address) -> Iterator[Address]:
+    """An address, and the IPv4 one within it if it leads there."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            yield address.ipv4_mapped
+            return
+        if address.sixtofour is not None:
+            yield address.sixtofour
+        if address.teredo is not None:
+            yield from address.teredo
+        if address in _NAT64:
+            yield ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    yield address

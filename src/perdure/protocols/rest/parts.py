@@ -1,5 +1,6 @@
 """What the REST interface is put together from; ``app`` fills it in."""
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -128,6 +129,8 @@ class Bounds(msgspec.Struct, frozen=True):
     body_bytes: int = 64 * 1024 * 1024
     header_seconds: float = 10.0
     """A connection whose request head is not complete by then is closed."""
+    webhook_body_bytes: int = 4 * 1024 * 1024
+    """Of a message to a webhook: it is read before anybody knows who has sent it."""
     body_seconds: float = 30.0
     """The longest silence while a body is read."""
     wait_seconds: float = 60.0
@@ -138,6 +141,26 @@ class Bounds(msgspec.Struct, frozen=True):
     remembered_bytes: int = 64 * 1024
     """A longer answer is not remembered."""
     remembered_seconds: float = 24 * 3600.0
+
+
+class Seen:
+    """What became of messages, for as long as the same ones might come again; the last so many."""
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._most = most
+        self._answers: OrderedDict[tuple[str, str, str], tuple[Any, float]] = OrderedDict()
+
+    def answer(self, place: tuple[str, str, str], now: float) -> Any:
+        """What was answered; None for a message that is new. Times are seconds since 1970."""
+        known = self._answers.get(place)
+        return known[0] if known is not None and now < known[1] else None
+
+    def remember(self, place: tuple[str, str, str], answer: Any, until: float) -> None:
+        """Keep an answer."""
+        self._answers[place] = answer, until
+        self._answers.move_to_end(place)
+        while len(self._answers) > self._most:
+            self._answers.popitem(last=False)
 
 
 @dataclass
@@ -157,6 +180,7 @@ class Parts:
         bounds: how much a caller may ask.
         allowed_hosts: the names that it answers to; None for any. Without authentication it must be few: a page of
             somebody else's site could give its own name this address.
+        webhook_messages: the messages to webhooks that have come of late.
         closing: whether the server is about to end.
     """
 
@@ -172,4 +196,5 @@ class Parts:
     about: Mapping[str, Any] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     allowed_hosts: frozenset[str] | None = None
+    webhook_messages: "Seen" = field(default_factory=lambda: Seen())
     closing: Closing = field(default_factory=Closing)
