@@ -453,6 +453,17 @@ async def test_find_in_a_long_chain_of_runs(store: Store):
     assert await find(store, "chain", "run-500") is None
 
 
+async def test_read_never_takes_an_earlier_run_for_the_last_one(store: Store):
+    for keys in ((1, 2), (7, 5), (9,)):
+        await write(store, *(start(key, "same") for key in keys), start(keys[0] + 90, "other"))
+        stored = {key: await read(store, key) for key in (1, 2, 5, 7, 9)}
+        last = max(key for key, run in stored.items() if run is not None)
+        assert [key for key, run in stored.items() if run is not None and run.is_last] in ([], [last])
+    other = await read(store, 91)
+    assert other is not None
+    assert other.row.workflow_id == "other"
+
+
 async def test_read_of_what_is_not_there(store: Store):
     assert await read(store, 1) is None
     assert await store.history(1) is None

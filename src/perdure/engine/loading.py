@@ -148,4 +148,7 @@ class Loader:
             # Only now: where there is no room it would be forgotten before it is used, and then be there twice.
             self._residents.shrink()
 
-        self._store.find(row.namespace, row.workflow_id, "", current)
+        if stored.is_last:
+            current(row)
+        else:
+            self._store.find(row.namespace, row.workflow_id, "", current)

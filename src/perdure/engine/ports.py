@@ -106,6 +106,8 @@ class StoredRun(msgspec.Struct, frozen=True, gc=False):
 
     row: RunRow
     commits: Sequence[bytes]
+    is_last: bool = False
+    """Whether it is the last started run of its workflow id. Where that is not known without looking, ``find`` says it."""
 
 
 class MessageRow(msgspec.Struct, frozen=True, gc=False):

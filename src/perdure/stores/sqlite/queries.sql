@@ -132,8 +132,14 @@ ORDER BY key DESC LIMIT 1;
 -- name: read_run
 SELECT * FROM runs WHERE key = ?;
 
--- name: read_commits
-SELECT records FROM history WHERE id BETWEEN ? AND ? ORDER BY id;
+-- name: read_run_and_commits
+-- In one statement, which is asked on the engine's thread: each gives way to the writer's, and sees a moment of its own.
+-- The run's row is the first, and of the others the second column is a commit's records.
+SELECT 0 AS id, runs.* FROM runs WHERE key = ?1
+UNION ALL
+SELECT id, records, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM history WHERE id BETWEEN ?2 AND ?3
+ORDER BY id;
 
 -- name: read_blob
 SELECT data FROM blobs WHERE digest = ?;

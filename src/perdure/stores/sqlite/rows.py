@@ -96,12 +96,11 @@ def find_any_run(connection: sqlite3.Connection, namespace: str, workflow_id: st
 def read_run(connection: sqlite3.Connection, key: int, skipped: int = 0) -> StoredRun | None:
     """A run's row and history, without its first ``skipped`` commits."""
     first = key << NUMBER_BITS
-    with snapshot(connection):
-        row = connection.execute(query("read_run"), (key,)).fetchone()
-        if row is None:
-            return None
-        commits = connection.execute(query("read_commits"), (first + skipped + 1, first | MAX_NUMBER)).fetchall()
-    return StoredRun(run_row(row), [records for (records,) in commits])
+    bounds = (key, first + skipped + 1, first | MAX_NUMBER)
+    found = connection.execute(query("read_run_and_commits"), bounds).fetchall()
+    if not found or found[0][0]:
+        return None
+    return StoredRun(run_row(found[0][1:]), [commit[1] for commit in found[1:]])
 
 
 def numbered_commits(connection: sqlite3.Connection, key: int) -> list[tuple[int, bytes]]:

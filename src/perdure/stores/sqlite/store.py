@@ -96,7 +96,12 @@ class SqliteStore:
             then(found)
 
     def read(self, key: int, then: Callable[[StoredRun | StoreError | None], None]) -> None:
-        then(self._now(rows.read_run, key))
+        found = self._now(rows.read_run, key)
+        if isinstance(found, StoredRun) and self._writer.workflow_ids.is_last(
+            found.row.namespace, found.row.workflow_id, key
+        ):
+            found = StoredRun(found.row, found.commits, is_last=True)
+        then(found)
 
     async def history(self, key: int, skipped: int = 0) -> StoredRun | None:
         return await self._later(rows.read_run, key, skipped)

@@ -81,6 +81,15 @@ class WorkflowIds:
             if keys is not None:
                 yield from (keys,) if isinstance(keys, int) else sorted(keys, reverse=True)
 
+    def is_last(self, namespace: str, workflow_id: str, key: int) -> bool:
+        """Whether a run that is stored is the last one of its workflow id; false is not certain."""
+        hash = workflow_hash(namespace, workflow_id)
+        for known in (self._recent, self._moving):
+            keys = known[hash >> _PART_SHIFT].get(hash)
+            if keys is not None:
+                return (keys if isinstance(keys, int) else max(keys)) == key
+        return False
+
     def may_be_stored(self, hash: int) -> bool:
         """Whether the table may have the hash; false is certain."""
         return bool(self._filter[hash >> 9] >> (hash >> 6 & 7) & 1)
