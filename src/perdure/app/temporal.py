@@ -15,6 +15,7 @@ from perdure.model.errors import InvalidArgumentError
 from perdure.model.namespaces import Namespace
 from perdure.model.search import CUSTOM_TYPES, AttributeType
 from perdure.model.service import Service
+from perdure.sdk.batches.translated import TranslatedBatches
 from perdure.sdk.schedules.translated import TranslatedSchedules
 
 DEFAULT_PORT = 7233
@@ -37,6 +38,7 @@ def temporal_server(
         turns,
         version("perdure"),
         lambda namespace, identity: TranslatedSchedules(service, namespace, identity),
+        lambda namespace, identity: TranslatedBatches(service, namespace, identity),
     )
     return TemporalProtocol(gate, parts, address, credentials)
 

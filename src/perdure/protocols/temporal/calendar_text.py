@@ -154,11 +154,11 @@ def ranges(field: Field, text: str) -> list[pb.Range]:
 
 
 def _without_seven(field: Field, first: int, last: int, step: int) -> list[pb.Range]:
-    """Sunday is 0, and may be written 7."""
+    """Sunday is 0, and may be written 7; then it comes first."""
     if field.name != "day_of_week" or last < 7:
         return [pb.Range(start=first, end=last, step=step)]
-    found = [pb.Range(start=first, end=6, step=step)] if first < 7 else []
-    return [*found, pb.Range(start=0, end=0, step=1)] if (7 - first) % step == 0 else found
+    sunday = [pb.Range(start=0, end=0, step=1)] if (7 - first) % step == 0 else []
+    return [*sunday, pb.Range(start=first, end=6, step=step)] if first < 7 else sunday
 
 
 def _number(field: Field, text: str, *, names: bool = True) -> int:

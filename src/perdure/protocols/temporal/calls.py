@@ -23,7 +23,7 @@ LEAD_SECONDS = 1.0
 
 
 class Parts:
-    """What the room is given, for all calls. ``schedules`` gives those of a namespace, for somebody."""
+    """What the room is given, for all calls. ``schedules`` and ``batches`` give those of a namespace, for somebody."""
 
     def __init__(
         self,
@@ -32,12 +32,14 @@ class Parts:
         turns: TurnPolls,
         version: str,
         schedules: Callable[[str, str], Any],
+        batches: Callable[[str, str], Any],
     ) -> None:
         self.service = service
         self.polls = polls
         self.turns = turns
         self.version = version
         self.schedules = schedules
+        self.batches = batches
         self.namespaces: set[str] = {DEFAULT_NAMESPACE}
         """Those that are known to be there."""
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from perdure.protocols.temporal import (
     service_activities,
+    service_batches,
     service_history,
+    service_operator,
     service_queries,
     service_schedule_lists,
     service_schedules,
@@ -19,10 +21,14 @@ WORKFLOW_METHODS: Mapping[str, Handler] = {
     **service_workflows.methods.handlers,
     **service_history.methods.handlers,
     **service_queries.methods.handlers,
+    **service_batches.methods.handlers,
     **service_schedules.methods.handlers,
     **service_schedule_lists.methods.handlers,
     **service_turns.methods.handlers,
     **service_activities.methods.handlers,
 }
 
-OPERATOR_METHODS: Mapping[str, Handler] = {**service_system.operator_methods.handlers}
+OPERATOR_METHODS: Mapping[str, Handler] = {
+    **service_system.operator_methods.handlers,
+    **service_operator.operator_methods.handlers,
+}

@@ -107,12 +107,12 @@ async def _do(service: Service, definition: Definition, address: RunAddress, *, 
     by = _identity(definition)
     request_id = f"{by}/{address.run_id}"
     match definition.operation:
-        case Signal(name, input):
-            await service.request(address, SignalWorkflow(name, input, None, request_id, by))
+        case Signal(name, input, header):
+            await service.request(address, SignalWorkflow(name, input, header, request_id, by))
         case Cancel(reason):
             await service.request(address, CancelWorkflow(reason or by, request_id, by))
-        case Terminate(reason):
-            await service.request(address, TerminateWorkflow(reason or by, (), by))
+        case Terminate(reason, details):
+            await service.request(address, TerminateWorkflow(reason or by, details, by))
         case Delete():
             await service.delete(address)
         case Reset(to_last, reason):

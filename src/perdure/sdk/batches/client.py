@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from perdure.model.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RunClosedError
 from perdure.model.ids import RunAddress
 from perdure.model.options import IdConflict, IdReuse, RunStatus
@@ -25,17 +27,21 @@ from perdure.sdk.batches.definition import (
     Reset,
     Signal,
     State,
+    Target,
     Terminate,
     listed,
     system_workflow_id,
 )
 from perdure.sdk.converter import Converter
+from perdure.sdk.names import checked_text
 from perdure.sdk.random_ids import new_id
 from perdure.sdk.schedules.client import Lists, keep_records
 from perdure.sdk.schedules.definition import SYSTEM_NAMESPACE, SYSTEM_QUEUE
 from perdure.sdk.schedules.times import to_datetime
 
 LIST_PAGE = 500
+MOST_RUNS = 10_000
+"""So many runs may be named one by one."""
 OPEN = (RunStatus.RUNNING, RunStatus.PAUSED)
 
 # Not the user's converter: the engine's own app has to read it.
@@ -55,6 +61,7 @@ class BatchDescription:
             could not be done to.
         failures: the first of these, with the reasons. Empty in lists.
         closed: when it ended; None before.
+        reason, identity: why it was begun, and by whom.
     """
 
     id: str
@@ -70,6 +77,8 @@ class BatchDescription:
     failures: Sequence[Failure]
     started: datetime
     closed: datetime | None
+    reason: str = ""
+    identity: str = ""
 
 
 class Batches:
@@ -117,8 +126,14 @@ class Batches:
         workflow_type: str = "",
         rate: float = 0.0,
         id: str = "",
+        runs: Sequence[tuple[str, str]] = (),
+        reason: str = "",
     ) -> "BatchHandle":
         """Begin a batch; the others call this.
+
+        Args:
+            runs: workflow ids and run ids (empty for the current run), in place of the runs of a filter.
+            reason: why, for people.
 
         Raises:
             InvalidArgumentError: the filter, or the rate, can't be used. Nothing was begun.
@@ -129,8 +144,19 @@ class Batches:
         if self._namespace == SYSTEM_NAMESPACE:
             raise InvalidArgumentError(f"a batch can't act on {SYSTEM_NAMESPACE}, where it is a run itself")
         definition = self.definition(operation, filter, statuses, workflow_type, rate, id or secrets.token_hex(6))
-        await self.count(definition)
+        definition = msgspec.structs.replace(
+            definition, is_listed=bool(runs), reason=checked_text("reason", reason), identity=self._identity
+        )
         state = State(definition)
+        if runs:
+            if filter or statuses or workflow_type:
+                raise InvalidArgumentError("a batch of given runs has no filter: say one or the other")
+            if len(runs) > MOST_RUNS:
+                raise InvalidArgumentError(f"a batch takes at most {MOST_RUNS:,} given runs; name more by a filter")
+            state.waiting, state.is_last_page = [Target(*run) for run in runs], True
+            state.counts.total = len(runs)
+        else:
+            await self.count(definition)
         await keep_records(self._service)
         request = StartWorkflow(
             system_workflow_id(self._namespace, definition.id),
@@ -280,4 +306,6 @@ def _described(memo: Listed, summary: RunSummary, failures: Sequence[Failure]) -
         tuple(failures),
         to_datetime(summary.start_time),
         to_datetime(summary.close_time) if summary.close_time else None,
+        memo.reason,
+        memo.identity,
     )

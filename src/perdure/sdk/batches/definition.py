@@ -7,7 +7,7 @@ from typing import Union
 
 import msgspec
 
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import PayloadMap, Payloads
 
 WORKFLOW_TYPE = "perdure.batch"
 STATE_QUERY = "look"
@@ -22,6 +22,7 @@ class Signal(msgspec.Struct, frozen=True, tag=True):
 
     name: str
     input: Payloads = ()
+    header: PayloadMap | None = None
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
@@ -34,6 +35,7 @@ class Terminate(msgspec.Struct, frozen=True, tag=True):
     """Close each run at once."""
 
     reason: str = ""
+    details: Payloads = ()
 
 
 class Reset(msgspec.Struct, frozen=True, tag=True):
@@ -56,8 +58,9 @@ def name_of(operation: Operation) -> str:
 
 
 class Definition(msgspec.Struct, frozen=True):
-    """What to do to which runs of a namespace. ``statuses`` are numbers of ``RunStatus``, none for any; ``rate`` is how many
-    runs a second at most, 0 for no limit."""
+    """What to do to which runs of a namespace: those of a filter or, with ``is_listed``, those that were named. ``statuses``
+    are numbers of ``RunStatus``, none for any; ``rate`` is how many runs a second at most, 0 for no limit. ``reason`` and
+    ``identity`` say why it was begun, and by whom."""
 
     namespace: str
     id: str
@@ -66,6 +69,9 @@ class Definition(msgspec.Struct, frozen=True):
     statuses: tuple[int, ...] = ()
     workflow_type: str = ""
     rate: float = 0.0
+    is_listed: bool = False
+    reason: str = ""
+    identity: str = ""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -113,6 +119,8 @@ class Listed(msgspec.Struct, frozen=True):
     filter: str
     rate: float
     counts: Counts
+    reason: str = ""
+    identity: str = ""
 
 
 # --- what the workflow asks of its activities
@@ -163,4 +171,6 @@ def listed(state: State) -> Listed:
         definition.filter,
         definition.rate,
         state.counts,
+        definition.reason,
+        definition.identity,
     )

@@ -84,8 +84,13 @@ class Wall(msgspec.Struct, frozen=True):
     @property
     def takes_days(self) -> bool:
         """Whether a day matches as a whole or not at all."""
+        return self.takes_hours and len(_fields(self.fields, self.both_days).hours) == 24
+
+    @property
+    def takes_hours(self) -> bool:
+        """Whether an hour matches as a whole or not at all."""
         fields = _fields(self.fields, self.both_days)
-        return len(fields.hours) == 24 and len(fields.minutes) == len(fields.seconds) == 60
+        return len(fields.minutes) == len(fields.seconds) == 60
 
     @property
     def is_real_time(self) -> bool:

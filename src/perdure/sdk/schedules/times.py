@@ -26,9 +26,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 _PROBE = timedelta(days=7)
-_DAY = timedelta(days=1)
-_MOST_EXCLUDED = 100_000
-"""After so many times in a row that are excluded, none is looked for behind them."""
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+_MOST_EXCLUDED = 10_000
+"""After so many times in a row that are excluded, and days and hours that are as a whole, none is looked for behind them."""
 _LAST_NS = 7_258_118_400_000_000_000  # the year 2200
 
 
@@ -85,7 +85,7 @@ def times(spec: Spec, after: int) -> Iterator[int]:
                 excluded = 0
                 yield nominal
             elif until > nominal:
-                # A whole day is not walked through second by second.
+                # Whole days and hours are not walked through second by second.
                 after, excluded = until - 1, excluded + 1
                 break
             else:
@@ -115,9 +115,12 @@ def _excluded_until(walls: tuple[Wall, ...], zone: tzinfo, nominal: int) -> int 
     local = to_datetime(nominal).astimezone(zone).replace(tzinfo=None, microsecond=0)
     for wall in walls:
         if wall.matches(local):
-            if not wall.takes_days:
+            if wall.takes_days:
+                following = (local + _DAY).replace(hour=0, minute=0, second=0)
+            elif wall.takes_hours:
+                following = (local + _HOUR).replace(minute=0, second=0)
+            else:
                 return nominal
-            following = (local + _DAY).replace(hour=0, minute=0, second=0)
             return max(nominal, to_ns(_on_the_wall(following, zone)))
     return None
 

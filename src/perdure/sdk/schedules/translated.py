@@ -38,7 +38,7 @@ class TranslatedSchedules:
 
     async def create(self, id: str, workflow: str, /, *args: Payload, **options: Any) -> "TranslatedSchedule":
         """As ``Schedules.create``."""
-        return TranslatedSchedule(await self._schedules.create(id, workflow, *args, **_translated(options)))
+        return TranslatedSchedule(await self._schedules.create(id, workflow, *args, **translated(options)))
 
     async def create_for(
         self,
@@ -53,7 +53,7 @@ class TranslatedSchedules:
         overlap policy."""
         told: list[Command] = [asking.trigger(str(place), overlap, at) for place, (overlap, at) in enumerate(triggers)]
         told += [asking.backfill(str(place), *backfill) for place, backfill in enumerate(backfills)]
-        return TranslatedSchedule(await self._schedules.create_for(id, start, told=told, **_translated(options)))
+        return TranslatedSchedule(await self._schedules.create_for(id, start, told=told, **translated(options)))
 
     def get(self, id: str) -> "TranslatedSchedule":
         """As ``Schedules.get``."""
@@ -75,14 +75,15 @@ class TranslatedSchedule:
 
     async def replace(self, start: StartWorkflow, **options: Any) -> bool:
         """As ``ScheduleHandle.replace``."""
-        return await self._handle.replace(start, **_translated(options))
+        return await self._handle.replace(start, **translated(options))
 
     async def update(self, **options: Any) -> None:
         """As ``ScheduleHandle.update``."""
-        await self._handle.update(**_translated(options))
+        await self._handle.update(**translated(options))
 
 
-def _translated(options: dict[str, Any]) -> dict[str, Any]:
+def translated(options: dict[str, Any]) -> dict[str, Any]:
+    """Options with structs of the same fields, as options with the public types."""
     if "every" in options:
         options["every"] = [Every(one.every_seconds, one.offset_seconds) for one in options["every"]]
     for name in ("calendar", "exclude"):
