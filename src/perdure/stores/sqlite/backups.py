@@ -51,7 +51,7 @@ def backup(
 
 def _copy(source: str, partial: str, progress: Callable[[int, int], None]) -> None:
     # Made here, since SQLite would also open what is there already.
-    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     reader = connect_reader(source)
     try:
         writer = sqlite3.connect(partial, isolation_level=None)

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -26,6 +27,9 @@ _PATIENCE_SECONDS = 5.0
 
 def connect_writer(path: str) -> sqlite3.Connection:
     """The one connection that writes, on a file that is new or ours, brought to the newest version."""
+    with suppress(OSError):  # what is wrong is said by SQLite
+        # A new one is its owner's alone: it has what webhooks are signed with, and whatever payloads are not encrypted.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(
         path,
         isolation_level=None,
