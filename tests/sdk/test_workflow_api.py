@@ -1,7 +1,9 @@
 """What workflow code can call, each as a short story."""
 
 import asyncio
+import gc
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -694,3 +696,23 @@ def test_reporting_progress_may_be_added_and_removed_at_any_time(before: Any, af
     run = _play(before)
     run.definition = after.__perdure_workflow__
     assert run.new_program().catch_up(run.events) is None
+
+
+def test_a_wait_that_is_over_leaves_nothing_for_the_garbage_collector() -> None:
+    @app.workflow(name="impatient")
+    async def impatient() -> None:
+        while True:
+            with suppress(TimeoutError):
+                await workflow.wait_condition(lambda: False, timeout=1)
+
+    kernel = FakeKernel(impatient)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            kernel.turn()
+            kernel.fire()
+        late = [one for one in gc.get_objects() if isinstance(one, TimeoutError) and "did not come true" in str(one)]
+        assert not late
+    finally:
+        gc.enable()

@@ -43,16 +43,19 @@ async def wait_condition(predicate: Callable[[], Any], timeout: Duration | None 
     if timeout is None:
         await future
         return
-    timer = run.loop.call_later(to_ns(timeout) / 1e9, _expire, future, timeout)
+    timer = run.loop.call_later(to_ns(timeout) / 1e9, _expire, future)
     try:
-        await future
+        is_late = await future
     finally:
         timer.cancel()
+    if is_late:
+        # Raised here: an exception set on the future would hold this frame, and the frame the future.
+        raise TimeoutError(f"the condition did not come true in {to_seconds(timeout):g} seconds")
 
 
-def _expire(future: asyncio.Future[None], timeout: Duration) -> None:
+def _expire(future: asyncio.Future[Any]) -> None:
     if not future.done():
-        future.set_exception(TimeoutError(f"the condition did not come true in {to_seconds(timeout):g} seconds"))
+        future.set_result(True)
 
 
 @overload
