@@ -7,7 +7,7 @@ A page says where one goes by a line of its own, ``<!-- generated: events -->`` 
 import re
 from collections.abc import Callable
 
-from scripts.docs import commands, errors, listings, metrics, operations, records, settings
+from scripts.docs import commands, errors, listings, metrics, operations, records, settings, temporal
 
 from perdure.engine.settings import Settings
 from perdure.model import events
@@ -28,6 +28,7 @@ PARTS: dict[str, Callable[[str], str]] = {
     "client-settings": lambda _: settings.client_table(),
     "operations": lambda _: operations.table(),
     "metrics": lambda _: metrics.table(),
+    "temporal": temporal.table,
     "limits": lambda _: settings.table(Limits),
 }
 

@@ -236,6 +236,7 @@ STORED = (
     *RECORDS,
     failures.Failure,
     payloads.Payload,
+    payloads.UserMetadata,
     options.RetryPolicy,
     affinity.Affinity,
     task_queues.Priority,

@@ -44,7 +44,7 @@ from perdure.kernel.transition import start, start_fork, transition
 from perdure.kernel.workflow_task import retry_now
 from perdure.model.errors import InvariantError, PerdureError, StoreError
 from perdure.model.events import Event
-from perdure.model.failures import Failure
+from perdure.model.failures import NO_WORKER, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import PAUSED
 from perdure.model.payloads import Payloads
@@ -214,7 +214,7 @@ class Engine:
             case start_policy.StartNew():
                 self._begin(run.namespace, request, done)
             case start_policy.TerminateFirst():
-                reason = "a new run of the workflow id was started"
+                reason = "TerminateIfRunning WorkflowIdReusePolicy"
                 self.decide(resident, TerminateWorkflow(reason, identity=request.identity), None)
                 self._begin(run.namespace, request, done)
             case start_policy.UseExisting():
@@ -240,8 +240,6 @@ class Engine:
         now = self.clock.now_ns()
         run_id = run_id or self.make_run_id(now)
         commit = start(namespace, run_id, request, now, self.limits)
-        if request.signal is not None:
-            transition(commit.run, request.signal, now, self.limits, commit)
         if request.update is not None:
             transition(commit.run, request.update, now, self.limits, commit)
         self._hold(commit, _answer_start(done, StartResult(run_id, is_new=True)) if done is not None else None)
@@ -537,7 +535,8 @@ class Engine:
         if worker is None or not worker.serves_workflow(run.namespace, started.task_queue, started.workflow_type):
             return Failure(
                 f"No worker here serves workflow type {started.workflow_type!r} on task queue {started.task_queue!r}, so "
-                "nobody can answer. Open the app that defines it, or start a worker with it."
+                "nobody can answer. Open the app that defines it, or start a worker with it.",
+                type=NO_WORKER,
             )
         build_id = run.pinned_build_id
         if resident.program is None or resident.host is None or (build_id and build_id != resident.host.build_id):

@@ -266,7 +266,8 @@ class EngineService:
         answer = await self.engine.query(resident, name, input)
         if isinstance(answer, Failure):
             raise QueryFailedError(
-                f"Query {name!r} of run {resident.run.run_id} of workflow {address.workflow_id!r} failed: {answer.message}"
+                f"Query {name!r} of run {resident.run.run_id} of workflow {address.workflow_id!r} failed: {answer.message}",
+                answer,
             )
         return answer
 
@@ -413,10 +414,10 @@ class EngineService:
         exact = RunAddress(run.namespace, run.workflow_id, run.run_id)
         current = await self._resident(RunAddress(run.namespace, run.workflow_id))
         if current.run.close is None and current is not resident:
-            await self._terminate(current, f"reset of run {run.run_id}: {reason}")
+            await self._terminate(current, reason or f"reset of run {run.run_id}")
         if run.close is None:
             await self._check_fork_point(resident, event_id)
-            await self._terminate(resident, f"reset to event {event_id}: {reason}")
+            await self._terminate(resident, reason or f"reset to event {event_id}")
         return await self._fork(exact, resident, event_id, run.workflow_id, None, reason, request_id, is_reset=True)
 
     async def fork(

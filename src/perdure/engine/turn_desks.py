@@ -17,7 +17,7 @@ import msgspec
 
 from perdure.model.affinity import Affinity
 from perdure.model.events import Event, UpdateAdmitted, WorkflowExecutionStarted, WorkflowTaskScheduled
-from perdure.model.failures import Failure
+from perdure.model.failures import NO_WORKER, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
 from perdure.model.program import ActivityTask, Program
@@ -439,7 +439,8 @@ class _Question:
             return answer
         if not isinstance(desk, StickyDesk):
             return Failure(
-                f"No worker answered the query within {QUERY_SECONDS:.0f} seconds. Is there one for task queue {desk.name!r}?"
+                f"No worker answered the query within {QUERY_SECONDS:.0f} seconds. Is there one for task queue {desk.name!r}?",
+                type=NO_WORKER,
             )
         return await _ask_anybody(desk, program, name, input)
 

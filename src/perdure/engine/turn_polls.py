@@ -1,7 +1,8 @@
 """Workflow tasks for those who poll: what they get, and what they answer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -59,6 +60,12 @@ class TurnResult(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class ExpectedTurn:
+    """A turn for somebody who was about to cause it; there once they have."""
+
+    turn: PolledTurn | None = None
+
+
 class TurnPolls:
     """All desks. Belongs to one engine, and shares its thread."""
 
@@ -97,11 +104,36 @@ class TurnPolls:
             self._keep_sweeping()
         return desk
 
+    @contextmanager
+    def expect(self, namespace: str, task_queue: str, workflow_id: str, *, identity: str) -> "Iterator[ExpectedTurn]":
+        """While the block lasts, somebody also asks for the next turn of one workflow id, ahead of others; of none, if
+        that is empty."""
+        expected = ExpectedTurn()
+        if not workflow_id:
+            yield expected
+            return
+        desk = self.desk(namespace, task_queue)
+        poll = desk.expected[workflow_id] = Poll(identity)
+        try:
+            yield expected
+        finally:
+            if desk.expected.get(workflow_id) is poll:
+                del desk.expected[workflow_id]
+            answer = poll.answer.result() if poll.answer.done() else None
+            expected.turn = answer if isinstance(answer, PolledTurn) else None
+
     def worker_goes(self, namespace: str, sticky_queue: str) -> None:
         """A worker that kept programs says that it ends."""
         desk = self._sticky.pop((namespace, sticky_queue), None)
         if desk is not None:
             desk.close()
+
+    async def await_somebody(self, address: RunAddress) -> None:
+        """See that a query of a run that nobody serves waits for somebody. Raises ``NotFoundError``."""
+        run = (await self.resident(address)).run
+        started = run.started
+        if not self._workers.serves_workflow(run.namespace, started.task_queue, started.workflow_type):
+            self.desk(run.namespace, started.task_queue)
 
     async def unstick(self, namespace: str, workflow_id: str, run_id: str) -> None:
         """The run's next turn is anybody's. Raises ``NotFoundError``."""
@@ -156,7 +188,14 @@ class TurnPolls:
             poll = desk.expected[run.workflow_id] = Poll(identity)
             desk.note(identity)
         request = CompleteWorkflowTask(
-            name.started_event_id, name.attempt, tuple(commands), identity, build_id, forces_next, sdk_metadata
+            name.started_event_id,
+            name.attempt,
+            tuple(commands),
+            identity,
+            build_id,
+            forces_next,
+            sdk_metadata,
+            sticky.name if sticky is not None else "",
         )
         written = self._submit(resident, request)
         if desk is not None and poll is not None and desk.expected.get(run.workflow_id) is poll:

@@ -52,10 +52,11 @@ def schedule(commit: Commit, command: ScheduleActivityTask, task_completed_id: i
             command.retry_policy,
             task_completed_id,
             command.header,
-            command.priority,
+            command.priority if command.priority is not None else run.started.priority,
             command.limit_key,
             command.breaker,
             command.affinity,
+            command.user_metadata,
         )
     )
     commit.add_task(ref)

@@ -184,6 +184,7 @@ def _task_completed(run: Run, event: e.WorkflowTaskCompleted) -> None:
     run.build_id = event.build_id
     run.last_turn_time = event.time
     run.last_started_event_id = event.started_event_id
+    run.sticky_queue = event.sticky_queue
 
 
 def _task_dropped(run: Run, record: e.WorkflowTaskDropped) -> None:
@@ -193,6 +194,7 @@ def _task_dropped(run: Run, record: e.WorkflowTaskDropped) -> None:
 def _task_failed(run: Run, event: e.WorkflowTaskFailed) -> None:
     if event.base_run_id:  # a fork: the copied turn begins anew
         run.workflow_task = None
+        run.sticky_queue = ""
     else:
         _next_task_attempt(run, event.cause, event)
 
@@ -209,6 +211,7 @@ def _next_task_attempt(run: Run, cause: str, event: Any) -> None:
     task = run.workflow_task
     assert task is not None
     task.attempt += 1
+    run.sticky_queue = ""
     task.scheduled_event_id = 0
     task.started_event_id = 0
     task.started_time = 0

@@ -37,6 +37,8 @@ def initiate(commit: Commit, command: StartChildWorkflowExecution, task_complete
         task_completed_id,
         detached,
         command.affinity,
+        command.user_metadata,
+        command.priority,
     )
     commit.record(event)
     request = _child(commit, event) if detached is None else _detached(commit, event, detached)
@@ -67,6 +69,8 @@ def _child(commit: Commit, event: e.StartChildWorkflowExecutionInitiated) -> Sta
         # Another queue's workers have other code, and other builds.
         pinned_build_id=run.pinned_build_id if event.task_queue == run.started.task_queue else "",
         affinity=event.affinity,
+        user_metadata=event.user_metadata,
+        priority=event.priority if event.priority is not None else run.started.priority,
     )
 
 

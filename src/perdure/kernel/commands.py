@@ -19,7 +19,6 @@ from perdure.model import events as e
 from perdure.model.affinity import affinity_problem
 from perdure.model.failures import Failure
 from perdure.model.limits import Limits
-from perdure.model.options import Initiator
 from perdure.model.payloads import PayloadMap
 from perdure.model.search import AttributeTypes
 from perdure.model.task_queues import LOWEST_PRIORITY
@@ -305,7 +304,7 @@ def _continue_as_new(commit: Commit, command: c.ContinueAsNewWorkflowExecution, 
         started.workflow_task_timeout_ns if task_timeout < 0 else task_timeout,
         completed_id,
         command.backoff_start_interval_ns,
-        command.initiator or Initiator.WORKFLOW,
+        command.initiator,
         header=started.header if command.header is None else command.header,
         memo=run.memo if command.memo is None else command.memo,
         search_attributes=run.search_attributes if command.search_attributes is None else command.search_attributes,

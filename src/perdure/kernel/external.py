@@ -30,6 +30,7 @@ def signal(commit: Commit, command: SignalExternalWorkflowExecution, task_comple
         command.child_workflow_only,
         command.header,
         task_completed_id,
+        command.control,
     )
     commit.record(event)
     commit.send(_signal_message(run, event))
@@ -39,7 +40,13 @@ def request_cancel(commit: Commit, command: RequestCancelExternalWorkflowExecuti
     """The program asks another run to stop."""
     target = _qualified(commit, command.workflow_execution)
     event = e.RequestCancelExternalWorkflowExecutionInitiated(
-        commit.next_id, commit.now, target, command.child_workflow_only, command.reason, task_completed_id
+        commit.next_id,
+        commit.now,
+        target,
+        command.child_workflow_only,
+        command.reason,
+        task_completed_id,
+        command.control,
     )
     commit.record(event)
     commit.send(_cancel_message(commit.run, event))
@@ -85,9 +92,13 @@ def signal_delivered(commit: Commit, request: ExternalSignalDelivered) -> Reject
     commit.arrived(initiated.id)
     event_id, target = commit.occurrence_id(), initiated.workflow_execution
     if request.cause:
-        commit.occur(e.SignalExternalWorkflowExecutionFailed(event_id, commit.now, request.cause, target, initiated.id))
+        commit.occur(
+            e.SignalExternalWorkflowExecutionFailed(
+                event_id, commit.now, request.cause, target, initiated.id, initiated.control
+            )
+        )
     else:
-        commit.occur(e.ExternalWorkflowExecutionSignaled(event_id, commit.now, initiated.id, target))
+        commit.occur(e.ExternalWorkflowExecutionSignaled(event_id, commit.now, initiated.id, target, initiated.control))
     workflow_task.schedule(commit)
     return None
 

@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from perdure.kernel import activity, workflow_task
+from perdure.kernel import activity, signal, workflow_task
 from perdure.kernel.commit import Commit, Message, Successor
 from perdure.kernel.run import EXECUTION_TIMEOUT, FIRST_TASK, RUN_TIMEOUT, Run
 from perdure.model import events as e
@@ -63,6 +63,8 @@ def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits:
         request.pinned_build_id,
         request.completion_callback,
         request.affinity,
+        request.user_metadata,
+        request.priority,
     )
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
@@ -71,6 +73,8 @@ def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits:
     if expiration or request.run_timeout_ns or request.start_delay_ns:
         for due, ref in own_timers(run):
             commit.set_timer(due, ref)
+    if request.signal is not None:
+        signal.signal(commit, request.signal)
     if not run.first_task_pending:
         workflow_task.schedule(commit)
     return commit
@@ -158,15 +162,15 @@ def _apply_parent_close_policy(commit: Commit) -> None:
     for initiated_id, child in run.children.items():
         initiated = child.initiated
         target = RunAddress(initiated.namespace, initiated.workflow_id)
-        reason = "parent closed"
+        reason = "by parent close policy"
         if not child.run_id and initiated.parent_close_policy is not ParentClose.ABANDON:
             commit.arrived(initiated_id)
         if initiated.parent_close_policy is ParentClose.TERMINATE:
             commit.send(Message(-initiated_id, target, TerminateWorkflow(reason=reason, child_of=run.run_id)))
         elif initiated.parent_close_policy is ParentClose.CANCEL:
-            commit.send(
-                Message(-initiated_id, target, CancelWorkflow(reason, f"{run.run_id}:close", child_of=run.run_id))
-            )
+            request_id, parent = f"{run.run_id}:close", RunAddress(run.namespace, run.workflow_id, run.run_id)
+            cancel = CancelWorkflow(request_id=request_id, external=parent, child_of=run.run_id)
+            commit.send(Message(-initiated_id, target, cancel))
 
 
 def complete(commit: Commit, result: Payloads, task_completed_id: int) -> None:
@@ -239,7 +243,7 @@ def continue_as_new(commit: Commit, event: e.WorkflowExecutionContinuedAsNew, re
         run_timeout_ns=event.workflow_run_timeout_ns,
         task_timeout_ns=event.workflow_task_timeout_ns,
         delay_ns=event.backoff_start_interval_ns,
-        initiator=event.initiator,
+        initiator=event.initiator or Initiator.WORKFLOW,
         attempt=1,
         failure=None,
         last_completion_result=event.last_completion_result,
@@ -303,6 +307,8 @@ def _succeed(
             pinned_build_id=run.pinned_build_id,
             completion_callback=started.completion_callback,
             affinity=started.affinity,
+            user_metadata=started.user_metadata,
+            priority=started.priority,
         ),
     )
     return new_run_id

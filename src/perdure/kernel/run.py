@@ -129,6 +129,8 @@ class Run(msgspec.Struct):
     last_turn_time: int = 0
     pinned_build_id: str = ""
     last_started_event_id: int = 0
+    sticky_queue: str = ""
+    """Where the worker asks for turns that has kept the program, if it said so."""
 
     @property
     def workflow_id(self) -> str:

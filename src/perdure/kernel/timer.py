@@ -13,7 +13,12 @@ from perdure.model.requests import FireTimer
 def start(commit: Commit, command: StartTimer, task_completed_id: int) -> None:
     """The program wants to be woken."""
     event = e.TimerStarted(
-        commit.next_id, commit.now, command.timer_id, command.start_to_fire_timeout_ns, task_completed_id
+        commit.next_id,
+        commit.now,
+        command.timer_id,
+        command.start_to_fire_timeout_ns,
+        task_completed_id,
+        command.user_metadata,
     )
     commit.record(event)
     commit.set_timer(commit.run.timers[command.timer_id].due, event.id)

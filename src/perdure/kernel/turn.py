@@ -15,7 +15,9 @@ def complete(commit: Commit, request: CompleteWorkflowTask) -> Rejection | None:
     task = workflow_task.in_hand(commit.run, request.started_event_id, request.attempt)
     if task is None:
         return workflow_task.not_in_hand(commit.run)
-    finish(commit, task, request.commands, request.identity, request.build_id, request.sdk_metadata)
+    finish(
+        commit, task, request.commands, request.identity, request.build_id, request.sdk_metadata, request.sticky_queue
+    )
     if request.forces_next and commit.run.close is None and commit.run.workflow_task is None:
         workflow_task.schedule(commit)
     return None
@@ -28,6 +30,7 @@ def finish(
     identity: str,
     build_id: str,
     sdk_metadata: bytes = b"",
+    sticky_queue: str = "",
 ) -> None:
     """Carry out the commands of the turn in hand. If one of them can't be, the turn fails, and none of them happens."""
     run = commit.run
@@ -59,6 +62,7 @@ def finish(
                 identity,
                 build_id,
                 sdk_metadata,
+                sticky_queue,
             )
         )
         for command in asked:

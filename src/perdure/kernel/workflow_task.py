@@ -35,7 +35,14 @@ def schedule(commit: Commit) -> None:
         return
     started = run.started
     commit.record(
-        e.WorkflowTaskScheduled(run.next_event_id, commit.now, started.task_queue, started.workflow_task_timeout_ns, 1)
+        e.WorkflowTaskScheduled(
+            run.next_event_id,
+            commit.now,
+            started.task_queue,
+            started.workflow_task_timeout_ns,
+            1,
+            run.sticky_queue,
+        )
     )
 
 
@@ -98,7 +105,12 @@ def transient_events(run: Run, task: WorkflowTask, suggest_continue_as_new: bool
     started = run.started
     scheduled_id = run.next_event_id
     scheduled = e.WorkflowTaskScheduled(
-        scheduled_id, task.scheduled_time, started.task_queue, started.workflow_task_timeout_ns, task.attempt
+        scheduled_id,
+        task.scheduled_time,
+        started.task_queue,
+        started.workflow_task_timeout_ns,
+        task.attempt,
+        run.sticky_queue,
     )
     begun = e.WorkflowTaskStarted(
         scheduled_id + 1, task.started_time, scheduled_id, task.identity, suggest_continue_as_new

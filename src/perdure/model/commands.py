@@ -8,7 +8,7 @@ from perdure.model.affinity import Affinity
 from perdure.model.failures import Failure
 from perdure.model.ids import DetachedStart, RunAddress
 from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
-from perdure.model.payloads import PayloadMap, Payloads
+from perdure.model.payloads import PayloadMap, Payloads, UserMetadata
 from perdure.model.task_queues import BreakerPolicy, Priority
 
 
@@ -33,6 +33,7 @@ class ScheduleActivityTask(Command, frozen=True, array_like=True, gc=False, tag=
     limit_key: str = ""
     breaker: BreakerPolicy | None = None
     affinity: Affinity | None = None
+    user_metadata: UserMetadata | None = None
 
 
 class RequestCancelActivityTask(Command, frozen=True, array_like=True, gc=False, tag=2):
@@ -44,6 +45,7 @@ class StartTimer(Command, frozen=True, array_like=True, gc=False, tag=3):
 
     timer_id: str
     start_to_fire_timeout_ns: int
+    user_metadata: UserMetadata | None = None
 
 
 class CancelTimer(Command, frozen=True, array_like=True, gc=False, tag=4):
@@ -100,6 +102,8 @@ class StartChildWorkflowExecution(Command, frozen=True, array_like=True, gc=Fals
     header: PayloadMap | None = None
     detached: DetachedStart | None = None
     affinity: Affinity | None = None
+    user_metadata: UserMetadata | None = None
+    priority: Priority | None = None
 
 
 class SignalExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=10):
@@ -108,12 +112,14 @@ class SignalExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=
     input: Payloads = ()
     child_workflow_only: bool = False
     header: PayloadMap | None = None
+    control: str = ""
 
 
 class RequestCancelExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=11):
     workflow_execution: RunAddress
     child_workflow_only: bool = False
     reason: str = ""
+    control: str = ""
 
 
 class RecordMarker(Command, frozen=True, array_like=True, gc=False, tag=12):

@@ -38,7 +38,7 @@ import math
 from datetime import timedelta
 from typing import Any
 
-from perdure.model.failures import RetryState, TimeoutType
+from perdure.model.failures import Failure, RetryState, TimeoutType
 from perdure.model.options import RunStatus
 
 
@@ -362,5 +362,10 @@ class UpdateFailedError(PerdureError):
 class QueryFailedError(PerdureError):
     """The query's handler raised, or there is none.
 
-    What to do: check the query's name, or mend the handler. The run itself is not touched by it.
+    What to do: check the query's name, or mend the handler. The run itself is not touched by it. ``failure`` is what the
+    worker has said, where that is known.
     """
+
+    def __init__(self, message: str = "", failure: Failure | None = None) -> None:
+        super().__init__(message)
+        self.failure = failure

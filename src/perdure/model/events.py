@@ -24,7 +24,7 @@ from perdure.model.affinity import Affinity
 from perdure.model.failures import Failure, RetryState, TimeoutType
 from perdure.model.ids import CompletionCallback, DetachedStart, ParentLink, RunAddress
 from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
-from perdure.model.payloads import PayloadMap, Payloads
+from perdure.model.payloads import PayloadMap, Payloads, UserMetadata
 from perdure.model.task_queues import BreakerPolicy, Priority
 
 
@@ -71,6 +71,8 @@ class WorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, t
     pinned_build_id: str = ""
     completion_callback: CompletionCallback | None = None
     affinity: Affinity | None = None
+    user_metadata: UserMetadata | None = None
+    priority: Priority | None = None
 
 
 class WorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=2):
@@ -181,11 +183,12 @@ class WorkflowExecutionOptionsUpdated(Record, frozen=True, array_like=True, gc=F
 
 
 class WorkflowTaskScheduled(Record, frozen=True, array_like=True, gc=False, tag=5):
-    """There is something new for the program."""
+    """There is something new for the program. ``sticky_queue`` is where the worker asks for it that has the program."""
 
     task_queue: str
     start_to_close_timeout_ns: int = 0
     attempt: int = 1
+    sticky_queue: str = ""
 
 
 class WorkflowTaskStarted(Record, frozen=True, array_like=True, gc=False, tag=6):
@@ -201,7 +204,8 @@ class WorkflowTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=
     """The program took its turn; what it asked for follows.
 
     ``build_id`` names the code that took the turn (Temporal's ``worker_version.build_id``). ``sdk_metadata`` is what the
-    worker's SDK must know again when it replays the turn; only it can read that.
+    worker's SDK must know again when it replays the turn; only it can read that. With a ``sticky_queue`` the worker has
+    kept the program, and asks there for its next turn.
     """
 
     scheduled_event_id: int
@@ -209,6 +213,7 @@ class WorkflowTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=
     identity: str = ""
     build_id: str = ""
     sdk_metadata: bytes = b""
+    sticky_queue: str = ""
 
 
 class WorkflowTaskTimedOut(Record, frozen=True, array_like=True, gc=False, tag=8):
@@ -256,6 +261,7 @@ class ActivityTaskScheduled(Record, frozen=True, array_like=True, gc=False, tag=
     limit_key: str = ""
     breaker: BreakerPolicy | None = None
     affinity: Affinity | None = None
+    user_metadata: UserMetadata | None = None
 
 
 class ActivityTaskStarted(Record, frozen=True, array_like=True, gc=False, tag=11):
@@ -324,6 +330,7 @@ class TimerStarted(Record, frozen=True, array_like=True, gc=False, tag=17):
     timer_id: str
     start_to_fire_timeout_ns: int
     workflow_task_completed_event_id: int = 0
+    user_metadata: UserMetadata | None = None
 
 
 class TimerFired(Record, frozen=True, array_like=True, gc=False, tag=18):
@@ -394,6 +401,8 @@ class StartChildWorkflowExecutionInitiated(Record, frozen=True, array_like=True,
     workflow_task_completed_event_id: int = 0
     detached: DetachedStart | None = None
     affinity: Affinity | None = None
+    user_metadata: UserMetadata | None = None
+    priority: Priority | None = None
 
 
 class StartChildWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=30):
@@ -475,7 +484,7 @@ class ChildWorkflowExecutionTerminated(Record, frozen=True, array_like=True, gc=
 
 
 class SignalExternalWorkflowExecutionInitiated(Record, frozen=True, array_like=True, gc=False, tag=37):
-    """The program signals another run."""
+    """The program signals another run. ``control`` is its own note, which comes back with the answer."""
 
     workflow_execution: RunAddress
     signal_name: str
@@ -483,6 +492,7 @@ class SignalExternalWorkflowExecutionInitiated(Record, frozen=True, array_like=T
     child_workflow_only: bool = False
     header: PayloadMap | None = None
     workflow_task_completed_event_id: int = 0
+    control: str = ""
 
 
 class SignalExternalWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=38):
@@ -491,6 +501,7 @@ class SignalExternalWorkflowExecutionFailed(Record, frozen=True, array_like=True
     cause: str
     workflow_execution: RunAddress
     initiated_event_id: int
+    control: str = ""
 
 
 class ExternalWorkflowExecutionSignaled(Record, frozen=True, array_like=True, gc=False, tag=39):
@@ -498,15 +509,17 @@ class ExternalWorkflowExecutionSignaled(Record, frozen=True, array_like=True, gc
 
     initiated_event_id: int
     workflow_execution: RunAddress
+    control: str = ""
 
 
 class RequestCancelExternalWorkflowExecutionInitiated(Record, frozen=True, array_like=True, gc=False, tag=22):
-    """The program asks another run to stop."""
+    """The program asks another run to stop. ``control`` is its own note."""
 
     workflow_execution: RunAddress
     child_workflow_only: bool = False
     reason: str = ""
     workflow_task_completed_event_id: int = 0
+    control: str = ""
 
 
 class RequestCancelExternalWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=23):

@@ -52,7 +52,7 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     that recorded it. ``next_retry_delay_ns`` overrides the retry policy's next delay; below zero means unset.
     The fields after it belong to ACTIVITY and CHILD_WORKFLOW failures, which wrap the failure in ``cause``.
     ``encoded_attributes`` hold message and stack trace where a codec has encrypted them; ``category`` says how much an
-    application makes of it (Temporal's ``ApplicationErrorCategory``).
+    application makes of it (Temporal's ``ApplicationErrorCategory``), below zero where nobody has said what kind it is.
     """
 
     message: str
@@ -77,3 +77,7 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     encoded_attributes: Payload | None = None
     category: int = 0
     namespace: str = ""
+
+
+NO_WORKER = "NoWorker"
+"""The type of a failure to ask a program: nobody is there who could answer."""

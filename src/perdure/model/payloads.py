@@ -25,5 +25,13 @@ class Payload(msgspec.Struct, frozen=True, array_like=True, gc=False):
 Payloads = tuple[Payload, ...]
 """Arguments or details: zero or more values, in order."""
 
+
+class UserMetadata(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What people are told about a run, an activity or a timer: a line, and a text. For pages alone; nothing goes by it."""
+
+    summary: Payload | None = None
+    details: Payload | None = None
+
+
 PayloadMap = dict[str, Payload]
 """Memo, headers, search attributes: values by name."""

@@ -14,7 +14,8 @@ from perdure.model.events import AnyRecord
 from perdure.model.failures import Failure
 from perdure.model.ids import CompletionCallback, ParentLink, RunAddress
 from perdure.model.options import IdConflict, IdReuse, Initiator, ParentClose, RetryPolicy
-from perdure.model.payloads import PayloadMap, Payloads
+from perdure.model.payloads import PayloadMap, Payloads, UserMetadata
+from perdure.model.task_queues import Priority
 
 
 class BaseRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -88,6 +89,9 @@ class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
     completion_callback: CompletionCallback | None = None
     affinity: Affinity | None = None
     """Which workers take the run's turns; None for any."""
+    user_metadata: UserMetadata | None = None
+    priority: Priority | None = None
+    """Of its activities that have none of their own."""
 
 
 _RESERVED = (
@@ -202,6 +206,7 @@ class CompleteWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, 
     build_id: str = ""
     forces_next: bool = False
     sdk_metadata: bytes = b""
+    sticky_queue: str = ""
 
 
 class FailWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag=22):

@@ -8,7 +8,15 @@ from temporalio.api.history.v1 import message_pb2 as pb
 
 from perdure.model import events as e
 from perdure.protocols.temporal.failures import failure
-from perdure.protocols.temporal.names import execution, execution_at, number_of, queue, retry_policy, workflow_type
+from perdure.protocols.temporal.names import (
+    execution,
+    execution_at,
+    number_of,
+    priority,
+    queue,
+    retry_policy,
+    workflow_type,
+)
 from perdure.protocols.temporal.options import PARENT_CLOSE, REUSE
 from perdure.protocols.temporal.payloads import header, memo, payloads, search_attributes
 from perdure.protocols.temporal.times import duration
@@ -32,6 +40,7 @@ def _initiated(v: e.StartChildWorkflowExecutionInitiated) -> Any:
         header=header(v.header),
         memo=memo(v.memo),
         search_attributes=search_attributes(v.search_attributes),
+        priority=priority(v.priority),
     )
 
 
@@ -43,7 +52,6 @@ def _start_failed(v: e.StartChildWorkflowExecutionFailed) -> Any:
             causes.StartChildWorkflowExecutionFailedCause, "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_", v.cause
         ),
         initiated_event_id=v.initiated_event_id,
-        workflow_task_completed_event_id=v.workflow_task_completed_event_id,
     )
 
 
@@ -94,6 +102,7 @@ def _terminated(v: e.ChildWorkflowExecutionTerminated) -> Any:
 def _signal_initiated(v: e.SignalExternalWorkflowExecutionInitiated) -> Any:
     return pb.SignalExternalWorkflowExecutionInitiatedEventAttributes(
         workflow_task_completed_event_id=v.workflow_task_completed_event_id,
+        control=v.control,
         namespace=v.workflow_execution.namespace,
         namespace_id=v.workflow_execution.namespace,
         workflow_execution=execution_at(v.workflow_execution),
@@ -112,6 +121,7 @@ def _signal_failed(v: e.SignalExternalWorkflowExecutionFailed) -> Any:
             v.cause,
             1,
         ),
+        control=v.control,
         namespace=v.workflow_execution.namespace,
         namespace_id=v.workflow_execution.namespace,
         workflow_execution=execution_at(v.workflow_execution),
@@ -122,6 +132,7 @@ def _signal_failed(v: e.SignalExternalWorkflowExecutionFailed) -> Any:
 def _signal_delivered(v: e.ExternalWorkflowExecutionSignaled) -> Any:
     return pb.ExternalWorkflowExecutionSignaledEventAttributes(
         initiated_event_id=v.initiated_event_id,
+        control=v.control,
         namespace=v.workflow_execution.namespace,
         namespace_id=v.workflow_execution.namespace,
         workflow_execution=execution_at(v.workflow_execution),
@@ -131,6 +142,7 @@ def _signal_delivered(v: e.ExternalWorkflowExecutionSignaled) -> Any:
 def _cancel_initiated(v: e.RequestCancelExternalWorkflowExecutionInitiated) -> Any:
     return pb.RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(
         workflow_task_completed_event_id=v.workflow_task_completed_event_id,
+        control=v.control,
         namespace=v.workflow_execution.namespace,
         namespace_id=v.workflow_execution.namespace,
         workflow_execution=execution_at(v.workflow_execution),
@@ -196,3 +208,16 @@ EVENTS: dict[type, tuple[str, Callable[[Any], Any]]] = {
         _cancel_delivered,
     ),
 }
+
+IN_NAMESPACES = frozenset(
+    {
+        e.StartChildWorkflowExecutionFailed,
+        e.ChildWorkflowExecutionStarted,
+        e.ChildWorkflowExecutionCompleted,
+        e.ChildWorkflowExecutionFailed,
+        e.ChildWorkflowExecutionCanceled,
+        e.ChildWorkflowExecutionTimedOut,
+        e.ChildWorkflowExecutionTerminated,
+    }
+)
+"""Events that name the child's namespace, which is its parent's."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from google.protobuf.message import DecodeError
 from temporalio.api.command.v1 import message_pb2 as pb
 from temporalio.api.enums.v1 import command_type_pb2
@@ -17,8 +18,8 @@ from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.failures import to_failure
 from perdure.protocols.temporal.names import to_priority, to_retry_policy
 from perdure.protocols.temporal.options import parent_close, reuse
-from perdure.protocols.temporal.payloads import to_map, to_payloads
-from perdure.protocols.temporal.times import ns_of
+from perdure.protocols.temporal.payloads import to_map, to_payloads, to_user_metadata
+from perdure.protocols.temporal.times import ns_of, shortest, task_timeout
 
 Kind = command_type_pb2.CommandType
 
@@ -34,8 +35,16 @@ class BadCommand(Exception):
         self.message = message
 
 
-def commands(given: Sequence[pb.Command], messages: Sequence[protocol.Message], namespace: str) -> list[c.AnyCommand]:
+def commands(
+    given: Sequence[pb.Command], messages: Sequence[protocol.Message], namespace: str, run_timeout_ns: int = 0
+) -> list[c.AnyCommand]:
     """A turn's commands, in order.
+
+    Args:
+        given: the commands.
+        messages: what some of them refer to.
+        namespace: of the run.
+        run_timeout_ns: of the run; no activity has more time.
 
     Raises:
         Refused: there is no such command.
@@ -60,7 +69,13 @@ def commands(given: Sequence[pb.Command], messages: Sequence[protocol.Message], 
         field, translate = found
         if not command.HasField(field):  # type: ignore[arg-type]
             raise BadCommand(_bad(field), f"{field} is not set on command.")
-        asked.append(translate(getattr(command, field), namespace))
+        translated = translate(getattr(command, field), namespace)
+        if translated.__class__ is c.ScheduleActivityTask:
+            translated = _bounded(translated, run_timeout_ns)
+        if command.HasField("user_metadata") and hasattr(translated, "user_metadata"):
+            metadata = to_user_metadata(command.user_metadata)
+            translated = msgspec.structs.replace(translated, user_metadata=metadata)
+        asked.append(translated)
     # Rejections come without a command.
     return [*(_message(message) for message in by_id.values()), *asked]
 
@@ -101,10 +116,6 @@ def _schedule_activity(a: pb.ScheduleActivityTaskCommandAttributes, namespace: s
             "A valid StartToClose or ScheduleToCloseTimeout is not set on ScheduleActivityTaskCommand. "
             f"ActivityId={a.activity_id} ActivityType={a.activity_type.name}",
         )
-    # As Temporal's server fills them in, and shows them.
-    if to_close:
-        start_to_close = min(start_to_close or to_close, to_close)
-        to_start = min(to_start or to_close, to_close)
     return c.ScheduleActivityTask(
         a.activity_id,
         a.activity_type.name,
@@ -113,10 +124,32 @@ def _schedule_activity(a: pb.ScheduleActivityTaskCommandAttributes, namespace: s
         to_close,
         to_start,
         start_to_close,
-        min(ns_of(a.heartbeat_timeout), start_to_close) if start_to_close else ns_of(a.heartbeat_timeout),
+        ns_of(a.heartbeat_timeout),
         to_retry_policy(a.retry_policy) if a.HasField("retry_policy") else DEFAULT_RETRY,
         to_map(a.header.fields),
         to_priority(a.priority),
+    )
+
+
+def _bounded(command: c.AnyCommand, run_timeout_ns: int) -> c.AnyCommand:
+    """An activity with its timeouts as Temporal's server fills them in, and shows them."""
+    assert isinstance(command, c.ScheduleActivityTask)
+    to_close, to_start = command.schedule_to_close_timeout_ns, command.schedule_to_start_timeout_ns
+    start_to_close, heartbeat = command.start_to_close_timeout_ns, command.heartbeat_timeout_ns
+    if to_close:
+        to_start = min(to_start or to_close, to_close)
+        start_to_close = min(start_to_close or to_close, to_close)
+    else:
+        to_close, to_start = run_timeout_ns, to_start or run_timeout_ns
+    if run_timeout_ns:
+        to_close, to_start = min(to_close, run_timeout_ns), min(to_start, run_timeout_ns)
+        start_to_close = min(start_to_close, run_timeout_ns)
+    return msgspec.structs.replace(
+        command,
+        schedule_to_close_timeout_ns=to_close,
+        schedule_to_start_timeout_ns=to_start,
+        start_to_close_timeout_ns=start_to_close,
+        heartbeat_timeout_ns=min(heartbeat, start_to_close),
     )
 
 
@@ -183,14 +216,17 @@ def _start_child(a: pb.StartChildWorkflowExecutionCommandAttributes, namespace: 
         a.namespace or namespace,
         to_payloads(a.input),
         ns_of(a.workflow_execution_timeout),
-        ns_of(a.workflow_run_timeout),
-        ns_of(a.workflow_task_timeout),
+        shortest(ns_of(a.workflow_run_timeout), ns_of(a.workflow_execution_timeout)),
+        task_timeout(
+            ns_of(a.workflow_task_timeout), shortest(ns_of(a.workflow_run_timeout), ns_of(a.workflow_execution_timeout))
+        ),
         parent_close(a.parent_close_policy),
         reuse(a.workflow_id_reuse_policy),
         to_retry_policy(a.retry_policy) if a.HasField("retry_policy") else None,
         to_map(a.memo.fields),
         to_map(a.search_attributes.indexed_fields),
         to_map(a.header.fields),
+        priority=to_priority(a.priority),
     )
 
 
@@ -201,12 +237,16 @@ def _signal(a: pb.SignalExternalWorkflowExecutionCommandAttributes, namespace: s
         to_payloads(a.input),
         a.child_workflow_only,
         to_map(a.header.fields),
+        a.control,
     )
 
 
 def _request_cancel(a: pb.RequestCancelExternalWorkflowExecutionCommandAttributes, namespace: str) -> c.AnyCommand:
     return c.RequestCancelExternalWorkflowExecution(
-        RunAddress(a.namespace or namespace, a.workflow_id, a.run_id), a.child_workflow_only, a.reason
+        RunAddress(a.namespace or namespace, a.workflow_id, a.run_id),
+        a.child_workflow_only,
+        a.reason,
+        a.control,
     )
 
 

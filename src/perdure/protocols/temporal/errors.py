@@ -19,6 +19,8 @@ from perdure.model.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from perdure.model.failures import NO_WORKER
+from perdure.protocols.temporal.failures import failure
 
 Code = grpc.StatusCode
 
@@ -76,10 +78,19 @@ def refused(error: PerdureError) -> Refused:
                 return Refused(Code.RESOURCE_EXHAUSTED, message, details.ResourceExhaustedFailure())
             return Refused(Code.RESOURCE_EXHAUSTED, message, details.ResourceExhaustedFailure())
         case QueryFailedError():
-            return Refused(Code.INVALID_ARGUMENT, message, details.QueryFailedFailure())
+            return _query_failed(error)
         case InvalidArgumentError():
             return Refused.invalid(message)
         case StoreError() | UnavailableError():
             return Refused(Code.UNAVAILABLE, message)
         case _:
             return Refused(Code.INTERNAL, message)
+
+
+def _query_failed(error: QueryFailedError) -> Refused:
+    known = error.failure
+    if known is None:
+        return Refused(Code.INVALID_ARGUMENT, str(error), details.QueryFailedFailure())
+    if known.type == NO_WORKER:
+        return Refused(Code.FAILED_PRECONDITION, "no poller seen for task queue recently, worker may be down")
+    return Refused(Code.INVALID_ARGUMENT, known.message, details.QueryFailedFailure(failure=failure(known)))

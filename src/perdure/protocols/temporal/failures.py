@@ -74,7 +74,7 @@ def to_failure(given: pb.Failure, depth: int = 0) -> Failure:
         case "nexus_handler_failure_info":
             facts = {"type": given.nexus_handler_failure_info.type}
         case _:
-            pass
+            facts = {"category": PLAIN}
     return Failure(
         given.message,
         cause=to_failure(given.cause, depth + 1) if given.HasField("cause") and depth < DEEPEST else None,
@@ -92,18 +92,38 @@ def _known(enum: type, value: int) -> object:
         return enum(0)
 
 
+OURS = "perdure"
+
+TIMEOUTS = {
+    TimeoutType.START_TO_CLOSE: "StartToClose",
+    TimeoutType.SCHEDULE_TO_START: "ScheduleToStart",
+    TimeoutType.SCHEDULE_TO_CLOSE: "ScheduleToClose",
+    TimeoutType.HEARTBEAT: "Heartbeat",
+}
+
+PLAIN = -1
+"""The category of a failure of no kind that was named."""
+
+
+def is_own_timeout(value: Failure) -> bool:
+    """Whether the engine recorded it, since a clock of an activity ran out."""
+    return value.kind is FailureKind.TIMEOUT and value.source == OURS and value.message.startswith("activity ")
+
+
 def failure(value: Failure | None) -> pb.Failure | None:
     """A failure, with its causes."""
     if value is None:
         return None
     message = pb.Failure(
-        message=value.message,
-        source=value.source,
+        message=f"activity {TIMEOUTS[value.timeout_type]} timeout" if is_own_timeout(value) else value.message,
+        source="Server" if value.source == OURS else value.source,
         stack_trace=value.stack_trace,
         cause=failure(value.cause),
         encoded_attributes=payload(value.encoded_attributes) if value.encoded_attributes is not None else None,
     )
     match value.kind:
+        case FailureKind.APPLICATION if value.category == PLAIN:
+            pass
         case FailureKind.APPLICATION:
             message.application_failure_info.CopyFrom(
                 pb.ApplicationFailureInfo(

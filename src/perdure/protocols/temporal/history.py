@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 from temporalio.api.common.v1 import message_pb2 as common
 from temporalio.api.history.v1 import message_pb2 as pb
 from temporalio.api.sdk.v1 import task_complete_metadata_pb2
@@ -10,8 +11,9 @@ from temporalio.api.update.v1 import message_pb2 as update_pb
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb
 
 from perdure.model import events as e
+from perdure.model.failures import Failure, FailureKind, RetryState
 from perdure.protocols.temporal import children_history as children
-from perdure.protocols.temporal.failures import failure
+from perdure.protocols.temporal.failures import failure, is_own_timeout
 from perdure.protocols.temporal.names import (
     activity_type,
     execution,
@@ -19,27 +21,43 @@ from perdure.protocols.temporal.names import (
     queue,
     retry_policy,
     turn_failed_cause,
+    turn_queue,
     workflow_type,
 )
-from perdure.protocols.temporal.payloads import header, memo, payloads, search_attributes
+from perdure.protocols.temporal.payloads import header, memo, payloads, search_attributes, user_metadata
 from perdure.protocols.temporal.times import duration, timestamp
 
 
-def history(events: Iterable[e.Event]) -> pb.History:
-    """A history, or a stretch of one."""
-    return pb.History(events=[event(one) for one in events])
+def history(events: Iterable[e.Event], namespace: str) -> pb.History:
+    """The history of a run in a namespace, or a stretch of one."""
+    return pb.History(events=[event(one, namespace) for one in events])
 
 
-def event(value: e.Event) -> pb.HistoryEvent:
+def event(value: e.Event, namespace: str) -> pb.HistoryEvent:
     """One event."""
-    name, attributes = EVENTS[value.__class__]
+    name, make = EVENTS[value.__class__]
+    attributes = make(value)
+    if value.__class__ in children.IN_NAMESPACES and not attributes.namespace:
+        attributes.namespace = attributes.namespace_id = namespace
+    metadata = value.user_metadata if value.__class__ in _WITH_METADATA else None
     return pb.HistoryEvent(
         event_id=value.id,
         event_time=timestamp(value.time),
         event_type=TYPES[value.__class__],
         task_id=value.id,
-        **{name: attributes(value)},
+        user_metadata=user_metadata(metadata) if metadata is not None else None,
+        **{name: attributes},
     )
+
+
+_WITH_METADATA = frozenset(
+    {
+        e.WorkflowExecutionStarted,
+        e.ActivityTaskScheduled,
+        e.TimerStarted,
+        e.StartChildWorkflowExecutionInitiated,
+    }
+)
 
 
 def _started(v: e.WorkflowExecutionStarted) -> Any:
@@ -70,7 +88,8 @@ def _started(v: e.WorkflowExecutionStarted) -> Any:
         parent_workflow_namespace_id=parent.namespace if parent is not None else "",
         parent_workflow_execution=execution(parent.workflow_id, parent.run_id) if parent is not None else None,
         parent_initiated_event_id=parent.initiated_event_id if parent is not None else 0,
-        root_workflow_execution=execution(v.root_workflow_id, v.root_run_id) if v.root_workflow_id else None,
+        priority=priority(v.priority),
+        root_workflow_execution=execution(v.root_workflow_id, v.root_run_id) if parent is not None else None,
     )
 
 
@@ -175,7 +194,7 @@ def _options(v: e.WorkflowExecutionOptionsUpdated) -> Any:
 
 def _turn_scheduled(v: e.WorkflowTaskScheduled) -> Any:
     return pb.WorkflowTaskScheduledEventAttributes(
-        task_queue=queue(v.task_queue),
+        task_queue=turn_queue(v.task_queue, v.sticky_queue),
         start_to_close_timeout=duration(v.start_to_close_timeout_ns),
         attempt=v.attempt,
     )
@@ -249,8 +268,15 @@ def _activity_started(v: e.ActivityTaskStarted) -> Any:
         scheduled_event_id=v.scheduled_event_id,
         identity=v.identity,
         attempt=v.attempt,
-        last_failure=failure(v.last_failure),
+        last_failure=failure(_without_details(v.last_failure)),
     )
+
+
+def _without_details(last: Failure | None) -> Failure | None:
+    """What an attempt reported goes with the next attempt, not with the failure of the last one."""
+    if last is None or last.kind is not FailureKind.TIMEOUT or not last.details:
+        return last
+    return msgspec.structs.replace(last, details=())
 
 
 def _activity_completed(v: e.ActivityTaskCompleted) -> Any:
@@ -273,11 +299,15 @@ def _activity_failed(v: e.ActivityTaskFailed) -> Any:
 
 
 def _activity_timed_out(v: e.ActivityTaskTimedOut) -> Any:
+    state = v.retry_state
+    if state is RetryState.TIMEOUT and is_own_timeout(v.failure):
+        # That the whole time is up is, to Temporal, a failure that is not retried.
+        state = RetryState.NON_RETRYABLE_FAILURE
     return pb.ActivityTaskTimedOutEventAttributes(
         failure=failure(v.failure),
         scheduled_event_id=v.scheduled_event_id,
         started_event_id=v.started_event_id,
-        retry_state=v.retry_state,  # type: ignore[arg-type]
+        retry_state=state,  # type: ignore[arg-type]
     )
 
 

@@ -21,6 +21,11 @@ def queue(name: str) -> taskqueue.TaskQueue:
     return taskqueue.TaskQueue(name=name, kind=NORMAL)
 
 
+def turn_queue(name: str, sticky: str) -> taskqueue.TaskQueue:
+    """Where a turn is asked for: by anybody, or by the worker that has the program."""
+    return taskqueue.TaskQueue(name=sticky, kind=STICKY, normal_name=name) if sticky else queue(name)
+
+
 def execution(workflow_id: str, run_id: str) -> common.WorkflowExecution:
     """A run."""
     return common.WorkflowExecution(workflow_id=workflow_id, run_id=run_id)

@@ -4,8 +4,9 @@ came, so that any SDK reads what another one wrote."""
 from collections.abc import Iterable, Mapping
 
 from temporalio.api.common.v1 import message_pb2 as common
+from temporalio.api.sdk.v1 import user_metadata_pb2
 
-from perdure.model.payloads import Payload, PayloadMap, Payloads
+from perdure.model.payloads import Payload, PayloadMap, Payloads, UserMetadata
 
 ENCODING = "encoding"
 
@@ -61,3 +62,18 @@ def memo(values: PayloadMap | None) -> common.Memo | None:
 def search_attributes(values: PayloadMap | None) -> common.SearchAttributes | None:
     """Search attributes as a history shows them."""
     return common.SearchAttributes(indexed_fields=_map(values)) if values else None
+
+
+def user_metadata(value: UserMetadata) -> user_metadata_pb2.UserMetadata:
+    """What people are told."""
+    return user_metadata_pb2.UserMetadata(
+        summary=payload(value.summary) if value.summary is not None else None,
+        details=payload(value.details) if value.details is not None else None,
+    )
+
+
+def to_user_metadata(given: user_metadata_pb2.UserMetadata) -> UserMetadata | None:
+    """As it was sent; None if nothing was."""
+    summary = to_payload(given.summary) if given.HasField("summary") else None
+    details = to_payload(given.details) if given.HasField("details") else None
+    return UserMetadata(summary, details) if summary is not None or details is not None else None

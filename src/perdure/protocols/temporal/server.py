@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from temporalio.api.operatorservice.v1 import service_pb2 as operator_pb
 from temporalio.api.workflowservice.v1 import service_pb2 as workflow_pb
 
 from perdure.model.access import Credentials, Gate, Session
-from perdure.model.errors import InvalidArgumentError, PerdureError
+from perdure.model.errors import InvalidArgumentError, NotFoundError, PerdureError
 from perdure.protocols.temporal.calls import Call, Handler, Parts
 from perdure.protocols.temporal.errors import Code, Refused, refused
 from perdure.protocols.temporal.health import HEALTH
@@ -107,7 +108,10 @@ class TemporalProtocol:
             call = Call(self._parts, session, math.inf if left is None else left, headers)
             return await handler(call, request)
         except PerdureError as error:
-            await _abort(context, refused(error))
+            refusal = refused(error)
+            if isinstance(error, NotFoundError) and refusal.message.startswith("There is no "):
+                refusal = _no_such_run(request) or refusal
+            await _abort(context, refusal)
         except Refused as refusal:
             await _abort(context, refusal)
         except (asyncio.CancelledError, grpc.aio.AbortError):
@@ -150,9 +154,16 @@ class _Service(grpc.GenericRpcHandler):
 def _method(protocol: TemporalProtocol, method: Any, handler: Handler | None) -> grpc.RpcMethodHandler[Any, Any]:
     is_poll = method.name.startswith("Poll") or method.name == "GetWorkflowExecutionHistory"
 
-    async def behave(request: Any, context: Context) -> Any:
+    read = GetMessageClass(method.input_type).FromString
+
+    async def behave(given: bytes, context: Context) -> Any:
         if handler is None:
             await context.abort(Code.UNIMPLEMENTED, f"{method.name} is not served by Perdure.")
+            return None
+        try:
+            request = read(given)
+        except DecodeError:
+            await context.abort(Code.INTERNAL, f"The bytes that were sent are no {method.input_type.name}.")
             return None
         if is_poll:
             protocol.track()
@@ -160,9 +171,19 @@ def _method(protocol: TemporalProtocol, method: Any, handler: Handler | None) ->
 
     return grpc.unary_unary_rpc_method_handler(
         behave,
-        request_deserializer=GetMessageClass(method.input_type).FromString,
         response_serializer=lambda message: message.SerializeToString(),
     )
+
+
+def _no_such_run(request: Any) -> Refused | None:
+    """In Temporal's words, which some clients look for."""
+    for field in ("workflow_execution", "execution"):
+        if hasattr(request, field):
+            named = getattr(request, field)
+            return Refused.not_found(f"workflow not found for ID: {named.workflow_id}")
+    if getattr(request, "workflow_id", ""):
+        return Refused.not_found(f"workflow not found for ID: {request.workflow_id}")
+    return None
 
 
 async def _abort(context: Context, refusal: Refused) -> None:

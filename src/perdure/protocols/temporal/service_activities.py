@@ -6,6 +6,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.model.access import Permission
 from perdure.model.errors import InvalidArgumentError, NotFoundError, RunClosedError
+from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, OutsideRequest
 from perdure.protocols.temporal.activity_tasks import activity_task
@@ -53,6 +54,9 @@ async def _by_id(call: Call, request: Any) -> ActivityToken:
         raise Refused.invalid("ActivityId is not set on request.")
     pending = await call.parts.turns.pending_activity(namespace, workflow_id, request.run_id, activity_id)
     if pending is None:
+        description = await call.service.describe(RunAddress(namespace, workflow_id, request.run_id))
+        if description.summary.status.is_closed:
+            raise Refused.not_found("workflow execution already completed")
         raise Refused.not_found("activity not found or already completed")
     run_id, activity = pending
     return ActivityToken(namespace, workflow_id, run_id, activity.scheduled.id, activity.attempt, activity_id)
@@ -93,7 +97,9 @@ async def _canceled(call: Call, token: ActivityToken, request: Any) -> None:
         await _hand_in(call, token, CancelActivity(token.scheduled_event_id, token.attempt, details, request.identity))
     except InvalidArgumentError:
         # As Temporal: nobody asked it to stop, so this is not an end; the attempt's timeouts are.
-        raise Refused.invalid("ActivityTask is not in cancel requested state.") from None
+        raise Refused.invalid(
+            "unable to mark activity as canceled without activity being request canceled first"
+        ) from None
 
 
 async def _beat(call: Call, token: ActivityToken, request: Any) -> bool:

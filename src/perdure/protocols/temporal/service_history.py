@@ -58,32 +58,35 @@ async def get_workflow_execution_history(
     else:
         page = await call.service.history(address, after=token.after, limit=limit, wait=False)
     if page is None:
-        return _answer((), token)
+        return _answer(namespace, (), token)
     events = [event for event in page.events if not token.until or event.id <= token.until]
     if request.wait_new_event:
         following = None if page.is_closed else HistoryToken(page.run_id, events[-1].id if events else token.after)
-        return _answer(events, following)
+        return _answer(namespace, events, following)
     last = events[-1].id if events else token.after
     is_end = len(page.events) < limit or page.is_closed or bool(token.until and last >= token.until)
     if not is_end:
-        return _answer(events, HistoryToken(page.run_id, last, token.until))
+        return _answer(namespace, events, HistoryToken(page.run_id, last, token.until))
     if not page.is_closed and call.headers.get("client-name") not in PEOPLE:
         address = RunAddress(namespace, address.workflow_id, page.run_id)
         unwritten = await call.parts.turns.unwritten_turn(address)
         if unwritten and unwritten[0].id == last + 1:
             events = [*events, *unwritten]
-    return _answer(events, None)
+    return _answer(namespace, events, None)
 
 
-def _answer(events: Sequence[Event], following: HistoryToken | None) -> pb.GetWorkflowExecutionHistoryResponse:
+def _answer(
+    namespace: str, events: Sequence[Event], following: HistoryToken | None
+) -> pb.GetWorkflowExecutionHistoryResponse:
     return pb.GetWorkflowExecutionHistoryResponse(
-        history=history(events), next_page_token=b"" if following is None else encode(following)
+        history=history(events, namespace), next_page_token=b"" if following is None else encode(following)
     )
 
 
 async def _last_event(
     call: Call, address: RunAddress, token: HistoryToken, *, waits: bool
 ) -> pb.GetWorkflowExecutionHistoryResponse:
+    namespace = address.namespace
     if waits:
         if not address.run_id:
             # Which run is meant is decided now, not when it closes.
@@ -91,12 +94,12 @@ async def _last_event(
             address = RunAddress(address.namespace, address.workflow_id, page.run_id)
         closed = await _within(call, call.service.wait_closed(address, follow=False))
         if closed is None:
-            return _answer((), HistoryToken(address.run_id, token.after))
-        return _answer([closed[1]], None)
+            return _answer(namespace, (), HistoryToken(address.run_id, token.after))
+        return _answer(namespace, [closed[1]], None)
     description = await call.service.describe(address)
     length = description.summary.history_length
     page = await call.service.history(address, after=max(0, length - 1), limit=1, wait=False)
-    return _answer(page.events[-1:], None)
+    return _answer(namespace, page.events[-1:], None)
 
 
 @methods.add
@@ -121,5 +124,5 @@ async def get_workflow_execution_history_reverse(
         more = await call.service.history(address, after=events[-1].id, limit=end - events[-1].id, wait=False)
         events += [event for event in more.events if event.id <= end]
     following = encode(HistoryToken(address.run_id, begin)) if begin else b""
-    shown = history_pb.History(events=reversed(history(events).events))
+    shown = history_pb.History(events=reversed(history(events, namespace).events))
     return pb.GetWorkflowExecutionHistoryReverseResponse(history=shown, next_page_token=following)

@@ -1,10 +1,13 @@
 """Workflow tasks and queries, for workers."""
 
+from collections.abc import Sequence
+
 from temporalio.api.enums.v1 import query_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.engine.turn_desks import PolledTurn, StickyQueue, query_answered
 from perdure.engine.turn_polls import TurnName
+from perdure.model import commands as c
 from perdure.model.access import Permission
 from perdure.model.failures import Failure
 from perdure.protocols.temporal.activity_tasks import expect_eager
@@ -14,6 +17,7 @@ from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.failures import to_failure
 from perdure.protocols.temporal.names import STICKY, turn_failed_name
 from perdure.protocols.temporal.payloads import to_payloads
+from perdure.protocols.temporal.search_values import typed
 from perdure.protocols.temporal.times import ns_of
 from perdure.protocols.temporal.tokens import QueryToken, TurnToken, decode
 from perdure.protocols.temporal.turn_tasks import query_task, turn_task
@@ -59,11 +63,15 @@ async def respond_workflow_task_completed(
     name = TurnName(token.address, token.started_event_id, token.attempt)
     build_id = request.deployment_options.build_id or request.worker_version_stamp.build_id
     try:
-        asked = commands(request.commands, request.messages, namespace)
+        run = (await turns.resident(token.address)).run
+        asked: Sequence[c.AnyCommand] = commands(
+            request.commands, request.messages, namespace, run.started.workflow_run_timeout_ns
+        )
     except BadCommand as bad:
         failure = bad_command_failure(bad)
         await turns.fail(name, bad.cause, failure, identity=request.identity, build_id=build_id)
         raise Refused.invalid(f"{_camel(bad.cause)}: {bad.message}") from None
+    asked = await with_types(call, namespace, asked)
     sticky = None
     if request.sticky_attributes.worker_task_queue.name:
         attributes = request.sticky_attributes
@@ -90,6 +98,19 @@ async def respond_workflow_task_completed(
         activity_tasks=activities,
         reset_history_event_id=result.reset_to,
     )
+
+
+async def with_types(call: Call, namespace: str, asked: Sequence[c.AnyCommand]) -> Sequence[c.AnyCommand]:
+    """The same commands, with the types of search attributes."""
+    if not any(command.__class__ is c.UpsertWorkflowSearchAttributes for command in asked):
+        return asked
+    types = await call.service.search_attributes(namespace)
+    return [
+        c.UpsertWorkflowSearchAttributes(typed(command.search_attributes, types) or {})
+        if isinstance(command, c.UpsertWorkflowSearchAttributes)
+        else command
+        for command in asked
+    ]
 
 
 def _camel(cause: str) -> str:

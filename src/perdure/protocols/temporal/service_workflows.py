@@ -3,13 +3,17 @@
 from temporalio.api.enums.v1 import workflow_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
-from perdure.model.requests import CancelWorkflow, SignalWorkflow, TerminateWorkflow
+from perdure.model.errors import AlreadyExistsError, RunClosedError
+from perdure.model.requests import CancelWorkflow, PauseWorkflow, ResumeWorkflow, SignalWorkflow, TerminateWorkflow
 from perdure.protocols.temporal.calls import Call, Methods, execution_of
+from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.payloads import to_map, to_payloads
-from perdure.protocols.temporal.starting import signal_request, start_request
+from perdure.protocols.temporal.starting import signal_request, start_request, taken
+from perdure.protocols.temporal.turn_tasks import turn_task
 
 methods = Methods()
 
+BY_USER = "terminated by user via frontend"
 RUNNING = workflow_pb2.WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
 
 
@@ -19,9 +23,22 @@ async def start_workflow_execution(
 ) -> pb.StartWorkflowExecutionResponse:
     """A run begins, or one is found, as the policies say."""
     namespace = await call.namespace(request.namespace)
-    result = await call.service.start(namespace, start_request(request))
+    asked = start_request(request)
+    is_eager = request.request_eager_execution and not asked.start_delay_ns
+    with call.parts.turns.expect(
+        namespace, asked.task_queue, asked.workflow_id if is_eager else "", identity=request.identity
+    ) as expected:
+        try:
+            result = await call.service.start(namespace, asked)
+        except AlreadyExistsError:
+            raise await taken(call, namespace, asked) from None
+    turn = expected.turn
     return pb.StartWorkflowExecutionResponse(
-        run_id=result.run_id, first_execution_run_id=result.run_id, started=result.is_new, status=RUNNING
+        run_id=result.run_id,
+        first_execution_run_id=result.run_id,
+        started=result.is_new,
+        status=RUNNING,
+        eager_workflow_task=turn_task(turn) if turn is not None else None,
     )
 
 
@@ -49,7 +66,11 @@ async def signal_with_start_workflow_execution(
         request.request_id,
         request.identity,
     )
-    result = await call.service.start(namespace, start_request(request, signal=signal))
+    asked = start_request(request, signal=signal)
+    try:
+        result = await call.service.start(namespace, asked)
+    except AlreadyExistsError:
+        raise await taken(call, namespace, asked) from None
     return pb.SignalWithStartWorkflowExecutionResponse(run_id=result.run_id, started=result.is_new)
 
 
@@ -60,7 +81,10 @@ async def request_cancel_workflow_execution(
     """The program is asked to stop."""
     namespace = await call.namespace(request.namespace)
     address = execution_of(namespace, request.workflow_execution)
-    await call.service.request(address, CancelWorkflow(request.reason, request.request_id, request.identity))
+    try:
+        await call.service.request(address, CancelWorkflow(request.reason, request.request_id, request.identity))
+    except RunClosedError:
+        pass  # it has stopped already
     return pb.RequestCancelWorkflowExecutionResponse()
 
 
@@ -72,7 +96,7 @@ async def terminate_workflow_execution(
     namespace = await call.namespace(request.namespace)
     address = execution_of(namespace, request.workflow_execution)
     await call.service.request(
-        address, TerminateWorkflow(request.reason, to_payloads(request.details), request.identity)
+        address, TerminateWorkflow(request.reason or BY_USER, to_payloads(request.details), request.identity)
     )
     return pb.TerminateWorkflowExecutionResponse()
 
@@ -94,7 +118,10 @@ async def reset_workflow_execution(
     """The run begins again from the turn that an event belongs to."""
     namespace = await call.namespace(request.namespace)
     address = execution_of(namespace, request.workflow_execution)
-    # Temporal names the end of the turn that is not to be kept.
+    length = (await call.service.describe(address)).summary.history_length
+    if not 1 < request.workflow_task_finish_event_id <= length:
+        raise Refused.invalid("Workflow task finish ID must be > 1 && <= workflow last event ID.")
+    # It names the end of the turn that is taken again; the engine finds the turn by any of its events.
     run_id = await call.service.reset(
         address,
         event_id=request.workflow_task_finish_event_id,
@@ -102,3 +129,25 @@ async def reset_workflow_execution(
         request_id=request.request_id,
     )
     return pb.ResetWorkflowExecutionResponse(run_id=run_id)
+
+
+@methods.add
+async def pause_workflow_execution(
+    call: Call, request: pb.PauseWorkflowExecutionRequest
+) -> pb.PauseWorkflowExecutionResponse:
+    """Nothing new starts until the run is resumed."""
+    namespace = await call.namespace(request.namespace)
+    address = execution_of(namespace, request)
+    await call.service.request(address, PauseWorkflow(request.reason, request.identity, request.request_id))
+    return pb.PauseWorkflowExecutionResponse()
+
+
+@methods.add
+async def unpause_workflow_execution(
+    call: Call, request: pb.UnpauseWorkflowExecutionRequest
+) -> pb.UnpauseWorkflowExecutionResponse:
+    """The run goes on."""
+    namespace = await call.namespace(request.namespace)
+    address = execution_of(namespace, request)
+    await call.service.request(address, ResumeWorkflow(request.reason, request.identity, request.request_id))
+    return pb.UnpauseWorkflowExecutionResponse()

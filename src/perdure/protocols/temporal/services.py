@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from perdure.protocols.temporal import (
     service_activities,
     service_batches,
+    service_describe,
     service_history,
+    service_lists,
     service_operator,
     service_queries,
     service_schedule_lists,
     service_schedules,
     service_system,
     service_turns,
+    service_updates,
     service_workflows,
 )
 from perdure.protocols.temporal.calls import Handler
@@ -24,6 +27,9 @@ WORKFLOW_METHODS: Mapping[str, Handler] = {
     **service_batches.methods.handlers,
     **service_schedules.methods.handlers,
     **service_schedule_lists.methods.handlers,
+    **service_updates.methods.handlers,
+    **service_describe.methods.handlers,
+    **service_lists.methods.handlers,
     **service_turns.methods.handlers,
     **service_activities.methods.handlers,
 }

@@ -26,3 +26,18 @@ def ns_of(given: Duration) -> int:
 def time_of(given: Timestamp) -> int:
     """A time that was given, in ns since 1970; 0 if there was none."""
     return max(0, given.seconds * SECOND_NS + given.nanos)
+
+
+def shortest(run_timeout_ns: int, execution_timeout_ns: int) -> int:
+    """How long a run may take: no run has more time than all of them together. 0 is no limit."""
+    return min(run_timeout_ns or execution_timeout_ns, execution_timeout_ns or run_timeout_ns)
+
+
+DEFAULT_TASK_NS = 10 * SECOND_NS
+LONGEST_TASK_NS = 120 * SECOND_NS
+"""As by Temporal's server: no turn takes longer."""
+
+
+def task_timeout(given_ns: int, run_timeout_ns: int) -> int:
+    """How long a turn may take: no longer than the run."""
+    return min(given_ns or DEFAULT_TASK_NS, LONGEST_TASK_NS, run_timeout_ns or LONGEST_TASK_NS)

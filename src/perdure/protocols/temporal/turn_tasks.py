@@ -46,10 +46,10 @@ def turn_task(turn: PolledTurn) -> pb.PollWorkflowTaskQueueResponse:
 
 def _first_page(turn: PolledTurn, events: Sequence[Event]) -> tuple[history_pb.History, bytes]:
     if len(events) <= PAGE_EVENTS:
-        return history(events), b""
+        return history(events, turn.address.namespace), b""
     first = events[:PAGE_EVENTS]
     token = HistoryToken(turn.address.run_id, first[-1].id, turn.started_event_id)
-    return history(first), encode(token)
+    return history(first, turn.address.namespace), encode(token)
 
 
 def _message(update: UpdateAdmitted, started_event_id: int) -> protocol.Message:
@@ -75,7 +75,7 @@ def query_task(query: PolledQuery) -> pb.PollWorkflowTaskQueueResponse:
         workflow_execution=execution_at(query.address),
         workflow_type=workflow_type(query.started.workflow_type),
         previous_started_event_id=query.previous_started_event_id,
-        history=history(query.events),
+        history=history(query.events, query.address.namespace),
         workflow_execution_task_queue=queue(query.started.task_queue),
         query=query_pb.WorkflowQuery(query_type=query.name, query_args=payloads(query.input)),
     )

@@ -1,0 +1,71 @@
+"""What is served of Temporal's protocol, read from the code that serves it: for the docs, and for the tests."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from temporalio.api.enums.v1 import command_type_pb2, event_type_pb2
+from temporalio.api.operatorservice.v1 import service_pb2 as operator_pb
+from temporalio.api.workflowservice.v1 import service_pb2 as workflow_pb
+
+from perdure.protocols.temporal.commands import COMMANDS
+from perdure.protocols.temporal.history import TYPES
+from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHODS
+
+WORKS, PARTLY, NOT = "works", "partly", "not"
+
+NOTES: Mapping[str, str] = {
+    "StartWorkflowExecution": "no cron schedule; no completion callbacks and links; versioning overrides are ignored",
+    "SignalWithStartWorkflowExecution": "no cron schedule",
+    "GetSystemInfo": "says what is served: no Nexus, no build-id based versioning",
+    "DescribeWorkflowExecution": "no callbacks and Nexus operations",
+    "DescribeTaskQueue": "pollers and the backlog of activities; no versions",
+    "ResetWorkflowExecution": "the signals and updates after the point are always applied again",
+    "QueryWorkflow": "headers of the query do not reach the worker",
+    "ListWorkflowExecutions": "the filter language is the engine's; attributes that only Temporal has are refused",
+    "PollWorkflowTaskQueue": "queries come as tasks of their own, never with a turn",
+    "RespondWorkflowTaskCompleted": "versioning behaviour and deployment are not recorded; only the build id is",
+    "UpdateNamespace": "description and retention",
+    "RegisterNamespace": "description and retention",
+    "START_CHILD_WORKFLOW_EXECUTION": "no cron schedule",
+    "WORKFLOW_EXECUTION_OPTIONS_UPDATED": "pinned build ids alone",
+}
+"""What a user must know of something that is there."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One method, event or command."""
+
+    name: str
+    state: str
+    note: str = ""
+
+
+def _row(name: str, is_there: bool) -> Row:
+    note = NOTES.get(name, "")
+    return Row(name, (PARTLY if note else WORKS) if is_there else NOT, note if is_there else "")
+
+
+def methods() -> Iterator[Row]:
+    """Of both services."""
+    for description, handlers in (
+        (workflow_pb.DESCRIPTOR.services_by_name["WorkflowService"], WORKFLOW_METHODS),
+        (operator_pb.DESCRIPTOR.services_by_name["OperatorService"], OPERATOR_METHODS),
+    ):
+        for method in description.methods:
+            yield _row(method.name, method.name in handlers)
+
+
+def events() -> Iterator[Row]:
+    """All types of events."""
+    known = {int(number) for number in TYPES.values()}
+    for name, number in event_type_pb2.EventType.items():
+        if number:
+            yield _row(name.removeprefix("EVENT_TYPE_"), number in known)
+
+
+def commands() -> Iterator[Row]:
+    """All types of commands."""
+    known = {*COMMANDS, command_type_pb2.CommandType.COMMAND_TYPE_PROTOCOL_MESSAGE}
+    for name, number in command_type_pb2.CommandType.items():
+        if number:
+            yield _row(name.removeprefix("COMMAND_TYPE_"), number in known)

@@ -1,0 +1,199 @@
+"""Where runs and task queues stand."""
+
+from typing import Any
+
+from temporalio.api.common.v1 import message_pb2 as common
+from temporalio.api.enums.v1 import workflow_pb2 as enums
+from temporalio.api.taskqueue.v1 import message_pb2 as taskqueue
+from temporalio.api.workflow.v1 import message_pb2 as workflow
+from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
+
+from perdure.kernel.run import Activity, Run, WorkflowTask
+from perdure.model.errors import NotFoundError
+from perdure.model.service import RunSummary
+from perdure.model.task_queues import Poller
+from perdure.protocols.temporal.calls import Call, Methods, execution_of
+from perdure.protocols.temporal.failures import failure
+from perdure.protocols.temporal.names import activity_type, execution, priority, queue, workflow_type
+from perdure.protocols.temporal.options import PARENT_CLOSE
+from perdure.protocols.temporal.payloads import memo, payloads, user_metadata
+from perdure.protocols.temporal.search_values import search_attributes
+from perdure.protocols.temporal.times import duration, timestamp
+
+methods = Methods()
+
+ActivityState = enums.PendingActivityState
+TurnState = enums.PendingWorkflowTaskState
+
+
+def execution_info(summary: RunSummary, types: Any) -> workflow.WorkflowExecutionInfo:
+    """A run as lists show it."""
+    parent = summary.parent
+    return workflow.WorkflowExecutionInfo(
+        execution=execution(summary.workflow_id, summary.run_id),
+        type=workflow_type(summary.workflow_type),
+        start_time=timestamp(summary.start_time),
+        execution_time=timestamp(summary.start_time),
+        close_time=timestamp(summary.close_time),
+        status=int(summary.status),  # type: ignore[arg-type]
+        history_length=summary.history_length,
+        parent_namespace_id=parent.namespace if parent is not None else "",
+        parent_execution=execution(parent.workflow_id, parent.run_id) if parent is not None else None,
+        memo=memo(summary.memo) or common.Memo(),
+        search_attributes=search_attributes(summary.search_attributes, types),
+        task_queue=summary.task_queue,
+        execution_duration=duration(summary.close_time - summary.start_time) if summary.close_time else None,
+        assigned_build_id="",
+        most_recent_worker_version_stamp=common.WorkerVersionStamp(build_id=summary.build_id)
+        if summary.build_id
+        else None,
+    )
+
+
+@methods.add
+async def describe_workflow_execution(
+    call: Call, request: pb.DescribeWorkflowExecutionRequest
+) -> pb.DescribeWorkflowExecutionResponse:
+    """Everything about one run but its history."""
+    namespace = await call.namespace(request.namespace)
+    description = await call.service.describe(execution_of(namespace, request.execution))
+    summary = description.summary
+    run = (await call.parts.turns.resident(execution_of(namespace, request.execution))).run
+    started = run.started
+    info = execution_info(summary, await call.service.search_attributes(namespace))
+    backoff = started.first_workflow_task_backoff_ns
+    info.execution_time.CopyFrom(timestamp(started.time + backoff))  # type: ignore[arg-type]
+    info.first_run_id = started.first_execution_run_id
+    info.root_execution.CopyFrom(execution(started.root_workflow_id, started.root_run_id))
+    info.history_size_bytes = description.history_size_bytes
+    info.state_transition_count = summary.history_length
+    task = run.workflow_task
+    return pb.DescribeWorkflowExecutionResponse(
+        execution_config=workflow.WorkflowExecutionConfig(
+            task_queue=queue(started.task_queue),
+            workflow_execution_timeout=duration(started.workflow_execution_timeout_ns),
+            workflow_run_timeout=duration(started.workflow_run_timeout_ns),
+            default_workflow_task_timeout=duration(started.workflow_task_timeout_ns),
+            user_metadata=user_metadata(started.user_metadata) if started.user_metadata is not None else None,
+        ),
+        workflow_execution_info=info,
+        pending_activities=[_activity(activity) for activity in run.activities.values()],
+        pending_children=[
+            workflow.PendingChildExecutionInfo(
+                workflow_id=child.initiated.workflow_id,
+                run_id=child.run_id,
+                workflow_type_name=child.initiated.workflow_type,
+                initiated_id=ref,
+                parent_close_policy=PARENT_CLOSE[child.initiated.parent_close_policy],
+            )
+            for ref, child in run.children.items()
+        ],
+        pending_workflow_task=_turn(task) if task is not None else None,
+        workflow_extended_info=_extended(run),
+    )
+
+
+def _extended(run: Run) -> workflow.WorkflowExecutionExtendedInfo:
+    started, paused = run.started, run.paused
+    return workflow.WorkflowExecutionExtendedInfo(
+        execution_expiration_time=timestamp(started.workflow_execution_expiration_time),
+        run_expiration_time=timestamp(started.workflow_run_expiration_time),
+        cancel_requested=run.cancel_requested,
+        original_start_time=timestamp(started.time),
+        pause_info=workflow.WorkflowExecutionPauseInfo(
+            identity=paused.identity, paused_time=timestamp(paused.time), reason=paused.reason
+        )
+        if paused is not None
+        else None,
+    )
+
+
+def _turn(task: WorkflowTask) -> workflow.PendingWorkflowTaskInfo:
+    state = (
+        TurnState.PENDING_WORKFLOW_TASK_STATE_STARTED
+        if task.started_time
+        else TurnState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED
+    )
+    return workflow.PendingWorkflowTaskInfo(
+        state=state,
+        scheduled_time=timestamp(task.scheduled_time),
+        original_scheduled_time=timestamp(task.scheduled_time),
+        started_time=timestamp(task.started_time),
+        attempt=task.attempt,
+    )
+
+
+def _activity(activity: Activity) -> workflow.PendingActivityInfo:
+    scheduled = activity.scheduled
+    state = ActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+    if activity.cancel_requested_event_id:
+        state = ActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
+    elif activity.started_time:
+        state = ActivityState.PENDING_ACTIVITY_STATE_STARTED
+    limit = scheduled.schedule_to_close_timeout_ns
+    waits = activity.next_attempt_time and not activity.started_time
+    return workflow.PendingActivityInfo(
+        activity_id=scheduled.activity_id,
+        activity_type=activity_type(scheduled.activity_type),
+        state=state,
+        heartbeat_details=payloads(activity.heartbeat_details),
+        last_heartbeat_time=timestamp(activity.heartbeat_time),
+        last_started_time=timestamp(activity.started_time),
+        attempt=activity.attempt,
+        maximum_attempts=scheduled.retry_policy.max_attempts,
+        scheduled_time=timestamp(activity.next_attempt_time if waits else activity.attempt_scheduled_time),
+        expiration_time=timestamp(scheduled.time + limit if limit else 0),
+        last_failure=failure(activity.last_failure),
+        last_worker_identity=activity.identity,
+        current_retry_interval=duration(activity.next_attempt_time - activity.failed_time) if waits else None,
+        last_attempt_complete_time=timestamp(activity.failed_time),
+        next_attempt_schedule_time=timestamp(activity.next_attempt_time) if waits else None,
+        priority=priority(scheduled.priority),
+    )
+
+
+@methods.add
+async def describe_task_queue(call: Call, request: pb.DescribeTaskQueueRequest) -> pb.DescribeTaskQueueResponse:
+    """Who asks at a task queue, and how much waits there."""
+    namespace = await call.namespace(request.namespace)
+    name = request.task_queue.name
+    stats = taskqueue.TaskQueueStats()
+    of_turns = request.task_queue_type in (0, 1)
+    found: list[Poller] = call.parts.turns.pollers(namespace, name) if of_turns else []
+    try:
+        description = await call.service.describe_task_queue(namespace, name)
+    except NotFoundError:
+        description = None
+    if description is not None and not of_turns:
+        found = [poller for poller in description.pollers if poller.worker_id]
+        stats = taskqueue.TaskQueueStats(
+            approximate_backlog_count=description.backlog,
+            approximate_backlog_age=duration(description.oldest_wait_ns),
+            tasks_add_rate=description.added_per_second,
+            tasks_dispatch_rate=description.started_per_second,
+        )
+    return pb.DescribeTaskQueueResponse(
+        pollers=[
+            taskqueue.PollerInfo(
+                identity=poller.identity,
+                last_access_time=timestamp(poller.last_poll_time or poller.connected_time),
+                rate_per_second=100_000,
+            )
+            for poller in found
+        ],
+        stats=stats,
+        task_queue_status=taskqueue.TaskQueueStatus(backlog_count_hint=stats.approximate_backlog_count)
+        if request.include_task_queue_status
+        else None,
+    )
+
+
+@methods.add
+async def list_task_queue_partitions(
+    call: Call, request: pb.ListTaskQueuePartitionsRequest
+) -> pb.ListTaskQueuePartitionsResponse:
+    """Queues have one."""
+    namespace = await call.namespace(request.namespace)
+    await call.service.task_queues(namespace)
+    part = [taskqueue.TaskQueuePartitionMetadata(key=request.task_queue.name)]
+    return pb.ListTaskQueuePartitionsResponse(activity_task_queue_partitions=part, workflow_task_queue_partitions=part)

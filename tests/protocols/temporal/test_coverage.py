@@ -1,0 +1,44 @@
+"""What the docs say is served is what is served."""
+
+import grpc
+import pytest
+from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
+
+from perdure.protocols.temporal import coverage
+from perdure.protocols.temporal.history import EVENTS, TYPES
+from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHODS
+
+
+def test_every_method_that_is_served_is_one_of_temporals() -> None:
+    named = {row.name for row in coverage.methods() if row.state != coverage.NOT}
+    assert named == {*WORKFLOW_METHODS, *OPERATOR_METHODS}
+
+
+def test_every_event_goes_out_under_its_own_type_and_field() -> None:
+    from temporalio.api.enums.v1 import EventType
+    from temporalio.api.history.v1 import HistoryEvent
+
+    for kind, (field, _) in EVENTS.items():
+        assert field in HistoryEvent.DESCRIPTOR.fields_by_name
+        assert EventType.Value(f"EVENT_TYPE_{field.removesuffix('_event_attributes').upper()}") == TYPES[kind]
+
+
+def test_notes_are_about_things_that_are_there() -> None:
+    there = {
+        row.name
+        for rows in (coverage.methods(), coverage.events(), coverage.commands())
+        for row in rows
+        if row.state != coverage.NOT
+    }
+    assert set(coverage.NOTES) <= there
+
+
+async def test_what_is_not_served_says_so_by_its_name(raw) -> None:
+    missing = [row.name for row in coverage.methods() if row.state == coverage.NOT and hasattr(raw, row.name)]
+    assert missing
+    for name in missing:
+        request = getattr(pb, f"{name}Request")()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await getattr(raw, name)(request)
+        assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert name in (refused.value.details() or "")

@@ -1,0 +1,145 @@
+"""Bad input: the status codes that Temporal's server gives, and nothing lost."""
+
+from typing import Any
+
+import grpc
+import pytest
+from temporalio.api.command.v1 import Command
+from temporalio.api.common.v1 import WorkflowExecution, WorkflowType
+from temporalio.api.enums.v1 import CommandType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
+
+from perdure.app.server import Server
+from perdure.protocols.temporal.tokens import ActivityToken, TurnToken, encode
+
+NAMESPACE = "default"
+
+
+async def refused(call: Any) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await call
+    return error.value.code(), error.value.details() or ""
+
+
+async def start(raw: Any, workflow_id: str = "hostile", **options: Any) -> str:
+    started = await raw.StartWorkflowExecution(
+        pb.StartWorkflowExecutionRequest(
+            namespace=NAMESPACE,
+            workflow_id=workflow_id,
+            workflow_type=WorkflowType(name="Anything"),
+            task_queue=TaskQueue(name="q"),
+            **options,
+        )
+    )
+    return str(started.run_id)
+
+
+async def poll(raw: Any) -> pb.PollWorkflowTaskQueueResponse:
+    task: pb.PollWorkflowTaskQueueResponse = await raw.PollWorkflowTaskQueue(
+        pb.PollWorkflowTaskQueueRequest(namespace=NAMESPACE, task_queue=TaskQueue(name="q"), identity="by hand"),
+        timeout=20,
+    )
+    return task
+
+
+def complete(token: bytes, *commands: Command, namespace: str = NAMESPACE) -> pb.RespondWorkflowTaskCompletedRequest:
+    return pb.RespondWorkflowTaskCompletedRequest(task_token=token, commands=commands, namespace=namespace)
+
+
+@pytest.mark.parametrize("token", [b"", b"nonsense", b"\xff" * 100, encode(ActivityToken(NAMESPACE, "w", "r", 1, 1))])
+async def test_malformed_tokens(raw: Any, token: bytes) -> None:
+    code, _ = await refused(raw.RespondWorkflowTaskCompleted(complete(token)))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    request = pb.RespondQueryTaskCompletedRequest(task_token=token, namespace=NAMESPACE)
+    code, _ = await refused(raw.RespondQueryTaskCompleted(request))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_tokens_of_other_namespaces_runs_and_tasks(raw: Any) -> None:
+    await start(raw)
+    task = await poll(raw)
+    code, message = await refused(raw.RespondWorkflowTaskCompleted(complete(task.task_token, namespace="other")))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT and "namespace" in message.lower()
+    for token in (
+        TurnToken(NAMESPACE, "hostile", "no-such-run", 3, 1),
+        TurnToken(NAMESPACE, "hostile", task.workflow_execution.run_id, 4, 1),
+        TurnToken(NAMESPACE, "hostile", task.workflow_execution.run_id, 3, 2),
+    ):
+        code, _ = await refused(raw.RespondWorkflowTaskCompleted(complete(encode(token))))
+        assert code is grpc.StatusCode.NOT_FOUND
+    await raw.RespondWorkflowTaskCompleted(complete(task.task_token))
+    code, message = await refused(raw.RespondWorkflowTaskCompleted(complete(task.task_token)))
+    assert code is grpc.StatusCode.NOT_FOUND, "once is enough"
+
+
+async def test_a_namespace_that_is_not_there(raw: Any) -> None:
+    request = pb.PollWorkflowTaskQueueRequest(namespace="nowhere", task_queue=TaskQueue(name="q"))
+    code, message = await refused(raw.PollWorkflowTaskQueue(request))
+    assert code is grpc.StatusCode.NOT_FOUND and "nowhere" in message
+
+
+async def test_unknown_and_broken_commands_fail_the_turn_and_no_more(raw: Any) -> None:
+    await start(raw)
+    task = await poll(raw)
+    unknown = Command(command_type=99)  # type: ignore[arg-type]
+    code, _ = await refused(raw.RespondWorkflowTaskCompleted(complete(task.task_token, unknown)))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    empty = Command(command_type=CommandType.COMMAND_TYPE_START_TIMER)
+    code, message = await refused(raw.RespondWorkflowTaskCompleted(complete(task.task_token, empty)))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT and message.startswith("BadStartTimerAttributes")
+    task = await poll(raw)
+    assert task.attempt == 2, "the turn is tried again"
+    closing = Command(command_type=CommandType.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION)
+    closing.complete_workflow_execution_command_attributes.SetInParent()
+    await raw.RespondWorkflowTaskCompleted(complete(task.task_token, closing))
+    description = await raw.DescribeWorkflowExecution(
+        pb.DescribeWorkflowExecutionRequest(namespace=NAMESPACE, execution=WorkflowExecution(workflow_id="hostile"))
+    )
+    assert description.workflow_execution_info.status == 2
+
+
+async def test_an_answer_that_comes_too_late(raw: Any) -> None:
+    await start(raw, workflow_task_timeout={"seconds": 1})
+    late = await poll(raw)
+    again = await poll(raw)
+    assert again.attempt == 2
+    code, _ = await refused(raw.RespondWorkflowTaskCompleted(complete(late.task_token)))
+    assert code is grpc.StatusCode.NOT_FOUND
+    await raw.RespondWorkflowTaskCompleted(complete(again.task_token))
+
+
+async def test_bytes_that_are_no_message(server: Server) -> None:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.temporal_port}") as channel:
+        call: Any = channel.unary_unary("/temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution")
+        code, _ = await refused(call(b"\xff\xff\xff"))
+        assert code is grpc.StatusCode.INTERNAL
+        health: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
+        assert await health(b"") == b"\x08\x01"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"workflow_id": ""},
+        {"workflow_type": WorkflowType()},
+        {"task_queue": TaskQueue()},
+        {"workflow_id_reuse_policy": 4, "workflow_id_conflict_policy": 1},
+    ],
+)
+async def test_a_start_without_what_it_needs(raw: Any, fields: dict[str, Any]) -> None:
+    given: dict[str, Any] = {
+        "namespace": NAMESPACE,
+        "workflow_id": "w",
+        "workflow_type": WorkflowType(name="T"),
+        "task_queue": TaskQueue(name="q"),
+    } | fields
+    code, _ = await refused(raw.StartWorkflowExecution(pb.StartWorkflowExecutionRequest(**given)))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_poll_ends_before_its_caller_gives_up(raw: Any) -> None:
+    request = pb.PollWorkflowTaskQueueRequest(namespace=NAMESPACE, task_queue=TaskQueue(name="q"), identity="early")
+    assert not (await raw.PollWorkflowTaskQueue(request, timeout=1.5)).task_token
+    await start(raw)
+    assert (await poll(raw)).workflow_execution.workflow_id == "hostile"
