@@ -10,16 +10,8 @@ import msgspec
 from perdure.engine.engine import not_found
 from perdure.engine.refusals import settle
 from perdure.engine.resident import Resident
-from perdure.engine.turn_desks import (
-    GONE_SECONDS,
-    Desk,
-    Poll,
-    Polled,
-    PolledProgram,
-    PolledTurn,
-    StickyDesk,
-    StickyQueue,
-)
+from perdure.engine.turn_desks import GONE_SECONDS, Desk, Poll, StickyDesk, StickyQueue
+from perdure.engine.turn_programs import Polled, PolledProgram, PolledTurn
 from perdure.kernel.run import Activity, WorkflowTask
 from perdure.kernel.workflow_task import preview
 from perdure.model.commands import AnyCommand

@@ -78,11 +78,11 @@ class Call(msgspec.Struct):
         """How long a poll may last."""
         return max(0.0, min(LONG_POLL_SECONDS, self.seconds_left - LEAD_SECONDS))
 
-    async def namespace(self, given: str, permission: Permission | None = None) -> str:
-        """The namespace of a request. Raises ``Refused``; ``PermissionDeniedError`` where ``permission`` is needed."""
+    async def namespace(self, given: str, permission: Permission = Permission.READ) -> str:
+        """The namespace of a request. Raises ``PermissionDeniedError`` for one where the caller may not do that, whether
+        it is there or not; ``Refused`` for one that is not there."""
+        self.session.require(permission, given)
         await self.parts.know(given)
-        if permission is not None:
-            self.session.require(permission, given)
         return given
 
 

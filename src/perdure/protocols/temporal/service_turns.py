@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from temporalio.api.enums.v1 import query_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
-from perdure.engine.turn_desks import PolledTurn, StickyQueue, query_answered
+from perdure.engine.turn_desks import StickyQueue
 from perdure.engine.turn_polls import TurnName
+from perdure.engine.turn_programs import PolledTurn, query_answered
 from perdure.model import commands as c
 from perdure.model.access import Permission
 from perdure.model.failures import Failure

@@ -12,6 +12,7 @@ from temporalio.api.failure.v1 import message_pb2 as failure_pb
 from temporalio.api.update.v1 import message_pb2 as update_pb
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
+from perdure.model.access import Permission
 from perdure.model.errors import AlreadyExistsError, PerdureError, RunClosedError
 from perdure.model.events import WorkflowExecutionUpdateAccepted
 from perdure.model.failures import Failure
@@ -97,7 +98,7 @@ async def update_workflow_execution(
     call: Call, request: pb.UpdateWorkflowExecutionRequest
 ) -> pb.UpdateWorkflowExecutionResponse:
     """Ask the program for a change, and wait until it has come as far as the caller wants."""
-    namespace = await call.namespace(request.namespace)
+    namespace = await call.namespace(request.namespace, Permission.OPERATE)
     address = await _exact(call, execution_of(namespace, request.workflow_execution))
     first = request.first_execution_run_id
     if first and (await call.parts.turns.resident(address)).run.started.first_execution_run_id != first:
@@ -112,7 +113,7 @@ async def poll_workflow_execution_update(
     call: Call, request: pb.PollWorkflowExecutionUpdateRequest
 ) -> pb.PollWorkflowExecutionUpdateResponse:
     """How far an update has come that was asked for before, waiting as the caller wants."""
-    namespace = await call.namespace(request.namespace)
+    namespace = await call.namespace(request.namespace, Permission.OPERATE)
     reference = request.update_ref
     address = await _exact(call, execution_of(namespace, reference.workflow_execution))
     run = (await call.parts.turns.resident(address)).run
@@ -161,7 +162,7 @@ async def execute_multi_operation(
     call: Call, request: pb.ExecuteMultiOperationRequest
 ) -> pb.ExecuteMultiOperationResponse:
     """Start a run, or find it, and update it, in one step."""
-    namespace = await call.namespace(request.namespace)
+    namespace = await call.namespace(request.namespace, Permission.OPERATE)
     kinds = [operation.WhichOneof("operation") for operation in request.operations]
     if kinds != ["start_workflow", "update_workflow"]:
         raise Refused.invalid("Operations have to be exactly [Start, Update].")

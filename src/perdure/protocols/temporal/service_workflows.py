@@ -3,6 +3,7 @@
 from temporalio.api.enums.v1 import workflow_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
+from perdure.model.access import Permission
 from perdure.model.errors import AlreadyExistsError, RunClosedError
 from perdure.model.requests import CancelWorkflow, PauseWorkflow, ResumeWorkflow, SignalWorkflow, TerminateWorkflow
 from perdure.protocols.temporal.calls import Call, Methods, execution_of
@@ -22,7 +23,7 @@ async def start_workflow_execution(
     call: Call, request: pb.StartWorkflowExecutionRequest
 ) -> pb.StartWorkflowExecutionResponse:
     """A run begins, or one is found, as the policies say."""
-    namespace = await call.namespace(request.namespace)
+    namespace = await call.namespace(request.namespace, Permission.OPERATE)
     asked = start_request(request)
     is_eager = request.request_eager_execution and not asked.start_delay_ns
     with call.parts.turns.expect(

@@ -9,7 +9,7 @@ from temporalio.api.query.v1 import message_pb2 as query_pb
 from temporalio.api.update.v1 import message_pb2 as update_pb
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
-from perdure.engine.turn_desks import PolledQuery, PolledTurn
+from perdure.engine.turn_programs import PolledQuery, PolledTurn
 from perdure.model.events import Event, UpdateAdmitted
 from perdure.protocols.temporal.history import history
 from perdure.protocols.temporal.names import execution_at, queue, workflow_type
