@@ -32,6 +32,11 @@ Start = tuple[Worker, ActivityTask]
 """An attempt that starts, and who has the slot for it."""
 
 
+TURN_SECONDS = 0.001
+"""How long the first commit of a batch waits for the end of a turn that is in hand elsewhere. Quick turns take less, and
+then there is one transaction instead of two, one after the other."""
+
+
 class Effect(msgspec.Struct, eq=False, gc=False):
     """What to do once a commit is written: what the commit itself says, start ``starts``, and call ``done``."""
 
@@ -82,6 +87,7 @@ class Pipeline:
         self._acting: list[Effect] = []
         self._is_writing = False
         self._flush_scheduled = False
+        self._later: asyncio.TimerHandle | None = None
         self._settled: asyncio.Future[None] | None = None
         self.observer: Observer | None = None
 
@@ -130,7 +136,10 @@ class Pipeline:
         self._batch.append(write)
         self._effects.append(Effect(resident, commit, starts, done))
         if not self._flush_scheduled and not self._is_writing:
-            self._flush_soon()
+            if starts is None and resident.is_turn_out:
+                self._flush_later()
+            else:
+                self._flush_soon()
 
     @property
     def commits_under_way(self) -> int:
@@ -185,8 +194,16 @@ class Pipeline:
         self._flush_scheduled = True
         self._loop.call_soon(self._flush)
 
+    def _flush_later(self) -> None:
+        # The turn's own commit follows as soon as its worker, in another process, has taken it: one transaction for both.
+        if self._later is None:
+            self._later = self._loop.call_later(TURN_SECONDS, self._flush)
+
     def _flush(self) -> None:
         self._flush_scheduled = False
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         if not self._batch or self._is_writing:
             return
         self._is_writing = True

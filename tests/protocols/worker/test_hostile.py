@@ -102,6 +102,17 @@ async def test_slots_are_never_exceeded(turns, channel):
         assert [await run.result() for run in runs] == [42] * 5
 
 
+async def test_a_worker_that_keeps_a_turn_keeps_no_caller_waiting(client, channel):
+    async with raw_worker(channel) as worker:
+        await worker.hello(task_queues=["default"], workflow_types=["one"], turn_slots=1)
+        run = await client.start(one, 7, id="x")
+        while not isinstance(turn := await worker.hear(), pb.TakeTurn):
+            pass
+        assert turn.run.workflow_id == "x" and turn.is_new
+        assert [event.type async for event in run.history()][-1] == "WorkflowTaskStarted"
+        await run.terminate("enough")
+
+
 async def test_a_cancelled_activity_is_told(turns, channel):
     async with raw_worker(channel) as worker:
         await worker.hello()
