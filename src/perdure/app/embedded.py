@@ -174,12 +174,22 @@ async def open(
 
 @contextmanager
 def tuned() -> Iterator[None]:
-    """The interpreter set for a running engine. These two settings belong to the whole process, so they are put back."""
-    threshold, interval = gc.get_threshold(), sys.getswitchinterval()
+    """The interpreter set for a running engine, or a worker. These two settings belong to the whole process, so they are
+    put back, by the last who needs them."""
+    global _tuned
+    threshold, interval, count = _tuned if _tuned is not None else (gc.get_threshold(), sys.getswitchinterval(), 0)
+    _tuned = threshold, interval, count + 1
     gc.set_threshold(*GC_THRESHOLD)
     sys.setswitchinterval(min(interval, SWITCH_INTERVAL_SECONDS))
     try:
         yield
     finally:
-        gc.set_threshold(*threshold)
-        sys.setswitchinterval(interval)
+        count = _tuned[2] - 1
+        _tuned = (threshold, interval, count) if count else None
+        if not count:
+            gc.set_threshold(*threshold)
+            sys.setswitchinterval(interval)
+
+
+_tuned: tuple[tuple[int, int, int], float, int] | None = None
+"""The settings as they were before, and how many need others."""

@@ -5,11 +5,13 @@ import logging
 import os
 import ssl
 from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
+from perdure.app.embedded import tuned
 from perdure.model.errors import InvalidArgumentError, UnauthenticatedError, UnavailableError
 from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_NAMESPACE
 from perdure.sdk.durations import Duration, to_seconds
@@ -177,6 +179,8 @@ class Worker:
             slots, below it all of them again. None does not matter. Needs psutil, as ``max_memory`` does.
         max_memory: the same of its memory.
         tracing: gets the spans of attempts of activities; a ``perdure.Tracing``.
+        tune_interpreter: while this is open, let Python's garbage collector look at long-lived objects less often, and
+            let threads take turns more often, as ``perdure.open`` does.
 
     Raises:
         InvalidArgumentError: the client has no connection, or an app or a setting can't be used.
@@ -198,6 +202,7 @@ class Worker:
         max_cpu: float | None = None,
         max_memory: float | None = None,
         tracing: "Tracing | None" = None,
+        tune_interpreter: bool = True,
     ) -> None:
         from perdure.protocols.worker.connection import connection_of
         from perdure.protocols.worker.resources import ResourceLimits
@@ -220,6 +225,8 @@ class Worker:
         self._grace_seconds = to_seconds(grace)
         self._limits = ResourceLimits(max_cpu, max_memory)
         self._keeping: asyncio.Task[None] | None = None
+        self._tunes_interpreter = tune_interpreter
+        self._stack = ExitStack()
         self._runner = Runner(connection_of(client.service), self._host, client.namespace, max_turns, self._host.labels)
 
     async def open(self) -> None:
@@ -228,6 +235,8 @@ class Worker:
 
         self._host.open(self._runner.report)
         await self._runner.open()
+        if self._tunes_interpreter:
+            self._stack.enter_context(tuned())
         if self._limits.are_set:
             keeping = resources.keep_within(self._limits, self._runner.offer, resources.machine)
             self._keeping = asyncio.create_task(keeping)
@@ -242,6 +251,7 @@ class Worker:
         await self._host.close()
         await self._runner.handed_in(5.0)
         await self._runner.close()
+        self._stack.close()
 
     async def run(self) -> None:
         """Serve until cancelled. Raises as ``serve``."""
