@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import time
 from typing import Any
 
@@ -13,12 +12,14 @@ from bench.perdure_child.load import STORE, execute_all, percentile, warm_up
 from bench.perdure_child.parent import Parent
 from bench.perdure_child.programs import app
 from perdure.app.server import Server
+from perdure.app.serving import allow_connections
 
 SETTLE_SECONDS = 2.0
 
 
 async def serve(parent: Parent) -> None:
     """A server over the file in the working folder, until the bench ends it."""
+    allow_connections()
     server = Server(STORE, rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0")
     await server.open()
     parent.say("ready", url=server.url, pid=os.getpid())
@@ -44,8 +45,7 @@ async def call(parent: Parent, url: str, activities: int, concurrency: int, seco
 async def idle_workers(parent: Parent, url: str, workers: int) -> None:
     """Workers that are connected and have nothing to do, each over a connection of its own."""
     clients, connected = [], []
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    allow_connections()
     for number in range(workers):
         client = await perdure.connect(url)
         worker = perdure.Worker(client, app, identity=f"idle-{number}")

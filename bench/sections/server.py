@@ -94,14 +94,17 @@ def measure(bench: Bench) -> Section:
 
 
 LIMIT = (
-    "Three processes share two processors: a run takes the server's engine and its part of gRPC, the worker's turn and "
-    "activity, and the caller's share."
+    "Three processes share two processors: a run takes the server's engine and messages, the worker's turns and "
+    "activities, and the caller's share. The server's one thread is busy all the time: it decides and encodes twice for each "
+    "activity, once for its end and once for the turn that follows."
 )
-IDLE_LIMIT = "Each has a connection of its own, with its buffers, and its pings."
+IDLE_LIMIT = (
+    "Each has two connections of its own, as worker and as client, with their buffers, and a word on each now and then."
+)
 
 ALONE_LIMIT = (
-    "A run is a call, two turns and an activity: four ways there and back over gRPC, each of which wakes two processes, and "
-    "two commits that are synced."
+    "A run is a call, two turns and an activity: four ways there and back, each of which wakes two processes, and two "
+    "transactions that are synced."
 )
 
 

@@ -1,7 +1,7 @@
 """From settings to a server, its traces and its log."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from perdure.app.access import Access
 from perdure.app.config import Config
@@ -23,6 +23,7 @@ async def serving(config: Config, dev: DevServer | None = None) -> AsyncIterator
     """
     set_up_logs(config)
     redact_logs()
+    allow_connections()
     tracing = tracing_of(config)
     server = Server(
         config["store"],
@@ -46,6 +47,18 @@ async def serving(config: Config, dev: DevServer | None = None) -> AsyncIterator
     finally:
         if tracing is not None:
             tracing.close()
+
+
+def allow_connections() -> None:
+    """Let this process have as many open files as the system allows: each worker and each client is up to two, and what
+    systems begin with is often 1,024."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def url_of(config: Config, server: Server) -> str:
