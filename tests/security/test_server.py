@@ -433,10 +433,14 @@ async def test_rest_and_grpc_over_tls(store_url, authority):
 
     async def use(server):
         url = f"https://localhost:{server.rest_port}"
-        async with await perdure.connect(url, app, token=token, ca=authority.ca) as client, perdure.Worker(client, app):
-            run = await client.start("Waits", id="w")
-            await run.signal("finish")
-            await run.result()
+        for way in (url, f"grpcs://localhost:{server.grpc_port}"):
+            async with (
+                await perdure.connect(way, app, token=token, ca=authority.ca) as client,
+                perdure.Worker(client, app),
+            ):
+                run = await client.start("Waits", id="w")
+                await run.signal("finish")
+                await run.result()
         # Who does not trust the issuer does not connect, and plain text gets nowhere.
         with pytest.raises(UnavailableError):
             await perdure.connect(url, token=token)
@@ -461,15 +465,16 @@ async def test_clients_known_by_their_certificates(store_url, authority, tmp_pat
 
     async def use(server):
         url = f"https://localhost:{server.rest_port}"
-        async with (
-            await perdure.connect(url, app, ca=authority.ca, certificate=worker[0], key=worker[1]) as client,
-            perdure.Worker(client, app),
-        ):
-            run = await client.start("Waits", id="w")
-            await run.signal("finish")
-            await run.result()
-            with pytest.raises(perdure.PermissionDeniedError, match="'worker-1' may not set_namespace"):
-                await client.set_namespace("x")
+        for way in (url, f"grpcs://localhost:{server.grpc_port}"):
+            async with (
+                await perdure.connect(way, app, ca=authority.ca, certificate=worker[0], key=worker[1]) as client,
+                perdure.Worker(client, app),
+            ):
+                run = await client.start("Waits", id="w")
+                await run.signal("finish")
+                await run.result()
+                with pytest.raises(perdure.PermissionDeniedError, match="'worker-1' may not set_namespace"):
+                    await client.set_namespace("x")
         with pytest.raises(UnauthenticatedError, match="'stranger' is good, but grants no role"):
             await perdure.connect(url, ca=authority.ca, certificate=stranger[0], key=stranger[1])
         for files in (forged, ("", "")):
