@@ -6,6 +6,7 @@ import pytest
 
 import perdure
 from perdure import App, RunStatus, workflow
+from perdure.sdk.batches.definition import Terminate
 
 
 @pytest.fixture
@@ -130,3 +131,15 @@ async def test_a_batch_that_can_not_be_is_refused_at_once(opened, app, filter, o
         with pytest.raises(perdure.NotFoundError, match="There is no <batch 'x'"):
             await client.batches.get("x").describe()
         assert [found async for found in client.batches.list()] == []
+
+
+async def test_runs_that_are_named_one_by_one(opened, app):
+    async with opened(app) as client:
+        names = await begin(client, 4)
+        runs = [(names[0], ""), (names[2], ""), ("missing", "")]
+        batch = await client.batches.start(Terminate("enough"), runs=runs, reason="a test")
+        ended = await batch.wait()
+        assert (ended.total, ended.done, ended.skipped, ended.reason) == (3, 2, 1, "a test")
+        assert await client.count("ExecutionStatus = 'Running'") == 2
+        with pytest.raises(perdure.InvalidArgumentError, match="filter"):
+            await client.batches.start(Terminate(), "Number = 1", runs=runs)

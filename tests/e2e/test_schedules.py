@@ -459,3 +459,88 @@ async def test_runs_are_started_with_the_options_given(env):
     [run] = await runs_of(client)
     assert (run.id, run.memo, run.search_attributes["Team"]) == ("job-2026-01-01T01:00:00Z", {"why": "because"}, "ops")
     assert run.status is RunStatus.TIMED_OUT
+
+
+# --- what is left out, and what ends it
+
+
+async def test_times_that_are_excluded_are_left_out(env):
+    await env.client.schedules.create(
+        "s", "quick", "a", every=12 * HOUR, exclude=[Calendar(hour="*", minute="*", second="*", day_of_week="sat,sun")]
+    )
+    await env.sleep(7 * DAY)
+    assert [time[:13] for time in await nominal_times(env.client)] == [
+        "2026-01-01T12",
+        "2026-01-02T00",
+        "2026-01-02T12",
+        "2026-01-05T00",
+        "2026-01-05T12",
+        "2026-01-06T00",
+        "2026-01-06T12",
+        "2026-01-07T00",
+        "2026-01-07T12",
+        "2026-01-08T00",
+    ]
+
+
+async def test_by_the_clock_as_shown_what_is_missing_does_not_run_and_what_is_doubled_runs_twice(env):
+    await env.client.schedules.create(
+        "s", "quick", "a", cron="30 2 25-29 3,10 *", timezone="Europe/Berlin", clock_changes="as_shown"
+    )
+    await env.sleep(330 * DAY)
+    times = await nominal_times(env.client)
+    assert [time for time in times if time[5:7] == "03"] == [f"2026-03-{day}T01:30:00Z" for day in range(25, 29)]
+    assert [time for time in times if time[5:10] == "10-25"] == ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]
+
+
+async def test_a_failed_run_pauses_the_schedule_if_it_shall(env):
+    handle = await env.client.schedules.create(
+        "s", "waits", every=HOUR, run_timeout=timedelta(minutes=10), pause_on_failure=True
+    )
+    await env.sleep(5 * HOUR)
+    description = await handle.describe()
+    assert (description.is_paused, description.counts.fired) == (True, 1)
+    assert description.note.startswith("paused due to workflow timeout: s-2026-01-01T01")
+    await handle.resume()
+    await env.sleep(2 * HOUR)
+    assert (await handle.describe()).counts.fired == 2
+
+
+async def test_runs_may_all_have_the_same_workflow_id(env):
+    await env.client.schedules.create("s", "quick", "a", every=HOUR, keep_workflow_id=True, workflow_id="report")
+    await env.sleep(2.5 * HOUR)
+    assert [run.id for run in await runs_of(env.client)] == ["report", "report"]
+
+
+async def test_one_whose_last_time_is_past_is_kept_for_a_while(env):
+    handle = await env.client.schedules.create("s", "quick", "a", every=HOUR, max_runs=1, keep_for=2 * DAY)
+    await env.sleep(DAY)
+    await handle.trigger()
+    await settled(handle, lambda description: description.counts.fired == 2)
+    assert not (await handle.describe()).has_ended
+    await env.sleep(2 * DAY + HOUR)
+    assert (await handle.describe()).has_ended
+
+
+async def test_one_without_times_runs_when_it_is_told_to(env):
+    handle = await env.client.schedules.create("s", "quick", "a", cron=[], keep_for=30 * DAY)
+    await env.sleep(DAY)
+    await handle.trigger(at=NEW_YEAR)
+    await settled(handle, lambda description: description.counts.fired == 1)
+    assert await nominal_times(env.client) == ["2026-01-01T00:00:00Z"]
+    assert (await handle.describe()).when == "never by itself"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"exclude": "sat"},
+        {"clock_changes": "never"},
+        {"pause_on_failure": 1},
+        {"keep_workflow_id": "yes"},
+        {"keep_for": -1},
+    ],
+)
+async def test_new_options_that_make_no_sense_are_refused(env, options):
+    with pytest.raises(perdure.InvalidArgumentError, match=next(iter(options)).removesuffix("e")):
+        await env.client.schedules.create("s", "quick", "a", every=HOUR, **options)

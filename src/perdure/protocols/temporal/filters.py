@@ -6,6 +6,8 @@ from collections.abc import Mapping
 NAMES: Mapping[str, str] = {
     "ExecutionTime": "StartTime",
     "BuildIds": "BuildId",
+    "TemporalScheduledById": "ScheduledById",
+    "TemporalScheduledStartTime": "ScheduledStartTime",
 }
 """Attributes that the engine has under another name."""
 

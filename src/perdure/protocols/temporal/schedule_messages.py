@@ -10,7 +10,16 @@ from temporalio.api.workflow.v1 import message_pb2 as workflow_pb
 from perdure.model.requests import StartWorkflow
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.names import execution, queue, retry_policy, to_retry_policy, workflow_type
-from perdure.protocols.temporal.payloads import header, memo, payloads, search_attributes, to_map, to_payloads
+from perdure.protocols.temporal.payloads import (
+    header,
+    memo,
+    payloads,
+    search_attributes,
+    to_map,
+    to_payloads,
+    to_user_metadata,
+    user_metadata,
+)
 from perdure.protocols.temporal.schedule_times import length, ns, schedule_spec, timing_options
 from perdure.protocols.temporal.times import SECOND_NS, duration, ns_of, timestamp
 
@@ -67,6 +76,7 @@ def start_of(schedule: pb.Schedule, identity: str) -> StartWorkflow:
         search_attributes=to_map(action.search_attributes.indexed_fields),
         header=to_map(action.header.fields),
         identity=identity,
+        user_metadata=to_user_metadata(action.user_metadata),
     )
 
 
@@ -114,18 +124,15 @@ def _action(start: StartWorkflow) -> workflow_pb.NewWorkflowExecutionInfo:
         workflow_type=workflow_type(start.workflow_type),
         task_queue=queue(start.task_queue),
         input=payloads(start.input),
-        workflow_execution_timeout=_limit(start.execution_timeout_ns),
-        workflow_run_timeout=_limit(start.run_timeout_ns),
-        workflow_task_timeout=_limit(start.task_timeout_ns),
+        workflow_execution_timeout=duration(start.execution_timeout_ns),
+        workflow_run_timeout=duration(start.run_timeout_ns),
+        workflow_task_timeout=duration(start.task_timeout_ns),
         retry_policy=retry_policy(start.retry_policy),
         memo=memo(start.memo),
         search_attributes=search_attributes(start.search_attributes),
         header=header(start.header),
+        user_metadata=None if start.user_metadata is None else user_metadata(start.user_metadata),
     )
-
-
-def _limit(value: int) -> Any:
-    return duration(value) if value else None
 
 
 def info_message(found: Any, future: list[datetime]) -> pb.ScheduleInfo:

@@ -13,6 +13,7 @@ from perdure.model.errors import NotFoundError, RunClosedError
 from perdure.model.options import RunStatus
 from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Code, Refused
+from perdure.protocols.temporal.filters import filter_of
 from perdure.protocols.temporal.payloads import to_map, to_payloads
 from perdure.protocols.temporal.schedule_times import ns
 from perdure.protocols.temporal.times import timestamp
@@ -57,7 +58,7 @@ async def start_batch_operation(call: Call, request: pb.StartBatchOperationReque
     if not request.reason:
         raise Refused.invalid("Reason is not set on request.")
     options: dict[str, Any] = {
-        "filter": request.visibility_query,
+        "filter": filter_of(request.visibility_query),
         "runs": runs,
         "reason": request.reason,
         "rate": max(0.0, request.max_operations_per_second),

@@ -19,8 +19,9 @@ from perdure.model.search import Attribute, AttributeType, AttributeTypes, Query
 from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.names import workflow_type
-from perdure.protocols.temporal.payloads import memo, search_attributes
+from perdure.protocols.temporal.payloads import memo
 from perdure.protocols.temporal.schedule_times import ns, schedule_spec
+from perdure.protocols.temporal.search_values import search_attributes
 from perdure.protocols.temporal.times import timestamp
 from perdure.protocols.temporal.tokens import PageToken, decode, encode
 
@@ -49,6 +50,7 @@ class Found(msgspec.Struct):
     schedules: list[Any]
     query: Query
     look: Callable[[Any, Attribute], Held]
+    types: AttributeTypes
 
 
 async def _find(call: Call, namespace: str, text: str, *, counting: bool) -> Found:
@@ -71,7 +73,7 @@ async def _find(call: Call, namespace: str, text: str, *, counting: bool) -> Fou
     where = query.where
     if where is not None:
         schedules = [one for one in schedules if matches(where, partial(look, one))]
-    return Found(schedules, query, look)
+    return Found(schedules, query, look, types)
 
 
 @methods.add
@@ -83,7 +85,7 @@ async def list_schedules(call: Call, request: pb.ListSchedulesRequest) -> pb.Lis
     after = before + (request.maximum_page_size or DEFAULT_PAGE)
     now = datetime.now(UTC)
     return pb.ListSchedulesResponse(
-        schedules=[_entry(schedule, now) for schedule in found.schedules[before:after]],
+        schedules=[_entry(schedule, found.types, now) for schedule in found.schedules[before:after]],
         next_page_token=encode(PageToken(str(after))) if after < len(found.schedules) else b"",
     )
 
@@ -97,12 +99,12 @@ def _place(token: bytes) -> int:
     return int(cursor)
 
 
-def _entry(schedule: Any, now: datetime) -> schedule_pb.ScheduleListEntry:
+def _entry(schedule: Any, types: AttributeTypes, now: datetime) -> schedule_pb.ScheduleListEntry:
     future = [timestamp(ns(time)) for time in schedule.next_times(now, FUTURE_TIMES)]
     return schedule_pb.ScheduleListEntry(
         schedule_id=schedule.id,
         memo=memo(schedule.memo),
-        search_attributes=search_attributes(schedule.search_attributes),
+        search_attributes=search_attributes(schedule.search_attributes, types),
         info=schedule_pb.ScheduleListInfo(
             spec=schedule_spec(schedule.spec),
             workflow_type=workflow_type(schedule.workflow_type),

@@ -11,7 +11,7 @@ from perdure.model.access import Permission
 from perdure.model.errors import AlreadyExistsError, NotFoundError, RunClosedError
 from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Code, Refused
-from perdure.protocols.temporal.payloads import memo, search_attributes, to_map
+from perdure.protocols.temporal.payloads import memo, to_map
 from perdure.protocols.temporal.schedule_messages import (
     info_message,
     options_of,
@@ -20,6 +20,7 @@ from perdure.protocols.temporal.schedule_messages import (
     start_of,
 )
 from perdure.protocols.temporal.schedule_times import moment, ns
+from perdure.protocols.temporal.search_values import search_attributes
 from perdure.protocols.temporal.times import timestamp
 
 methods = Methods()
@@ -110,11 +111,12 @@ async def describe_schedule(call: Call, request: pb.DescribeScheduleRequest) -> 
     future = (
         await _about(request.schedule_id, schedule.times(datetime.now(UTC), limit=FUTURE_TIMES)) if has_more else []
     )
+    types = await call.service.search_attributes(namespace)
     return pb.DescribeScheduleResponse(
         schedule=schedule_message(found),
         info=info_message(found, future),
         memo=memo(found.memo),
-        search_attributes=search_attributes(found.search_attributes),
+        search_attributes=search_attributes(found.search_attributes, types),
         conflict_token=_token(found.revision),
     )
 

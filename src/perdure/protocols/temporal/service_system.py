@@ -28,6 +28,17 @@ TEMPORAL_VERSION = "1.29.1"
 """Which of Temporal's servers this one behaves like; SDKs compare it with what they need."""
 
 CLUSTER = "perdure"
+SUPPORTED_CLIENTS: Mapping[str, str] = {
+    "temporal-cli": "<2.0.0",
+    "temporal-ui": "<3.0.0",
+    "temporal-go": "<2.0.0",
+    "temporal-java": "<2.0.0",
+    "temporal-php": "<2.0.0",
+    "temporal-server": "<2.0.0",
+    "temporal-typescript": "<2.0.0",
+}
+"""Which versions of its clients may connect, as Temporal's server says it."""
+
 CLUSTER_ID = str(uuid.uuid5(uuid.NAMESPACE_DNS, CLUSTER))
 DAY_NS = 86_400_000_000_000
 FOREVER_NS = 36_500 * DAY_NS
@@ -71,7 +82,7 @@ def _served() -> Mapping[str, Any]:
 async def get_cluster_info(call: Call, request: pb.GetClusterInfoRequest) -> pb.GetClusterInfoResponse:
     """Which cluster this is; one of one."""
     return pb.GetClusterInfoResponse(
-        supported_clients={"temporal-cli": "<2.0.0", "temporal-ui": "<3.0.0"},
+        supported_clients=SUPPORTED_CLIENTS,
         server_version=TEMPORAL_VERSION,
         cluster_id=CLUSTER_ID,
         cluster_name=CLUSTER,
@@ -110,10 +121,14 @@ def _facts(namespace: Namespace) -> dict[str, Any]:
             supports_schedules="CreateSchedule" in _served(),
         ),
         "config": namespace_pb.NamespaceConfig(
-            workflow_execution_retention_ttl=duration(namespace.retention_ns or FOREVER_NS)
+            workflow_execution_retention_ttl=duration(namespace.retention_ns or FOREVER_NS),
+            history_archival_state=namespace_pb2.ArchivalState.ARCHIVAL_STATE_DISABLED,
+            visibility_archival_state=namespace_pb2.ArchivalState.ARCHIVAL_STATE_DISABLED,
         ),
         "replication_config": replication.NamespaceReplicationConfig(
-            active_cluster_name=CLUSTER, clusters=[replication.ClusterReplicationConfig(cluster_name=CLUSTER)]
+            active_cluster_name=CLUSTER,
+            clusters=[replication.ClusterReplicationConfig(cluster_name=CLUSTER)],
+            state=namespace_pb2.ReplicationState.REPLICATION_STATE_NORMAL,
         ),
     }
 
