@@ -479,7 +479,6 @@ async def test_times_that_are_excluded_are_left_out(env):
         "2026-01-06T12",
         "2026-01-07T00",
         "2026-01-07T12",
-        "2026-01-08T00",
     ]
 
 

@@ -114,7 +114,7 @@ def _spec(spec: Spec, options: dict[str, Any]) -> Spec:
         zone_of(options["timezone"])
         changes["timezone"] = options["timezone"]
     if "exclude" in options:
-        changes["exclude"] = tuple(read_calendar(calendar) for calendar in _several(options["exclude"]))
+        changes["exclude"] = tuple(read_calendar(calendar, "exclude") for calendar in _several(options["exclude"]))
     if "clock_changes" in options:
         changes["as_shown"] = choose("clock_changes", {"cron": False, "as_shown": True}, options["clock_changes"])
     for name in ("start_at", "end_at"):

@@ -139,11 +139,11 @@ def read_cron(expression: object) -> Wall:
     return wall
 
 
-def read_calendar(calendar: object) -> Wall:
-    """A ``Calendar``. Raises ``InvalidArgumentError``, naming the field."""
-    what = f"calendar={calendar!r}"
+def read_calendar(calendar: object, option: str = "calendar") -> Wall:
+    """A ``Calendar``, given as that option. Raises ``InvalidArgumentError``, naming the field."""
+    what = f"{option}={calendar!r}"
     if not isinstance(calendar, Calendar):
-        raise InvalidArgumentError(f"{what} is no perdure.Calendar: write calendar=perdure.Calendar(hour=2)")
+        raise InvalidArgumentError(f"{what} is no perdure.Calendar: write {option}=perdure.Calendar(hour=2)")
     fields = [_text(getattr(calendar, name)) for name in _CALENDAR_NAMES]
     for position, (name, field) in enumerate(zip(_CALENDAR_NAMES, fields, strict=True)):
         _check(what, name, position, field)
