@@ -138,6 +138,17 @@ async def test_a_trigger_a_backfill_and_the_schedule_s_runs(client: Client) -> N
         "report-2026-01-06T12:00:00Z",
         "report-2026-01-07T12:00:00Z",
     ]
+    [entry] = [entry async for entry in await client.list_schedules()]
+    assert entry.info is not None
+    listed = [result.action.workflow_id for result in entry.info.recent_actions]  # type: ignore[attr-defined]  # it is a start
+    assert listed == [
+        "report-2026-01-05T12:00:00Z",
+        "report-2026-01-06T12:00:00Z",
+        "report-2026-01-07T12:00:00Z",
+        run.workflow_id,
+    ]
+    by_schedule = [run.id async for run in client.list_workflows("TemporalScheduledById = 'lunch'")]
+    assert sorted(by_schedule) == sorted(listed)
     await handle.trigger()
     found = await until(handle, lambda found: found.info.num_actions == 4)
     assert found.info.num_actions_skipped_overlap == 0  # it waits, by the policy

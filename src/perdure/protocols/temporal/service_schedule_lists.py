@@ -16,9 +16,10 @@ from perdure.kernel import search_attribute
 from perdure.model.access import Permission
 from perdure.model.options import RunStatus
 from perdure.model.search import Attribute, AttributeType, AttributeTypes, Query
+from perdure.model.service import RunSummary
 from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Refused
-from perdure.protocols.temporal.names import workflow_type
+from perdure.protocols.temporal.names import execution, workflow_type
 from perdure.protocols.temporal.payloads import memo
 from perdure.protocols.temporal.schedule_times import ns, schedule_spec
 from perdure.protocols.temporal.search_values import search_attributes
@@ -29,6 +30,10 @@ methods = Methods()
 
 DEFAULT_PAGE = 1_000
 FUTURE_TIMES = 5
+RECENT = 5
+
+SCHEDULED_BY, SCHEDULED_FOR = "ScheduledById", "ScheduledStartTime"
+"""What the runs of schedules are found by."""
 
 OWN_TYPES: AttributeTypes = {
     "ScheduleId": AttributeType.KEYWORD,
@@ -51,11 +56,14 @@ class Found(msgspec.Struct):
     query: Query
     look: Callable[[Any, Attribute], Held]
     types: AttributeTypes
+    has_runs: bool
+    """Whether any schedule of the namespace has ever started one."""
 
 
 async def _find(call: Call, namespace: str, text: str, *, counting: bool) -> Found:
     schedules = [schedule async for schedule in call.parts.schedules(namespace, "").list()]
     types = dict(await call.service.search_attributes(namespace))
+    has_runs = SCHEDULED_BY in types
     for schedule in schedules:
         types |= search_attribute.new_types(schedule.search_attributes, types)
     await make_ready(text)
@@ -73,7 +81,7 @@ async def _find(call: Call, namespace: str, text: str, *, counting: bool) -> Fou
     where = query.where
     if where is not None:
         schedules = [one for one in schedules if matches(where, partial(look, one))]
-    return Found(schedules, query, look, types)
+    return Found(schedules, query, look, types, has_runs)
 
 
 @methods.add
@@ -85,7 +93,10 @@ async def list_schedules(call: Call, request: pb.ListSchedulesRequest) -> pb.Lis
     after = before + (request.maximum_page_size or DEFAULT_PAGE)
     now = datetime.now(UTC)
     return pb.ListSchedulesResponse(
-        schedules=[_entry(schedule, found.types, now) for schedule in found.schedules[before:after]],
+        schedules=[
+            _entry(schedule, found.types, now, await _recent(call, namespace, schedule.id, found))
+            for schedule in found.schedules[before:after]
+        ],
         next_page_token=encode(PageToken(str(after))) if after < len(found.schedules) else b"",
     )
 
@@ -99,7 +110,36 @@ def _place(token: bytes) -> int:
     return int(cursor)
 
 
-def _entry(schedule: Any, types: AttributeTypes, now: datetime) -> schedule_pb.ScheduleListEntry:
+async def _recent(call: Call, namespace: str, schedule_id: str, found: Found) -> list[schedule_pb.ScheduleActionResult]:
+    """Its latest runs, the latest last: those that are found by it, as they are now."""
+    if not found.has_runs:
+        return []
+    quoted = schedule_id.replace("'", "''")
+    page = await call.service.list(
+        namespace,
+        filter=f"{SCHEDULED_BY} = '{quoted}' AND ExecutionStatus != 'ContinuedAsNew' ORDER BY {SCHEDULED_FOR} DESC",
+        statuses=(),
+        workflow_type="",
+        cursor="",
+        limit=RECENT,
+    )
+    return [_result(run, found.types) for run in reversed(page.runs)]
+
+
+def _result(run: RunSummary, types: AttributeTypes) -> schedule_pb.ScheduleActionResult:
+    held = {name: value for name, _, value in search_attribute.values(run.search_attributes, types)}
+    nominal = held.get(SCHEDULED_FOR)
+    return schedule_pb.ScheduleActionResult(
+        schedule_time=timestamp(nominal if isinstance(nominal, int) else 0),
+        actual_time=timestamp(run.start_time),
+        start_workflow_result=execution(run.workflow_id, run.run_id),
+        start_workflow_status=int(run.status),  # type: ignore[arg-type]  # enums are numbers on the wire
+    )
+
+
+def _entry(
+    schedule: Any, types: AttributeTypes, now: datetime, recent: list[schedule_pb.ScheduleActionResult]
+) -> schedule_pb.ScheduleListEntry:
     future = [timestamp(ns(time)) for time in schedule.next_times(now, FUTURE_TIMES)]
     return schedule_pb.ScheduleListEntry(
         schedule_id=schedule.id,
@@ -110,6 +150,7 @@ def _entry(schedule: Any, types: AttributeTypes, now: datetime) -> schedule_pb.S
             workflow_type=workflow_type(schedule.workflow_type),
             notes=schedule.note,
             paused=schedule.is_paused,
+            recent_actions=recent,
             future_action_times=future,  # type: ignore[arg-type]
         ),
     )
