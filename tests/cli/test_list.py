@@ -18,7 +18,7 @@ def test_runs_are_listed_newest_first(perdure: Perdure, store):
     assert ids(outcome)[:2] == ["refused", "countdown"] and ids(outcome)[-1] == "order-0"
     ship = next(line for line in outcome.lines if line.startswith("ship-1"))
     assert re.fullmatch(
-        r"ship-1 +ship +running +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d +[\d.]+m?s +[0-9a-f]{8}  3/12 25% packing",
+        r"ship-1 +ship +running +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d +(?:\d+m )?[\d.]+m?s +[0-9a-f]{8}  3/12 25% packing",
         ship,
     )
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import perdure
 from perdure import App
 
@@ -115,6 +117,8 @@ async def test_the_command_line_under_the_debugger(tmp_path):
     await recorded(tmp_path / "run.json")
     program = tmp_path / "order.py"
     program.write_text(PROGRAM)
+    if sys.version_info[:3] == (3, 13, 0):
+        pytest.skip("the debugger of Python 3.13.0 takes the program's options for its own (cpython gh-125115)")
     stop = f"b {program}:{line_of('return total')}"
     done = subprocess.run(
         [
