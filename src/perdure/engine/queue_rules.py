@@ -82,6 +82,7 @@ class QueueRules:
         self.limits_starts = bool(settings.rate or settings.rate_per_key)
         self._limits_keys = self.limits_living or bool(settings.rate_per_key)
         self._most = 0 if settings.is_paused else settings.concurrency or _NO_LIMIT
+        self._rate, self._rate_per_key, self._per_ns = settings.rate, settings.rate_per_key, settings.per_ns
         self._most_per_key = settings.concurrency_per_key or _NO_LIMIT
         self._all.change(settings.rate, settings.per_ns)
         for use in self._of_keys.values():
@@ -102,8 +103,9 @@ class QueueRules:
 
     def admit(self, permit: Permit) -> bool:
         """Whether an attempt may start, at ``permit.started``. If so it has; else nothing has happened."""
-        now, limit_key, all = permit.started, permit.limit_key, self._all
-        if now < all.free_at or len(all.permits) >= self._most:
+        now, limit_key, all, use = permit.started, permit.limit_key, self._all, None
+        living = all.permits
+        if now < all.free_at or len(living) >= self._most:
             return False
         if limit_key and self._limits_keys:
             use = self._of_keys.get(limit_key)
@@ -112,7 +114,23 @@ class QueueRules:
             elif now < use.free_at or len(use.permits) >= self._most_per_key:
                 return False
             permit.use = use
-        self._enter(permit, all, permit.use)
+        # As ``_enter``, written out here because every attempt comes this way.
+        if self.limits_living:
+            living.add(permit)
+            if use is not None:
+                use.permits.add(permit)
+        rate = self._rate
+        if rate:
+            starts = all.starts
+            starts.append(now)
+            if len(starts) == rate:
+                all.free_at = starts[0] + self._per_ns
+        rate = self._rate_per_key
+        if rate and use is not None:
+            starts = use.starts
+            starts.append(now)
+            if len(starts) == rate:
+                use.free_at = starts[0] + self._per_ns
         return True
 
     def enter(self, permit: Permit) -> None:
