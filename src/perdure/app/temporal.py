@@ -67,7 +67,7 @@ def dev_config(config: Config, *, ip: str, port: int, file: str) -> Config:
 def attribute_of(text: str) -> tuple[str, AttributeType]:
     """``Name=Type``, with Temporal's words for the types. Raises ``InvalidArgumentError``."""
     name, _, word = text.partition("=")
-    words = {kind.replace("_", ""): value for kind, value in CUSTOM_TYPES.items()}
+    words = {kind.replace("_", ""): value for kind, value in CUSTOM_TYPES.items()} | {"double": AttributeType.FLOAT}
     kind = words.get(word.strip().lower().replace("_", ""))
     if not name.strip() or kind is None:
         raise InvalidArgumentError(f"{text!r} must be NAME=TYPE, with a type of {', '.join(CUSTOM_TYPES)}.")
