@@ -5,7 +5,7 @@ from typing import Any
 import grpc
 import pytest
 from temporalio.api.command.v1 import Command
-from temporalio.api.common.v1 import WorkflowExecution, WorkflowType
+from temporalio.api.common.v1 import Payload, SearchAttributes, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import CommandType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
@@ -97,6 +97,25 @@ async def test_unknown_and_broken_commands_fail_the_turn_and_no_more(raw: Any) -
         pb.DescribeWorkflowExecutionRequest(namespace=NAMESPACE, execution=WorkflowExecution(workflow_id="hostile"))
     )
     assert description.workflow_execution_info.status == 2
+
+
+NULLS = {"json/plain": b"null", "binary/null": b""}
+
+
+@pytest.mark.parametrize("encoding", NULLS)
+async def test_a_search_attribute_is_taken_away_by_either_null(raw: Any, encoding: str) -> None:
+    given = {"Number": Payload(metadata={"encoding": b"json/plain"}, data=b"7")}
+    await start(raw, search_attributes=SearchAttributes(indexed_fields=given))
+    task = await poll(raw)
+    upsert = Command(command_type=CommandType.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES)
+    attributes = upsert.upsert_workflow_search_attributes_command_attributes.search_attributes
+    null = Payload(metadata={"encoding": encoding.encode()}, data=NULLS[encoding])
+    attributes.indexed_fields["Number"].CopyFrom(null)
+    await raw.RespondWorkflowTaskCompleted(complete(task.task_token, upsert))
+    description = await raw.DescribeWorkflowExecution(
+        pb.DescribeWorkflowExecutionRequest(namespace=NAMESPACE, execution=WorkflowExecution(workflow_id="hostile"))
+    )
+    assert not description.workflow_execution_info.search_attributes.indexed_fields
 
 
 async def test_an_answer_that_comes_too_late(raw: Any) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from temporalio.api.common.v1 import message_pb2 as common
 
-from perdure.model.payloads import Payload, PayloadMap
+from perdure.model.payloads import JSON, NULL, Payload, PayloadMap
 from perdure.model.search import AttributeType, AttributeTypes
 from perdure.protocols.temporal.payloads import payload
 
@@ -44,6 +44,9 @@ def typed(values: PayloadMap | None, types: AttributeTypes) -> PayloadMap | None
 
 
 def _typed(value: Payload, kind: AttributeType | None) -> Payload:
+    if value.encoding == JSON and value.data.strip() == b"null":
+        # Some SDKs take an attribute away by this, others by a null of its own encoding.
+        value = msgspec.structs.replace(value, data=b"", encoding=NULL)
     if kind is None or (value.metadata and "type" in value.metadata):
         return value
     return msgspec.structs.replace(value, metadata={**(value.metadata or {}), "type": WORDS[kind]})
