@@ -5,10 +5,10 @@ READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
 DOCS_READY := .venv/.ready-docs
 
-.PHONY: help setup test demo demo-server lint types imports docs check format proto bench clean
+.PHONY: help setup test demo demo-server lint types imports docs check format proto bench bench-temporal clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## Make .venv with everything for tests, demo and lint
 	@:
@@ -50,6 +50,9 @@ proto: $(READY) ## Write the worker protocol's code anew from worker.proto
 
 bench: $(BENCH_READY) ## Measure, against peers in the same run
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-temporal: $(READY) ## Measure runs by Temporal's Python SDK; ARGS="--peer-binary PATH" compares
+	@$(BIN)/python -m bench.temporal $(ARGS)
 
 clean: ## Remove .venv, caches and builds
 	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

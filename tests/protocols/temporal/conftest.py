@@ -30,3 +30,10 @@ async def raw(server: Server) -> AsyncIterator[stubs.WorkflowServiceStub]:
     """The protocol by hand."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.temporal_port}") as channel:
         yield stubs.WorkflowServiceStub(channel)  # type: ignore[arg-type]  # the stub is made for either kind
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """One folder for all processes of this test run."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder if worker_id == "master" else folder.parent

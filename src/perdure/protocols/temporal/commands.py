@@ -18,7 +18,7 @@ from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.failures import to_failure
 from perdure.protocols.temporal.names import to_priority, to_retry_policy
 from perdure.protocols.temporal.options import parent_close, reuse
-from perdure.protocols.temporal.payloads import to_map, to_payloads, to_user_metadata
+from perdure.protocols.temporal.payloads import to_changed_attributes, to_map, to_payloads, to_user_metadata
 from perdure.protocols.temporal.times import ns_of, shortest, task_timeout
 
 Kind = command_type_pb2.CommandType
@@ -190,7 +190,8 @@ def _continue_as_new(a: pb.ContinueAsNewWorkflowExecutionCommandAttributes, name
         ns_of(a.workflow_task_timeout) if a.HasField("workflow_task_timeout") else -1,
         ns_of(a.backoff_start_interval),
         _initiator(a.initiator),
-        to_map(a.memo.fields) if a.HasField("memo") else None,
+        # What the worker does not pass on is gone: SDKs whose memo lasts send it along.
+        to_map(a.memo.fields) or {},
         to_map(a.search_attributes.indexed_fields) if a.HasField("search_attributes") else None,
         to_retry_policy(a.retry_policy) if a.HasField("retry_policy") else None,
         to_map(a.header.fields) or {},
@@ -260,7 +261,7 @@ def _marker(a: pb.RecordMarkerCommandAttributes, namespace: str) -> c.AnyCommand
 
 
 def _upsert(a: pb.UpsertWorkflowSearchAttributesCommandAttributes, namespace: str) -> c.AnyCommand:
-    return c.UpsertWorkflowSearchAttributes(to_map(a.search_attributes.indexed_fields) or {})
+    return c.UpsertWorkflowSearchAttributes(to_changed_attributes(a.search_attributes.indexed_fields))
 
 
 def _modify(a: pb.ModifyWorkflowPropertiesCommandAttributes, namespace: str) -> c.AnyCommand:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from temporalio.api.common.v1 import message_pb2 as common
 from temporalio.api.sdk.v1 import user_metadata_pb2
 
-from perdure.model.payloads import Payload, PayloadMap, Payloads, UserMetadata
+from perdure.model.payloads import NULL, Payload, PayloadMap, Payloads, UserMetadata
 
 ENCODING = "encoding"
 
@@ -29,6 +29,16 @@ def to_payloads(given: common.Payloads) -> Payloads:
 def to_map(given: Mapping[str, common.Payload]) -> PayloadMap | None:
     """Values by name that were sent; None if there are none."""
     return {name: to_payload(payload) for name, payload in given.items()} if given else None
+
+
+def to_changed_attributes(given: Mapping[str, common.Payload]) -> PayloadMap:
+    """Search attributes that a program sets; a null or an empty list takes one away, however it is encoded."""
+    return {
+        name: to_payload(value)
+        if value.data.strip() not in (b"null", b"[]")
+        else Payload(b"", NULL, {key: said for key, said in value.metadata.items() if key != ENCODING} or None)
+        for name, value in given.items()
+    }
 
 
 def payload(value: Payload) -> common.Payload:

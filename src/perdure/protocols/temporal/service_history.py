@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
-from temporalio.api.enums.v1 import workflow_pb2
+from temporalio.api.enums.v1 import event_type_pb2, workflow_pb2
 from temporalio.api.history.v1 import message_pb2 as history_pb
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
@@ -25,6 +25,9 @@ CLOSE_EVENT = workflow_pb2.HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOS
 
 PEOPLE = ("temporal-cli", "temporal-ui")
 """Clients that are not shown turns that are not in the history yet."""
+
+FOLLOWS_NEXT_RUN = "follows-next-run-id"
+"""The feature of clients that look for the next run in whatever closes one; Java's does not have it."""
 
 T = TypeVar("T")
 
@@ -95,11 +98,24 @@ async def _last_event(
         closed = await _within(call, call.service.wait_closed(address, follow=False))
         if closed is None:
             return _answer(namespace, (), HistoryToken(address.run_id, token.after))
-        return _answer(namespace, [closed[1]], None)
+        return _closing(call, _answer(namespace, [closed[1]], None))
     description = await call.service.describe(address)
     length = description.summary.history_length
     page = await call.service.history(address, after=max(0, length - 1), limit=1, wait=False)
-    return _answer(namespace, page.events[-1:], None)
+    return _closing(call, _answer(namespace, page.events[-1:], None))
+
+
+def _closing(call: Call, answer: pb.GetWorkflowExecutionHistoryResponse) -> pb.GetWorkflowExecutionHistoryResponse:
+    """The same; but an SDK that does not look whether a run that closed is tried again is told that it goes on."""
+    if FOLLOWS_NEXT_RUN in call.headers.get("supported-features", "").split(","):
+        return answer
+    for event in answer.history.events:
+        name = event.WhichOneof("attributes") or ""
+        next_run = getattr(getattr(event, name, None), "new_execution_run_id", "")
+        if next_run and name != "workflow_execution_continued_as_new_event_attributes":
+            event.event_type = event_type_pb2.EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
+            event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id = next_run
+    return answer
 
 
 @methods.add
