@@ -19,6 +19,8 @@ RACING = {
     "child-signalled-by-parent",
 }
 """Two runs act at the same time here, so either order of events is right; what they come to is always the same."""
+ENDS_EITHER_WAY = RACING - {"child-fails", "child-signalled-by-parent"}
+"""Of these, the child that nobody waits for may stop by itself or be ended first."""
 UNCACHED = "python"
 """Told again with no run kept in memory, and with room for one."""
 
@@ -51,7 +53,10 @@ def compare(language, story, outcomes, with_histories=True):
     found = outcomes.get(story, UNTOLD)
     assert not isinstance(found, str), found
     expected = recorded(language)[story]
-    assert found.result == expected.result
+    if story in ENDS_EITHER_WAY:
+        assert found.result[0] == expected.result[0]
+    else:
+        assert found.result == expected.result
     if with_histories and story not in RACING:
         assert found.histories == expected.histories
 

@@ -204,8 +204,8 @@ func completedByToken(t *teller) (any, error) {
 	if err := t.CompleteActivity(t.ctx, token, "from elsewhere", nil); err != nil {
 		return nil, err
 	}
-	again := t.CompleteActivity(t.ctx, token, "again", nil)
-	return []any{t.outcome(run), failed(again)}, nil
+	result := t.outcome(run)
+	return []any{result, failed(t.CompleteActivity(t.ctx, token, "again", nil))}, nil
 }
 
 func completedByID(t *teller) (any, error) {

@@ -233,8 +233,7 @@ async def activity_completed_by_token(teller: Teller) -> Any:
     handle, activity = await left(teller, by_id=False)
     await activity.heartbeat("half way")
     await activity.complete("from elsewhere")
-    again = await outcome(activity.complete("again"))
-    return [await handle.result(), again]
+    return [await handle.result(), await outcome(activity.complete("again"))]
 
 
 @story
