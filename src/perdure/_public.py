@@ -41,6 +41,7 @@ from perdure.observability.tracing import Tracing
 from perdure.sdk import activity, workflow
 from perdure.sdk.affinity import Affinity
 from perdure.sdk.app import App
+from perdure.sdk.batches import BatchDescription, Batches, BatchHandle
 from perdure.sdk.breaker import Breaker
 from perdure.sdk.client import Client
 from perdure.sdk.codec import Codec
@@ -72,6 +73,9 @@ __all__ = [
     "AlreadyExistsError",
     "App",
     "ApplicationError",
+    "BatchDescription",
+    "BatchHandle",
+    "Batches",
     "Breaker",
     "Calendar",
     "CancelledError",

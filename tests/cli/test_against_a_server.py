@@ -129,6 +129,7 @@ STEPS: list[tuple[str, ...]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.timeout(600)
 def test_every_command_is_walked_on_a_server(walk, tmp_path):
     walked = set()
     for name, *arguments in STEPS:
@@ -282,6 +283,7 @@ def test_who_can_not_be_let_in_is_told_in_one_line(perdure, process, secured, co
     assert "needs its key" in one_line(perdure(*command, *trust, "--client-cert", f"{folder}/ann.crt"))
 
 
+@pytest.mark.timeout(600)
 def test_tokens_that_do_not_do_are_refused_in_one_line(perdure, secured):
     url, folder, admin = secured
     trust = ("--server", url, "--ca", f"{folder}/authority.pem")

@@ -17,6 +17,7 @@ from perdure.protocols.rest.listening import Switch
 from perdure.protocols.rest.outbound import Outbound
 from perdure.protocols.rest.parts import Administration, PollActivity
 from perdure.sdk.app import App
+from perdure.sdk.batches.translated import TranslatedBatches
 from perdure.sdk.callbacks import Delivery, Order, Target, callback_app, request_of
 from perdure.sdk.schedules.translated import TranslatedSchedules
 
@@ -104,6 +105,7 @@ def rest_server(
         webhooks=outside.webhooks,
         outbound=outside.outbound,
         schedules=lambda namespace, identity: TranslatedSchedules(service, namespace, identity),
+        batches=lambda namespace, identity: TranslatedBatches(service, namespace, identity),
         callback_request=_callback_request,
         poll_activity=poll_activity,
         about=about if about is not None else {"version": version},

@@ -35,7 +35,10 @@ def event_from_object(item: dict[str, Any]) -> e.Event:
     kind = _KINDS.get(item.pop("type", ""))
     if kind is None:
         raise InvalidArgumentError(f"an event has no known type: {item}")
-    event: e.Event = _from_object(item, kind)
+    try:
+        event: e.Event = _from_object(item, kind)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise InvalidArgumentError(f"a {kind.__name__} cannot be read: {error!r:.500}") from error
     return event
 
 
@@ -99,12 +102,14 @@ def _from_plain(value: Any, hint: Any) -> Any:
         return _from_object(value, hint)
     if isinstance(hint, type) and issubclass(hint, IntEnum):
         return hint[value]
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise InvalidArgumentError(f"{value} is more than a whole number can be here")
     return msgspec.convert(value, hint)
 
 
 def _payload_from_object(item: dict[str, Any]) -> Payload:
-    data = item["text"].encode() if "text" in item else b64decode(item.get("base64", ""))
+    data = item["text"].encode() if "text" in item else b64decode(item.get("base64", ""), validate=True)
     metadata = item.get("metadata")
     if metadata is not None:
-        metadata = {key: b64decode(value) for key, value in metadata.items()}
+        metadata = {key: b64decode(value, validate=True) for key, value in metadata.items()}
     return Payload(data, item["encoding"], metadata)

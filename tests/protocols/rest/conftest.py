@@ -16,7 +16,7 @@ from perdure.engine.service import EngineService
 from perdure.engine.workers import Workers
 from perdure.model.access import OpenGate
 from perdure.protocols.rest import Bounds, RestServer
-from perdure.sdk.schedules import schedule_app
+from perdure.sdk.own_apps import own_apps
 from perdure.sdk.worker import LocalWorker
 
 
@@ -46,7 +46,7 @@ async def serve(store_url):
         async def start(*, bounds=None, **options):
             store = store_of(store_url)
             outside = Outside(store, options.pop("callback_hosts", ()))
-            own = LocalWorker([app], own_apps=[schedule_app(lambda: service), outside.app(lambda: service)])
+            own = LocalWorker([app], own_apps=[*own_apps(lambda: service), outside.app(lambda: service)])
             workers = Workers(own)
             service = EngineService(store, SystemClock(asyncio.get_running_loop()), workers)
             workers.open(service.engine)

@@ -19,7 +19,7 @@ from perdure.engine.workers import Workers
 from perdure.model.access import OpenGate
 from perdure.protocols.rest import OPERATIONS, Bounds
 from perdure.protocols.rest.openapi import document
-from perdure.sdk.schedules import schedule_app
+from perdure.sdk.own_apps import own_apps
 from perdure.sdk.worker import LocalWorker
 
 
@@ -37,7 +37,7 @@ class Serving(threading.Thread):
     async def serve(self):
         store = memory_store()
         outside = Outside(store)
-        own = LocalWorker([app], own_apps=[schedule_app(lambda: service), outside.app(lambda: service)])
+        own = LocalWorker([app], own_apps=[*own_apps(lambda: service), outside.app(lambda: service)])
         workers = Workers(own)
         service = EngineService(store, SystemClock(asyncio.get_running_loop()), workers)
         workers.open(service.engine)

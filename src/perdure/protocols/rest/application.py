@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from perdure.protocols.rest import (
     activities,
+    batches,
     documentation,
     histories,
     lists,
@@ -42,6 +43,7 @@ OPERATIONS: Sequence[Operation] = (
     *histories.operations.all,
     *activities.operations.all,
     *schedules.operations.all,
+    *batches.operations.all,
     *task_queues.operations.all,
     *tokens.operations.all,
     *workers.operations.all,

@@ -8,11 +8,11 @@ import msgspec
 
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.events import Event
-from perdure.model.history_json import FORMAT, VERSION, event_to_object
+from perdure.model.history_json import FORMAT, VERSION, event_from_object, event_to_object
 from perdure.model.ids import RunAddress
 from perdure.model.service import HistoryPage
-from perdure.protocols.rest.asking import OfRun, WaitSeconds
-from perdure.protocols.rest.operations import Call, Document, Operations, Sent, Stream
+from perdure.protocols.rest.asking import Name, OfRun, WaitSeconds
+from perdure.protocols.rest.operations import Call, Document, Nothing, Operations, Sent, Stream
 from perdure.protocols.rest.records import EventView, event_view
 from perdure.protocols.rest.runs import PATH
 from perdure.protocols.rest.values import to_time
@@ -127,3 +127,38 @@ async def export_workflow(call: Call[None, OfRun]) -> Document:
         "version": VERSION,
     }
     return Document(msgspec.json.encode(content))
+
+
+class ImportBody(msgspec.Struct):
+    """A run as `export` answered it, or `perdure export` wrote it. It comes under its own workflow id and run id."""
+
+    workflow_id: Name
+    run_id: Name
+    events: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1)]
+    format: str = FORMAT
+    version: int = VERSION
+
+
+class ImportedView(msgspec.Struct, frozen=True):
+    """The run that was brought in."""
+
+    workflow_id: str
+    run_id: str
+
+
+@operations.add(
+    "POST", "/namespaces/{namespace}/workflow-imports", body=ImportBody, answer=ImportedView, status=201, remembers=True
+)
+async def import_workflow(call: Call[ImportBody, Nothing]) -> ImportedView:
+    """Bring in a run that was exported elsewhere.
+
+    A closed run comes as it was; an open one goes on from its last event, as after a crash.
+    """
+    body = call.body
+    if body.format != FORMAT or body.version > VERSION:
+        raise InvalidArgumentError(
+            f"This is {body.format!r:.100} of version {body.version}; {FORMAT!r} up to version {VERSION} can be read."
+        )
+    events = [event_from_object(item) for item in body.events]
+    address = RunAddress(call.namespace, body.workflow_id, body.run_id)
+    return ImportedView(body.workflow_id, await call.service.import_run(address, events))

@@ -29,6 +29,7 @@ _PARAMETERS = {
     "workflow_id": "The workflow id, percent-encoded.",
     "name": "Its name.",
     "task_queue": "The task queue.",
+    "batch_id": "The batch's id.",
     "schedule_id": "The schedule's id.",
     "token_id": "The token's id: the part between `perdure_` and the next `_`.",
     "task_token": "The token that came with the task.",

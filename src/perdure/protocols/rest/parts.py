@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from perdure.model.access import Gate, Session
+from perdure.model.payloads import Payloads
 from perdure.model.program import ActivityTask
 from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
@@ -62,6 +63,25 @@ class Schedules(Protocol):
 
     def list(self) -> AsyncIterator[Any]:
         """Those that have not ended."""
+        ...
+
+
+class Batches(Protocol):
+    """The batches of a namespace, as ``client.batches``, but that arguments are payloads already. ``options`` are those of
+    ``Batches.start``."""
+
+    async def signal(self, name: str, input: Payloads, /, **options: Any) -> Any: ...
+    async def cancel(self, **options: Any) -> Any: ...
+    async def terminate(self, **options: Any) -> Any: ...
+    async def reset(self, **options: Any) -> Any: ...
+    async def delete(self, **options: Any) -> Any: ...
+
+    def get(self, id: str) -> Any:
+        """A handle on one: ``describe``, ``pause``, ``resume``, ``stop``."""
+        ...
+
+    def list(self) -> AsyncIterator[Any]:
+        """The newest first."""
         ...
 
 
@@ -170,7 +190,7 @@ class Parts:
     Attributes:
         gate: knows the callers.
         service: the engine itself, for what the server does on a caller's behalf once ``Session.require`` allowed it.
-        schedules: the schedules of a namespace, for an identity.
+        schedules, batches: those of a namespace, for an identity.
         signing_secrets, webhooks: what was set of them.
         outbound: for the URLs of callbacks.
         callback_request: makes callbacks.
@@ -190,6 +210,7 @@ class Parts:
     webhooks: Kept[Webhook]
     outbound: Outbound
     schedules: Callable[[str, str], Schedules]
+    batches: Callable[[str, str], Batches]
     callback_request: CallbackRequest
     poll_activity: PollActivity | None = None
     administration: Administration | None = None
