@@ -1,6 +1,6 @@
-"""A process that signals many runs by a batch and is killed: ``python batching.py STORE LEDGER``.
+"""A process that does one thing to many runs by a batch and is killed: ``python batching.py STORE LEDGER OPERATION``.
 
-Each run appends its id to the ledger once for each signal. The first process begins the runs and the batch.
+The ledger says how often it was opened, and that the batch has ended. The first process begins the runs and the batch.
 """
 
 import asyncio
@@ -30,17 +30,25 @@ class Counts:
         return self.signals
 
 
-async def main(store: str, path: str) -> None:
+async def begin(batches: perdure.Batches, operation: str) -> None:
+    filter, options = "WorkflowType = 'Counts'", {"id": "all", "rate": 200}
+    if operation == "signal":
+        await batches.signal(filter, "more", **options)
+    else:
+        await getattr(batches, operation)(filter, **options)
+
+
+async def main(store: str, path: str, operation: str) -> None:
     global ledger
     ledger = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     async with perdure.open(app, store=store) as client:
         if not [found async for found in client.batches.list()]:
             await asyncio.gather(*(client.start(Counts, id=f"run-{number}") for number in range(COUNT)))
-            await client.batches.signal("WorkflowType = 'Counts'", "more", id="all", rate=200)
+            await begin(client.batches, operation)
         os.write(ledger, b"open\n")
         await client.batches.get("all").wait()
         os.write(ledger, b"ended\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2]))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3]))

@@ -51,13 +51,14 @@ def export(
 
     from perdure.cli import exporting
     from perdure.cli.finding import find
-    from perdure.cli.output import note
+    from perdure.cli.output import note, progress
     from perdure.cli.sources import Source, look
     from perdure.sdk.replay import History
 
     async def read(source: Source) -> History:
         address = await find(source, namespace, workflow_id, run_id)
-        return await exporting.history_of(source, address, redact=redact, keep=keep or ())
+        with progress("Exporting", "{:,} events".format) as show:
+            return await exporting.history_of(source, address, redact=redact, keep=keep or (), progress=show)
 
     history = look(place, server, token, read)
     if str(target) == "-":
@@ -88,7 +89,7 @@ def import_run(
 ) -> None:
     """Bring an exported run into a server under its own ids, to look at it, or for it to go on there."""
     from perdure.cli.asking import ask_client
-    from perdure.cli.output import Output, note
+    from perdure.cli.output import Output, busy, note
     from perdure.model.errors import NotFoundError
     from perdure.sdk.replay import History
 
@@ -97,7 +98,8 @@ def import_run(
     history = History.from_file(source)
     if history.about.get("redacted"):
         note("Its values were redacted: an open run would go on with those.")
-    run = ask_client(place, server, token, namespace, lambda client: client.import_history(history))
+    with busy(f"Importing {len(history.events):,} events"):
+        run = ask_client(place, server, token, namespace, lambda client: client.import_history(history))
     if json:
         Output().json({"namespace": namespace, "workflow_id": run.id, "run_id": run.run_id})
     else:

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from perdure.cli.sources import Source, events
@@ -13,12 +13,23 @@ from perdure.sdk.redaction import redact as redacted
 from perdure.sdk.replay import History
 
 
-async def history_of(source: Source, address: RunAddress, *, redact: bool, keep: Collection[str]) -> History:
-    """A run as a history that can be kept in a file. Raises ``NotFoundError``."""
+async def history_of(
+    source: Source,
+    address: RunAddress,
+    *,
+    redact: bool,
+    keep: Collection[str],
+    progress: Callable[[int, int], None],
+) -> History:
+    """A run as a history that can be kept in a file. ``progress`` is told how many events are read, and of how many.
+
+    Raises ``NotFoundError``.
+    """
     from perdure import __version__
 
     description = await source.describe(address)
-    summary, found = description.summary, await events(source, address)
+    summary = description.summary
+    found = await events(source, address, progress=lambda count: progress(count, summary.history_length))
     about = {
         "workflow_type": summary.workflow_type,
         "status": summary.status.name.lower(),

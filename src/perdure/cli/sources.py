@@ -147,13 +147,23 @@ async def connected(url: str, token: str) -> AsyncIterator[Service]:
         await client.close()
 
 
-async def events(source: Source, address: RunAddress, *, after: int = 0, limit: int = 0) -> list[Event]:
-    """The events of one run with numbers above ``after``, at most ``limit`` of them (0: all)."""
+async def events(
+    source: Source,
+    address: RunAddress,
+    *,
+    after: int = 0,
+    limit: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> list[Event]:
+    """The events of one run with numbers above ``after``, at most ``limit`` of them (0: all). ``progress`` is told how many
+    there are so far."""
     found: list[Event] = []
     while True:
         wanted = min(PAGE, limit - len(found)) if limit else PAGE
         last = found[-1].id if found else after
         page = await source.history(address, after=last, limit=wanted, wait=False)
         found += page.events
+        if progress is not None:
+            progress(len(found))
         if page.is_closed or not page.events or len(found) == limit:
             return found

@@ -29,13 +29,14 @@ def stats(
     from time import perf_counter_ns
 
     from perdure.cli import stats_view
-    from perdure.cli.output import Output
+    from perdure.cli.output import Output, busy
     from perdure.cli.sources import look
     from perdure.cli.times import TimeStyle
 
     output, style = Output(), TimeStyle(utc=utc)
     began = perf_counter_ns()
-    figures = look(place, server, token, lambda source: source.statistics(days))
+    with busy("Counting"):
+        figures = look(place, server, token, lambda source: source.statistics(days))
     took_ns = perf_counter_ns() - began
     if json:
         output.json(stats_view.stats_json(figures, took_ns), indented=True)
