@@ -1,17 +1,18 @@
 """A server elsewhere: clients that connect to it, and workers that serve their apps to it."""
 
 import asyncio
+import json
 import logging
 import os
 import ssl
 from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import ExitStack
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from perdure.app.embedded import tuned
 from perdure.model.errors import InvalidArgumentError, UnauthenticatedError, UnavailableError
 from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_NAMESPACE
 from perdure.sdk.durations import Duration, to_seconds
@@ -28,6 +29,10 @@ log = logging.getLogger("perdure.worker")
 
 DEFAULT_SERVER = "http://127.0.0.1:7420"
 DEFAULT_MAX_TURNS = 200
+
+OK, UNAUTHORIZED = 200, 401
+ABOUT_SECONDS = 5.0
+MOST_ABOUT_BYTES = 1 << 20
 
 
 async def connect(
@@ -139,24 +144,39 @@ async def _over_grpc(target: str, token: str, tls: ClientTls | None) -> "Carrier
 
 async def _about(url: str, base: str, token: str, tls: ClientTls | None) -> dict[str, Any]:
     """What a server says about itself."""
-    import httpx
-
-    verify: bool | ssl.SSLContext = True if tls is None else tls.context()
     headers = {"authorization": f"Bearer {token}"} if token else {}
+    context = None if tls is None else tls.context()
     try:
-        async with httpx.AsyncClient(timeout=5.0, trust_env=False, verify=verify, headers=headers) as http:
-            answer = await http.get(f"{base}/api/v1/server")
-            if answer.status_code == 401:
-                raise UnauthenticatedError(str(answer.json()["detail"]))
-            answer.raise_for_status()
-            about = answer.json()
-            int(about["grpc_port"])
-            return dict(about)
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        status, body = await asyncio.to_thread(_get, base, headers, context)
+        about = json.loads(body)
+        if status == UNAUTHORIZED:
+            raise UnauthenticatedError(str(about["detail"]))
+        if status != OK:
+            raise ValueError(f"status {status}")
+        int(about["grpc_port"])
+        return dict(about)
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         raise UnavailableError(
             f"No Perdure server answers at {url} ({str(error) or type(error).__name__}). Check the address, and that the "
             "server runs: perdure server"
         ) from None
+
+
+def _get(base: str, headers: Mapping[str, str], context: ssl.SSLContext | None) -> tuple[int, bytes]:
+    """One small answer, by the standard library: a client library of HTTP takes longer to load than a command to run."""
+    parts = urlsplit(base)
+    assert parts.hostname is not None
+    connection = (
+        HTTPConnection(parts.hostname, parts.port, timeout=ABOUT_SECONDS)
+        if context is None
+        else HTTPSConnection(parts.hostname, parts.port, timeout=ABOUT_SECONDS, context=context)
+    )
+    try:
+        connection.request("GET", "/api/v1/server", headers=dict(headers))
+        answer = connection.getresponse()
+        return answer.status, answer.read(MOST_ABOUT_BYTES)
+    finally:
+        connection.close()
 
 
 class Worker:
@@ -236,6 +256,8 @@ class Worker:
         self._host.open(self._runner.report)
         await self._runner.open()
         if self._tunes_interpreter:
+            from perdure.app.embedded import tuned
+
             self._stack.enter_context(tuned())
         if self._limits.are_set:
             keeping = resources.keep_within(self._limits, self._runner.offer, resources.machine)
