@@ -62,7 +62,10 @@ LACKING: dict[str, tuple[str, ...]] = {
         f"executions[].{BUILD_IDS}",
         "executions[].stateTransitionCount",
     ),
-    "DescribeTaskQueue": ("versionsInfo",),
+    "DescribeTaskQueue": (
+        "versionsInfo..typesInfo.1.pollers[].workerVersionCapabilities",
+        "versionsInfo..typesInfo.1.stats.tasks",  # turns are not counted
+    ),
     "ListTaskQueuePartitions": ("activityTaskQueuePartitions[]", "workflowTaskQueuePartitions[]"),
     "ListSchedules": ("schedules[].info.spec.jitter",),
     "DescribeSchedule": ("schedule.spec.jitter", "schedule.spec.interval[].phase"),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from temporalio.api.common.v1 import message_pb2 as common
+from temporalio.api.enums.v1 import task_queue_pb2
 from temporalio.api.enums.v1 import workflow_pb2 as enums
 from temporalio.api.taskqueue.v1 import message_pb2 as taskqueue
 from temporalio.api.workflow.v1 import message_pb2 as workflow
@@ -24,6 +25,8 @@ methods = Methods()
 
 ActivityState = enums.PendingActivityState
 TurnState = enums.PendingWorkflowTaskState
+TURNS = task_queue_pb2.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
+ACTIVITIES = task_queue_pb2.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 
 
 def execution_info(summary: RunSummary, types: Any) -> workflow.WorkflowExecutionInfo:
@@ -154,11 +157,39 @@ def _activity(activity: Activity) -> workflow.PendingActivityInfo:
 
 @methods.add
 async def describe_task_queue(call: Call, request: pb.DescribeTaskQueueRequest) -> pb.DescribeTaskQueueResponse:
-    """Who asks at a task queue, and how much waits there."""
+    """Who asks at a task queue, and how much waits there; in the newer mode for several kinds of tasks at once."""
     namespace = await call.namespace(request.namespace)
     name = request.task_queue.name
-    stats = taskqueue.TaskQueueStats()
-    of_turns = request.task_queue_type in (0, 1)
+    if request.api_mode == task_queue_pb2.DescribeTaskQueueMode.DESCRIBE_TASK_QUEUE_MODE_ENHANCED:
+        return pb.DescribeTaskQueueResponse(versions_info={"": await _all_kinds(call, namespace, request)})
+    pollers, stats = await _of_kind(call, namespace, name, request.task_queue_type or TURNS)
+    return pb.DescribeTaskQueueResponse(
+        pollers=pollers,
+        stats=stats,
+        task_queue_status=taskqueue.TaskQueueStatus(backlog_count_hint=stats.approximate_backlog_count)
+        if request.include_task_queue_status
+        else None,
+    )
+
+
+async def _all_kinds(
+    call: Call, namespace: str, request: pb.DescribeTaskQueueRequest
+) -> taskqueue.TaskQueueVersionInfo:
+    """Builds are not told apart, so there is one version: none."""
+    kinds = {}
+    for kind in request.task_queue_types or (TURNS, ACTIVITIES):
+        pollers, stats = await _of_kind(call, namespace, request.task_queue.name, kind)
+        kinds[int(kind)] = taskqueue.TaskQueueTypeInfo(
+            pollers=pollers if request.report_pollers else (), stats=stats if request.report_stats else None
+        )
+    return taskqueue.TaskQueueVersionInfo(types_info=kinds)
+
+
+async def _of_kind(
+    call: Call, namespace: str, name: str, kind: int
+) -> tuple[list[taskqueue.PollerInfo], taskqueue.TaskQueueStats]:
+    stats = taskqueue.TaskQueueStats(approximate_backlog_age=duration(0))
+    of_turns = kind == TURNS
     found: list[Poller] = call.parts.turns.pollers(namespace, name) if of_turns else []
     try:
         description = await call.service.describe_task_queue(namespace, name)
@@ -172,20 +203,15 @@ async def describe_task_queue(call: Call, request: pb.DescribeTaskQueueRequest) 
             tasks_add_rate=description.added_per_second,
             tasks_dispatch_rate=description.started_per_second,
         )
-    return pb.DescribeTaskQueueResponse(
-        pollers=[
-            taskqueue.PollerInfo(
-                identity=poller.identity,
-                last_access_time=timestamp(poller.last_poll_time or poller.connected_time),
-                rate_per_second=100_000,
-            )
-            for poller in found
-        ],
-        stats=stats,
-        task_queue_status=taskqueue.TaskQueueStatus(backlog_count_hint=stats.approximate_backlog_count)
-        if request.include_task_queue_status
-        else None,
-    )
+    pollers = [
+        taskqueue.PollerInfo(
+            identity=poller.identity,
+            last_access_time=timestamp(poller.last_poll_time or poller.connected_time),
+            rate_per_second=100_000,
+        )
+        for poller in found
+    ]
+    return pollers, stats
 
 
 @methods.add
