@@ -85,6 +85,23 @@ async def test_runs_created_out_of_order_are_found(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_a_late_run_does_not_hide_a_newer_one_of_its_workflow_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    await store.open()
+    await write(store, start(90, "twice"))
+    for key in range(100, 200):
+        await write(store, start(key))  # by and by, 90 gets into the table
+    for key in range(200, 220):
+        await write(store, start(key))  # and these begin to move
+    for late in range(20):
+        await write(store, start(late + 1, "twice"))
+        assert await find(store, "twice") == row(90, "twice")
+        assert await find(store, "twice", f"run-{late + 1}") == row(late + 1, "twice")
+    await store.close()
+
+
 async def test_ids_with_the_same_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def poor_hash(data: bytes) -> int:
         return len(data) % 2 << 31

@@ -168,15 +168,12 @@ class WorkflowIds:
         count = 0
         for key, namespace, workflow_id in runs:
             hash = crc32(f"{namespace}\0{workflow_id}".encode(errors="surrogatepass"))
-            if key > boundary:
-                part = recent[hash >> _PART_SHIFT]
-                count += 1
-                if key > highest:
-                    highest = key
-            elif self.is_moving:
-                part = self._moving[hash >> _PART_SHIFT]
-            else:
-                continue
+            if key <= boundary:
+                continue  # ``store_late`` has put it into the table; here it would hide newer ones that are there
+            part = recent[hash >> _PART_SHIFT]
+            count += 1
+            if key > highest:
+                highest = key
             keys = part.setdefault(hash, key)
             if keys != key:
                 if isinstance(keys, list):
