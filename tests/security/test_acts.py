@@ -52,6 +52,11 @@ REST: dict[str, tuple[Any, str]] = {
     "trigger_schedule": ({}, ""),
     "backfill_schedule": (STRETCH, ""),
     "delete_schedule": (None, ""),
+    "create_batch": ({"operation": "terminate", "workflow_type": "Nothing", "batch_id": "x"}, ""),
+    "pause_batch": ({}, ""),
+    "resume_batch": ({}, ""),
+    "stop_batch": ({}, ""),
+    "import_workflow": (None, "import_run"),
     "set_task_queue": ({"concurrency": 5}, ""),
     "pause_task_queue": ({}, ""),
     "resume_task_queue": (None, ""),
@@ -133,12 +138,17 @@ async def test_every_act_over_rest(place):
     async with httpx.AsyncClient(base_url=place.url, headers=place.headers, timeout=60) as http:
         known = len(await place.entries())
         # Those that others need come first.
-        order = ["set_signing_secret", "set_webhook", "create_schedule"]
+        order = ["set_signing_secret", "set_webhook", "create_schedule", "create_batch"]
+        begun = {"workflow_type": "Waits", "workflow_id": "out"}
+        await http.post("/api/v1/namespaces/default/workflows", json=begun)
+        exported = await http.get("/api/v1/namespaces/default/workflows/out/export")
         for operation in sorted(OPERATIONS, key=lambda one: (one.name not in order, "delete" in one.name)):
             if operation.name not in REST:
                 continue
             body, act = REST[operation.name]
             path = path_of(operation)
+            if operation.name == "import_workflow":  # which is there already
+                body = exported.json()
             if operation.name == "delete_namespace":
                 path = path.replace("default", "other")
             if operation.name == "revoke_token":  # which must be there
@@ -153,6 +163,22 @@ async def test_every_act_over_rest(place):
             assert new[0]["act"] == (act or operation.name)
             assert (new[0]["outcome"], new[0]["who"], new[0]["remote"]) == ("allowed", place.who, "127.0.0.1")
             assert (len(new) == 2 and new[1]["outcome"] == "failed") is (answer.status_code >= 400), operation.name
+
+
+async def test_what_makes_something_new_makes_it_once_for_a_key(place):
+    async with httpx.AsyncClient(base_url=place.url, headers=place.headers, timeout=60) as http:
+        new = [operation for operation in OPERATIONS if operation.method == "POST" and operation.status == 201]
+        made = [operation.name for operation in new if operation.name in REST and REST[operation.name][0] is not None]
+        assert {"create_token", "create_batch", "create_schedule", "set_signing_secret"} <= set(made)
+        for operation in new:
+            if operation.name not in made:
+                continue
+            again = {"json": REST[operation.name][0], "headers": {"Idempotency-Key": f"key-{operation.name}"}}
+            first = await http.post(path_of(operation), **again)
+            second = await http.post(path_of(operation), **again)
+            assert first.status_code == 201 or operation.name == "fork_workflow", first.text
+            if first.status_code == 201:
+                assert second.json() == first.json(), operation.name
 
 
 async def test_a_start_with_callbacks_says_where_they_go_and_no_more(place):

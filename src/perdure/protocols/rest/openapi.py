@@ -135,7 +135,8 @@ def _query(operation: Operation) -> list[dict[str, Any]]:
 def _headers(operation: Operation) -> list[dict[str, Any]]:
     if operation.method == "GET":
         return []
-    kept = "The answer is remembered by this process." if operation.remembers else "It becomes the request's id."
+    as_id = "It becomes the request's id, where to do it twice is not the same as to do it once."
+    kept = "The answer is remembered by this process." if operation.remembers else as_id
     return [
         {
             "name": "Idempotency-Key",

@@ -65,7 +65,7 @@ class AuditView(msgspec.Struct, frozen=True):
     head: str
 
 
-@operations.add("POST", "/tokens", body=TokenBody, answer=NewTokenView, status=201)
+@operations.add("POST", "/tokens", body=TokenBody, answer=NewTokenView, status=201, remembers=True)
 async def create_token(call: Call[TokenBody, Nothing]) -> NewTokenView:
     """Make an API token. The answer is the only place where it can ever be seen."""
     body = call.body
