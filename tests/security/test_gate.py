@@ -8,6 +8,7 @@ import pytest
 from tests.security.authority import Provider
 
 from perdure.app.access import Access
+from perdure.app.config import SETTINGS
 from perdure.app.server import Server
 from perdure.model.access import Credentials
 from perdure.model.errors import InvalidArgumentError, LimitExceededError, UnauthenticatedError
@@ -182,6 +183,12 @@ def test_addresses_are_written_down_without_ports(remote, host):
 )
 def test_loopback(host, expected):
     assert is_loopback(host) is expected
+
+
+def test_a_server_is_on_this_machine_alone_unless_told_otherwise():
+    addresses = {one.name: one.default for one in SETTINGS if one.name.endswith("_address") and one.default}
+    assert {"rest_address", "grpc_address"} <= addresses.keys()
+    assert all(is_loopback(address.host) for address in addresses.values())
 
 
 @pytest.mark.parametrize("setting", ["rest_address", "grpc_address"])

@@ -1,7 +1,9 @@
 """Whatever the OpenAPI document allows gets an answer that the document describes, and never a 5xx."""
 
 import asyncio
+import re
 import threading
+from urllib.parse import urljoin
 
 import httpx
 import hypothesis
@@ -104,3 +106,15 @@ def test_every_operation_says_what_it_does(url):
     assert len(names) == len(set(names))
     for name, component in DOCUMENT["components"]["schemas"].items():
         assert component.get("description"), name
+
+
+def test_the_page_needs_nothing_from_elsewhere(url):
+    page = httpx.get(f"{url}/api/docs")
+    assert page.status_code == 200 and "default-src 'self'" in page.headers["content-security-policy"]
+    wanted = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert {"docs/swagger-ui.css", "docs/swagger-ui-bundle.js", "docs/page.js"} <= set(wanted)
+    for address in wanted:
+        if not address.startswith("data:"):
+            assert not address.startswith(("http:", "https:", "//")), address
+            asset = httpx.get(urljoin(f"{url}/api/docs", address))
+            assert asset.status_code == 200 and asset.content, address
