@@ -20,7 +20,8 @@ def measure(bench: Bench) -> Section:
             value=found["all_started_seconds"],
             unit="s",
             wanted=START_SECONDS if is_asked else None,
-            limit="Each is a timer, two turns and the start of the run, recorded at once, and then the run itself; most are read and replayed first, since only so many stay in memory.",
+            limit="Each is a timer, two turns and the start of the run, recorded at once, and then the run itself; most are "
+            "read and replayed first, since only so many stay in memory.",
         ),
         Figure(
             label="meanwhile, other runs' p99: how much longer",
