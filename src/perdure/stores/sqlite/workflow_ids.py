@@ -168,12 +168,17 @@ class WorkflowIds:
         count = 0
         for key, namespace, workflow_id in runs:
             hash = crc32(f"{namespace}\0{workflow_id}".encode(errors="surrogatepass"))
-            if key <= boundary:
-                continue  # ``store_late`` has put it into the table; here it would hide newer ones that are there
-            part = recent[hash >> _PART_SHIFT]
-            count += 1
-            if key > highest:
-                highest = key
+            if key > boundary:
+                part = recent[hash >> _PART_SHIFT]
+                count += 1
+                if key > highest:
+                    highest = key
+            else:
+                # ``store_late`` has put it into the table. Beside older ones on the move it must be found before them;
+                # alone here, it would hide newer ones in the table.
+                part = self._moving[hash >> _PART_SHIFT]
+                if hash not in part:
+                    continue
             keys = part.setdefault(hash, key)
             if keys != key:
                 if isinstance(keys, list):
