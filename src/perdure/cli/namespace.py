@@ -94,76 +94,35 @@ Attributes = Annotated[
 ]
 
 
-@namespace.command("create", cls=PlaceCommand, epilog=EXAMPLES)
-def create_namespace(
-    place: ServerPlace,
-    name: Name,
-    retention: Retention = None,
-    description: Description = None,
-    open_runs: OpenRuns = None,
-    starts_per_second: Starts = None,
-    requests_per_second: Requests = None,
-    payload_bytes: PayloadBytes = None,
-    share: Share = None,
-    attributes: Attributes = None,
-    server: Server = "",
-    token: Token = "",
-) -> None:
-    """Create a namespace that is not there yet."""
-    from perdure.cli.namespace_changes import Changes, change
+def _changing(verb: str, help: str, *, must_exist: bool | None) -> None:
+    """A command that sets what there is to set about a namespace; ``must_exist`` as for ``change``."""
 
-    changes = Changes.read(
-        retention, description, attributes, open_runs, starts_per_second, requests_per_second, payload_bytes, share
-    )
-    change(place, server, token, name, changes, must_exist=False)
+    @namespace.command(verb, cls=PlaceCommand, help=help, epilog=EXAMPLES)
+    def set_namespace(
+        place: ServerPlace,
+        name: Name,
+        retention: Retention = None,
+        description: Description = None,
+        open_runs: OpenRuns = None,
+        starts_per_second: Starts = None,
+        requests_per_second: Requests = None,
+        payload_bytes: PayloadBytes = None,
+        share: Share = None,
+        attributes: Attributes = None,
+        server: Server = "",
+        token: Token = "",
+    ) -> None:
+        from perdure.cli.namespace_changes import Changes, change
 
-
-@namespace.command("update", cls=PlaceCommand, epilog=EXAMPLES)
-def update_namespace(
-    place: ServerPlace,
-    name: Name,
-    retention: Retention = None,
-    description: Description = None,
-    open_runs: OpenRuns = None,
-    starts_per_second: Starts = None,
-    requests_per_second: Requests = None,
-    payload_bytes: PayloadBytes = None,
-    share: Share = None,
-    attributes: Attributes = None,
-    server: Server = "",
-    token: Token = "",
-) -> None:
-    """Change a namespace that is there; what is not said stays."""
-    from perdure.cli.namespace_changes import Changes, change
-
-    changes = Changes.read(
-        retention, description, attributes, open_runs, starts_per_second, requests_per_second, payload_bytes, share
-    )
-    change(place, server, token, name, changes, must_exist=True)
+        changes = Changes.read(
+            retention, description, attributes, open_runs, starts_per_second, requests_per_second, payload_bytes, share
+        )
+        change(place, server, token, name, changes, must_exist=must_exist)
 
 
-@namespace.command("set", cls=PlaceCommand, epilog=EXAMPLES)
-def set_namespace(
-    place: ServerPlace,
-    name: Name,
-    retention: Retention = None,
-    description: Description = None,
-    open_runs: OpenRuns = None,
-    starts_per_second: Starts = None,
-    requests_per_second: Requests = None,
-    payload_bytes: PayloadBytes = None,
-    share: Share = None,
-    attributes: Attributes = None,
-    server: Server = "",
-    token: Token = "",
-) -> None:
-    """Create a namespace, or change one, whichever is needed; what is not said stays."""
-    from perdure.cli.namespace_changes import Changes, change
-
-    changes = Changes.read(
-        retention, description, attributes, open_runs, starts_per_second, requests_per_second, payload_bytes, share
-    )
-    change(place, server, token, name, changes, must_exist=None)
+_changing("create", "Create a namespace that is not there yet.", must_exist=False)
+_changing("update", "Change a namespace that is there; what is not said stays.", must_exist=True)
+_changing("set", "Create a namespace, or change one, whichever is needed; what is not said stays.", must_exist=None)
 
 
 @namespace.command("show", cls=PlaceCommand, epilog=EXAMPLES)
