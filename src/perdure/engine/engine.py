@@ -42,7 +42,7 @@ from perdure.kernel.commit import Commit, Reason, Rejection
 from perdure.kernel.timer import deadline, deadline_after
 from perdure.kernel.transition import start, start_fork, transition
 from perdure.kernel.workflow_task import retry_now
-from perdure.model.errors import InvariantError, PerdureError, StoreError
+from perdure.model.errors import InvariantError, NotFoundError, PerdureError, StoreError
 from perdure.model.events import Event
 from perdure.model.failures import NO_WORKER, Failure
 from perdure.model.ids import RunAddress
@@ -131,6 +131,21 @@ class Engine:
                 done(resident or Rejection(Reason.NOT_FOUND, not_found(address)))
 
         self.loader.find(address, found, even_closed=even_closed)
+
+    async def resident(self, address: RunAddress) -> Resident:
+        """A run, brought into memory. Raises ``NotFoundError``, ``StoreError``."""
+        future: asyncio.Future[Resident] = asyncio.get_running_loop().create_future()
+
+        def found(resident: Resident | PerdureError | None) -> None:
+            if future.done():
+                return
+            if isinstance(resident, Resident):
+                future.set_result(resident)
+            else:
+                future.set_exception(resident or NotFoundError(not_found(address)))
+
+        self.loader.find(address, found)
+        return await future
 
     def start(self, namespace: str, request: StartWorkflow, done: Started) -> None:
         """Start a run, or find the one that the request's policies say is the answer."""

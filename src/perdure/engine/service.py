@@ -230,7 +230,7 @@ class EngineService:
         """As ``Service.update``."""
         if self._bounded and address.namespace in self._bounded:
             self._refuse_bounded(address.namespace, request)
-        resident = await self._resident(address)
+        resident = await self.engine.resident(address)
         run, update_id = resident.run, request.update_id
         future: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
 
@@ -261,7 +261,7 @@ class EngineService:
         """As ``Service.query``."""
         if self._bounded and address.namespace in self._bounded:
             self._refuse_bounded(address.namespace, None)
-        resident = await self._resident(address)
+        resident = await self.engine.resident(address)
         await self._durable(resident)
         answer = await self.engine.query(resident, name, input)
         if isinstance(answer, Failure):
@@ -321,20 +321,20 @@ class EngineService:
 
     async def describe(self, address: RunAddress) -> s.RunDescription:
         """As ``Service.describe``."""
-        resident = await self._resident(address)
+        resident = await self.engine.resident(address)
         await self._durable(resident)
         return describe(resident.run, resident.history_bytes)
 
     async def explain(self, address: RunAddress) -> Explanation:
         """As ``Service.explain``."""
-        resident = await self._resident(address)
+        resident = await self.engine.resident(address)
         await self._durable(resident)
         return await explaining.explain(self.engine, resident)
 
     async def history(self, address: RunAddress, *, after: int, limit: int, wait: bool) -> s.HistoryPage:
         """As ``Service.history``."""
         limit = min(limit, self.engine.limits.page_size) if limit > 0 else self.engine.limits.page_size
-        resident = await self._resident(address)
+        resident = await self.engine.resident(address)
         if wait:
             await self._grown_beyond(resident, after)
         await self._durable(resident)
@@ -358,7 +358,7 @@ class EngineService:
     async def _by_key(self, resident: Resident) -> Resident:
         """The run as it is in memory now; it may have been forgotten and read again."""
         run = resident.run
-        return await self._resident(RunAddress(run.namespace, run.workflow_id, run.run_id))
+        return await self.engine.resident(RunAddress(run.namespace, run.workflow_id, run.run_id))
 
     async def _page(self, resident: Resident, after: int, limit: int) -> s.HistoryPage:
         run = resident.run
@@ -409,10 +409,10 @@ class EngineService:
 
     async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
         """As ``Service.reset``."""
-        resident = await self._resident(address)
+        resident = await self.engine.resident(address)
         run = resident.run
         exact = RunAddress(run.namespace, run.workflow_id, run.run_id)
-        current = await self._resident(RunAddress(run.namespace, run.workflow_id))
+        current = await self.engine.resident(RunAddress(run.namespace, run.workflow_id))
         if current.run.close is None and current is not resident:
             await self._terminate(current, reason or f"reset of run {run.run_id}")
         if run.close is None:
@@ -431,7 +431,7 @@ class EngineService:
         request_id: str,
     ) -> str:
         """As ``Service.fork``."""
-        resident = await self._resident(address)
+        resident = await self.engine.resident(address)
         run = resident.run
         if workflow_id == run.workflow_id:
             raise InvalidArgumentError(
@@ -452,7 +452,7 @@ class EngineService:
 
     async def _refuse_taken(self, address: RunAddress) -> None:
         try:
-            taken = await self._resident(address)
+            taken = await self.engine.resident(address)
         except NotFoundError:
             return
         if taken.run.close is None:
@@ -532,7 +532,7 @@ class EngineService:
             )
         await self._refuse_taken(RunAddress(address.namespace, address.workflow_id))
         try:
-            await self._resident(address)
+            await self.engine.resident(address)
         except NotFoundError:
             pass
         else:
@@ -554,7 +554,7 @@ class EngineService:
 
     async def delete(self, address: RunAddress) -> None:
         """As ``Service.delete``."""
-        resident = await self._resident(address)
+        resident = await self.engine.resident(address)
         if resident.run.close is None:
             await self._terminate(resident, "deleted")
         await self._durable(resident)
@@ -645,22 +645,6 @@ class EngineService:
             )
         )
         return True
-
-    async def _resident(self, address: RunAddress) -> Resident:
-        future: asyncio.Future[Resident] = asyncio.get_running_loop().create_future()
-
-        def found(resident: Resident | PerdureError | None) -> None:
-            if future.done():
-                return
-            if resident is None:
-                future.set_exception(NotFoundError(not_found(address)))
-            elif isinstance(resident, PerdureError):
-                future.set_exception(resident)
-            else:
-                future.set_result(resident)
-
-        self.engine.loader.find(address, found)
-        return await future
 
     async def _durable(self, resident: Resident) -> None:
         if resident.in_flight:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from perdure.engine.engine import not_found
 from perdure.engine.refusals import settle
 from perdure.engine.resident import Resident
 from perdure.engine.turn_desks import GONE_SECONDS, Desk, Poll, StickyDesk, StickyQueue
@@ -15,7 +14,7 @@ from perdure.engine.turn_programs import Polled, PolledProgram, PolledTurn
 from perdure.kernel.run import Activity, WorkflowTask
 from perdure.kernel.workflow_task import preview
 from perdure.model.commands import AnyCommand
-from perdure.model.errors import NotFoundError, PerdureError
+from perdure.model.errors import NotFoundError
 from perdure.model.events import Event
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
@@ -261,20 +260,7 @@ class TurnPolls:
 
     async def resident(self, address: RunAddress) -> Resident:
         """A run, brought into memory. Raises ``NotFoundError``, ``StoreError``."""
-        found: asyncio.Future[Resident] = asyncio.get_running_loop().create_future()
-
-        def loaded(resident: Resident | PerdureError | None) -> None:
-            if found.done():
-                return
-            if resident is None:
-                found.set_exception(NotFoundError(not_found(address)))
-            elif isinstance(resident, PerdureError):
-                found.set_exception(resident)
-            else:
-                found.set_result(resident)
-
-        self._engine.loader.find(address, loaded)
-        return await found
+        return await self._engine.resident(address)
 
     async def _in_hand(self, name: TurnName) -> tuple[Resident, WorkflowTask]:
         resident = await self.resident(name.address)
