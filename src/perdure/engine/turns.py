@@ -42,7 +42,7 @@ def take(resident: Resident, commit: Commit, turn: WorkflowTask) -> None:
         resident.is_turn_out = True
         return
     if result.__class__ is TurnCompleted:
-        finish(commit, turn, result.commands, identity, host.build_id)
+        finish(commit, turn, result.commands, identity, host.build_id, state=result.state)
     else:
         assert isinstance(result, TurnFailed)
         log.warning(

@@ -413,7 +413,12 @@ class Workers:
             )
         else:
             request = CompleteWorkflowTask(
-                report.started_event_id, report.attempt, report.commands, worker.identity, worker.build_id
+                report.started_event_id,
+                report.attempt,
+                report.commands,
+                worker.identity,
+                worker.build_id,
+                state=report.state,
             )
 
         def done(outcome: Outcome) -> None:

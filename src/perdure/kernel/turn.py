@@ -16,7 +16,14 @@ def complete(commit: Commit, request: CompleteWorkflowTask) -> Rejection | None:
     if task is None:
         return workflow_task.not_in_hand(commit.run)
     finish(
-        commit, task, request.commands, request.identity, request.build_id, request.sdk_metadata, request.sticky_queue
+        commit,
+        task,
+        request.commands,
+        request.identity,
+        request.build_id,
+        request.sdk_metadata,
+        request.sticky_queue,
+        request.state,
     )
     if request.forces_next and commit.run.close is None and commit.run.workflow_task is None:
         workflow_task.schedule(commit)
@@ -31,6 +38,7 @@ def finish(
     build_id: str,
     sdk_metadata: bytes = b"",
     sticky_queue: str = "",
+    state: bytes = b"",
 ) -> None:
     """Carry out the commands of the turn in hand. If one of them can't be, the turn fails, and none of them happens."""
     run = commit.run
@@ -40,7 +48,12 @@ def finish(
         workflow_task.record_failure(commit, task, cause, failure, identity, build_id)
         return
     cancels = False
-    if not task.scheduled_event_id and task.attempt == 1 and all(c.__class__ is RejectUpdate for c in asked):
+    if (
+        not task.scheduled_event_id
+        and task.attempt == 1
+        and not state
+        and all(c.__class__ is RejectUpdate for c in asked)
+    ):
         for command in asked:
             assert isinstance(command, RejectUpdate)
             update.reject(commit, command)
@@ -63,6 +76,7 @@ def finish(
                 build_id,
                 sdk_metadata,
                 sticky_queue,
+                state,
             )
         )
         for command in asked:

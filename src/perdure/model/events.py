@@ -205,7 +205,8 @@ class WorkflowTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=
 
     ``build_id`` names the code that took the turn (Temporal's ``worker_version.build_id``). ``sdk_metadata`` is what the
     worker's SDK must know again when it replays the turn; only it can read that. With a ``sticky_queue`` the worker has
-    kept the program, and asks there for its next turn.
+    kept the program, and asks there for its next turn. ``state`` is what the turn changed in the state of a program that
+    keeps it as data; only that program can read it.
     """
 
     scheduled_event_id: int
@@ -214,6 +215,7 @@ class WorkflowTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=
     build_id: str = ""
     sdk_metadata: bytes = b""
     sticky_queue: str = ""
+    state: bytes = b""
 
 
 class WorkflowTaskTimedOut(Record, frozen=True, array_like=True, gc=False, tag=8):

@@ -2,7 +2,9 @@
 
 A *program* is one run's user code between turns: Python coroutines on a deterministic loop, or an interpreter of a
 workflow language. The engine hands it what happened since its last turn and takes back commands. It neither knows nor
-cares how the program keeps its state.
+cares how the program keeps its state. A *replayed* program (Python code) does again what it did in older turns. A
+*snapshotted* one keeps its state as data: each turn hands in what changed (``TurnCompleted.state``), which the turn's
+``WorkflowTaskCompleted`` records, and a new program folds these instead of running anything again.
 
 A *worker* owns programs and runs activities. In this process it is called directly, through ``Worker``; one in another
 process stands behind the same protocol, and differs only in that turns and queries are not answered at once.
@@ -30,9 +32,11 @@ from perdure.model.requests import Request
 
 
 class TurnCompleted(msgspec.Struct, frozen=True, gc=False):
-    """The turn's commands, in order."""
+    """The turn's commands, in order. ``state`` is what changed in the state of a program that keeps it as data; only that
+    program can read it."""
 
     commands: Sequence[AnyCommand]
+    state: bytes = b""
 
 
 class TurnFailed(msgspec.Struct, frozen=True, gc=False):
@@ -53,8 +57,9 @@ class Program(Protocol):
         """Take one turn; None if it is taken elsewhere, and its end comes as a request.
 
         ``events`` are all events since the last call, its own commands' events among them, and the last one is the
-        ``WorkflowTaskStarted`` of this turn. A new program gets the whole history, older turns included, and
-        must repeat what it did in them. ``updates`` are delivered in this turn after the events. Never raises.
+        ``WorkflowTaskStarted`` of this turn. A new program gets the whole history, older turns included, and must repeat
+        what it did in them, or fold the states that they handed in. ``updates`` are delivered in this turn after the events.
+        Never raises.
         """
         ...
 

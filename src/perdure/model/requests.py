@@ -207,6 +207,7 @@ class CompleteWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, 
     forces_next: bool = False
     sdk_metadata: bytes = b""
     sticky_queue: str = ""
+    state: bytes = b""
 
 
 class FailWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag=22):

@@ -78,7 +78,8 @@ class ActivityReport(msgspec.Struct, frozen=True, gc=False):
 
 
 class TurnReport(msgspec.Struct, frozen=True, gc=False):
-    """A turn is taken: its commands, or why it could not be (``cause`` as in ``TurnFailed``)."""
+    """A turn is taken: its commands and ``state`` as in ``TurnCompleted``, or why it could not be (``cause`` as in
+    ``TurnFailed``)."""
 
     address: RunAddress
     started_event_id: int
@@ -86,6 +87,7 @@ class TurnReport(msgspec.Struct, frozen=True, gc=False):
     commands: tuple[AnyCommand, ...] = ()
     cause: str = ""
     failure: Failure | None = None
+    state: bytes = b""
 
 
 class QueryReport(msgspec.Struct, frozen=True, gc=False):

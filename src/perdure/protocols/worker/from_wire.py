@@ -105,6 +105,7 @@ def from_worker(message: pb.FromWorker, identity: str) -> w.FromWorker:
                 _decode(_commands, turn.commands, "the commands of a turn") if turn.commands else (),
                 turn.cause,
                 failure(turn.failure) if turn.HasField("failure") else None,
+                turn.state,
             )
         case "query":
             query = message.query

@@ -260,7 +260,9 @@ class Runner:
             return
         result = program.turn(turn.events, turn.updates)
         if isinstance(result, TurnCompleted):
-            report = w.TurnReport(turn.address, turn.started_event_id, turn.attempt, tuple(result.commands))
+            report = w.TurnReport(
+                turn.address, turn.started_event_id, turn.attempt, tuple(result.commands), state=result.state
+            )
         else:
             assert result is not None
             report = w.TurnReport(turn.address, turn.started_event_id, turn.attempt, (), result.cause, result.failure)

@@ -56,6 +56,8 @@ def from_worker(message: w.FromWorker) -> bytes:
             turn.cause = message.cause
         if message.failure is not None:
             _failure(turn.failure, message.failure)
+        if message.state:
+            turn.state = message.state
     elif isinstance(message, w.ActivityReport):
         _activity_report(wire.activity, message)
     elif isinstance(message, w.QueryReport):

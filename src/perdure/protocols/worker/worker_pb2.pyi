@@ -181,20 +181,22 @@ class Payloads(_message.Message):
     def __init__(self, payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...) -> None: ...
 
 class TurnReport(_message.Message):
-    __slots__ = ("run", "started_event_id", "attempt", "commands", "cause", "failure")
+    __slots__ = ("run", "started_event_id", "attempt", "commands", "cause", "failure", "state")
     RUN_FIELD_NUMBER: _ClassVar[int]
     STARTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
     run: Run
     started_event_id: int
     attempt: int
     commands: bytes
     cause: str
     failure: Failure
-    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., commands: _Optional[bytes] = ..., cause: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+    state: bytes
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., commands: _Optional[bytes] = ..., cause: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., state: _Optional[bytes] = ...) -> None: ...
 
 class QueryReport(_message.Message):
     __slots__ = ("query_id", "result", "failure")

@@ -1,0 +1,92 @@
+"""What a run of a state machine is told at its start, and keeps: the definition that it goes by, and who it is to AWS."""
+
+import msgspec
+
+from perdure.model.errors import InvalidArgumentError
+from perdure.model.payloads import Payload, Payloads
+from perdure.model.requests import StartWorkflow
+
+TASK_QUEUE = "perdure.asl"
+"""Where runs of machines, and what they call, are taken care of by the engine's own worker."""
+
+TOKEN_TYPE = "perdure.asl.token"
+"""The type of the activity that stands for a task token: it is completed by whoever has the token."""
+
+
+class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A machine and one execution of it, as data that the run's first event holds.
+
+    Args:
+        definition: the machine's text.
+        name: the execution's.
+        arn: the execution's.
+        role_arn: what the machine may do, on AWS; shown, and handed to whoever makes calls.
+        machine_name: as the machine is listed.
+        machine_arn: as the machine is listed.
+        type: STANDARD or EXPRESS.
+        region: of the ARNs.
+        account: of the ARNs.
+        start_time: what ``$$.Execution.StartTime`` says; the time of the run's first event if it is empty.
+        redrive_count: how often it was redriven.
+        redrive_time: when it was redriven last.
+        test_case: of the file of mocks.
+        mocked: states whose tasks are always left to the engine's own worker.
+        targets: by resource, or by the ARN of a Lambda function: the activity type, and the task queue (the run's if it
+            is empty), of a worker that serves it.
+        is_strict: whether AWS's limits of 256 KiB a value and of 25,000 events hold.
+        map_run_arn: of the Map that this is a child execution of.
+        states: the name of the field, or fields, of the definition's states that hold this child's; JSON pointers.
+    """
+
+    definition: str
+    name: str = ""
+    arn: str = ""
+    role_arn: str = ""
+    machine_name: str = ""
+    machine_arn: str = ""
+    type: str = "STANDARD"
+    region: str = "us-east-1"
+    account: str = "000000000000"
+    start_time: str = ""
+    redrive_count: int = 0
+    redrive_time: str = ""
+    test_case: str = ""
+    mocked: tuple[str, ...] = ()
+    targets: dict[str, tuple[str, str]] = {}
+    is_strict: bool = False
+    map_run_arn: str = ""
+    states: str = ""
+
+
+def start_of(execution: Execution, input_text: str, workflow_id: str = "", timeout_seconds: float = 0) -> StartWorkflow:
+    """The request that starts an execution. Its workflow id is the execution's ARN, unless another is given.
+
+    Args:
+        execution: what the run keeps.
+        input_text: the execution's input, as JSON.
+        workflow_id: of the run.
+        timeout_seconds: the machine's ``TimeoutSeconds``; 0 for none.
+    """
+    return StartWorkflow(
+        workflow_id=workflow_id or execution.arn,
+        workflow_type=execution.machine_name or "asl",
+        task_queue=TASK_QUEUE,
+        input=(Payload(input_text.encode()), Payload(msgspec.json.encode(execution))),
+        run_timeout_ns=round(timeout_seconds * 1e9),
+    )
+
+
+def execution_of(input: Payloads) -> Execution | None:
+    """What ``start_of`` put into a run's input; None if there is nothing of the kind.
+
+    Raises:
+        InvalidArgumentError: it is something else.
+    """
+    if len(input) < 2:
+        return None
+    try:
+        return msgspec.json.decode(input[1].data, type=Execution)
+    except msgspec.DecodeError as error:
+        raise InvalidArgumentError(
+            f"the second argument of the run is no execution of a state machine: {error}"
+        ) from error
