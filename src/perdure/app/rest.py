@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute, Route
 
+from perdure.engine.documents import Documents, Kept
 from perdure.model.access import Gate
 from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
@@ -12,7 +13,7 @@ from perdure.observability.http import PAGES, ObservedApplication, OperatorPages
 from perdure.observability.watched import Watched
 from perdure.protocols.rest import Bounds, Parts, RestServer, create_app
 from perdure.protocols.rest.callbacks import Deliveries
-from perdure.protocols.rest.kept import Documents, Kept, SigningSecret, Webhook
+from perdure.protocols.rest.kept import SigningSecret, Webhook
 from perdure.protocols.rest.listening import Switch
 from perdure.protocols.rest.outbound import Outbound
 from perdure.protocols.rest.parts import Administration, PollActivity

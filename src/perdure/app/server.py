@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from perdure.app.access import Access, AccessControl
 from perdure.app.embedded import tuned
 from perdure.app.rest import Outside, rest_server
+from perdure.app.stepfunctions import StepFunctions, StepFunctionsServer
 from perdure.app.stores import store_of
 from perdure.engine.clock import SystemClock
 from perdure.engine.polls import Polls
@@ -60,6 +61,8 @@ class Server:
         temporal_address: where Temporal's own SDKs connect; port 0 picks a free one. Nowhere without it; needs the extra
             ``perdure[temporal]``.
         callback_hosts: the only hosts that callbacks may go to, such as ``*.example.com``; any without them.
+        stepfunctions: where and how AWS's clients reach the Step Functions API. Nowhere without it; needs the extra
+            ``perdure[stepfunctions]``.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Server:
         tracing: Tracing | None = None,
         callback_hosts: Sequence[str] = (),
         temporal_address: str = "",
+        stepfunctions: StepFunctions | None = None,
     ) -> None:
         self._store = store_of(store) if isinstance(store, str) else store
         self._settings = settings
@@ -86,6 +90,8 @@ class Server:
         self._outside = Outside(self._store, callback_hosts, with_loopback=not self._access.has_authentication)
         self._temporal_address = temporal_address
         self._temporal: Listener | None = None
+        self._stepfunctions_settings = stepfunctions
+        self._stepfunctions: StepFunctionsServer | None = None
         self._stack = AsyncExitStack()
         self.service: EngineService
         self.watched: Watched
@@ -102,6 +108,9 @@ class Server:
         if self._temporal_address:
             temporal_host, _, temporal_port = self._temporal_address.rpartition(":")
             control.check_address("temporal_address", temporal_host, int(temporal_port))
+        if self._stepfunctions_settings is not None:
+            aws_host, _, aws_port = self._stepfunctions_settings.address.rpartition(":")
+            control.check_address("stepfunctions_address", aws_host, int(aws_port))
         tls, proxies = control.tls, self._access.proxy_options
         own = LocalWorker([], own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)])
         workers = Workers(own)
@@ -130,6 +139,13 @@ class Server:
             polls = Polls(workers)
             if self._temporal_address:
                 await self._open_temporal(workers, polls, credentials)
+            if self._stepfunctions_settings is not None:
+                await self._open_stepfunctions(
+                    self._stepfunctions_settings,
+                    polls,
+                    ssl_context_factory=None if tls is None else tls.context,
+                    **proxies,
+                )
             self._rest = rest_server(
                 self.service,
                 self.gate,
@@ -172,6 +188,23 @@ class Server:
         )
         self._stack.push_async_callback(self._temporal.close)
         await self._temporal.open()
+
+    async def _open_stepfunctions(self, settings: StepFunctions, polls: Polls, **uvicorn_options: Any) -> None:
+        self._stepfunctions = StepFunctionsServer(
+            settings,
+            self.gate,
+            self._store,
+            polls,
+            has_authentication=self._access.has_authentication,
+            **uvicorn_options,
+        )
+        self._stack.push_async_callback(self._stepfunctions.close)
+        await self._stepfunctions.open()
+
+    @property
+    def stepfunctions_port(self) -> int:
+        """Where AWS's clients reach the Step Functions API; 0 if nowhere."""
+        return 0 if self._stepfunctions is None else self._stepfunctions.port
 
     @property
     def temporal_port(self) -> int:

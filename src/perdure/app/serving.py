@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from perdure.app.access import Access
 from perdure.app.config import Config
 from perdure.app.server import Server
+from perdure.app.stepfunctions import StepFunctions
 from perdure.app.temporal import DevServer, begin_dev
 from perdure.app.watching import set_up_logs, tracing_of
 from perdure.security import redact_logs
@@ -35,6 +36,7 @@ async def serving(config: Config, dev: DevServer | None = None) -> AsyncIterator
         tracing=tracing,
         callback_hosts=config["callback_hosts"],
         temporal_address=str(config["temporal_address"] or ""),
+        stepfunctions=StepFunctions.of(config),
     )
     try:
         await server.open()

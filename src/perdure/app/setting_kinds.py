@@ -1,5 +1,6 @@
 """What a setting's value may be: how it is read from text (a flag, an environment variable) or from TOML, and shown."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -56,6 +57,19 @@ def _count(given: Any) -> int:
     if not isinstance(given, int) or isinstance(given, bool) or given < 0:
         raise expected
     return given
+
+
+def _number(given: Any) -> float:
+    expected = ValueError("a number that is not negative, such as 0.5")
+    if isinstance(given, bool) or not isinstance(given, (str, int, float)):
+        raise expected
+    try:
+        number = float(given)
+    except ValueError:
+        raise expected from None
+    if not 0 <= number < math.inf:
+        raise expected
+    return number
 
 
 def _bytes(given: Any) -> int:
@@ -140,6 +154,7 @@ TEXT = Kind("TEXT", _text)
 URL = Kind("URL", _text)
 FILE = Kind("FILE", _text)
 COUNT = Kind("N", _count)
+NUMBER = Kind("NUMBER", _number, "{:g}".format)
 BYTES = Kind("BYTES", _bytes, bytes_text)
 DURATION = Kind("DURATION", _duration, duration_text)
 FLAG = Kind("true|false", _flag, lambda value: str(value).lower())

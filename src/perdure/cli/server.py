@@ -20,6 +20,8 @@ perdure server --store memory:// --rest-address 127.0.0.1:0
 
 perdure server --temporal-dev --port 7233 --db-filename dev.db
 
+perdure server --stepfunctions --lambda-endpoint http://127.0.0.1:3001
+
 Once it serves, its URL is printed on standard output. SIGTERM and Ctrl-C end it; all that is unfinished waits in the store."""
 
 START_DEV = "start-dev"
@@ -76,6 +78,10 @@ def server(
             help="Stand in for Temporal's development server: in memory, with a default namespace, at port 7233.",
         ),
     ] = False,
+    stepfunctions: Annotated[
+        bool,
+        typer.Option("--stepfunctions", help="Answer AWS's clients as Step Functions, at 127.0.0.1:8083 unless told."),
+    ] = False,
     port: DevPort = 7233,
     ip: DevIp = "127.0.0.1",
     db_filename: DevFile = "",
@@ -94,6 +100,7 @@ def server(
 
     All settings may be options here, variables of the environment or lines of a TOML file; perdure config prints them.
     """
+    from perdure.app.stepfunctions import with_stepfunctions
     from perdure.app.temporal import DevServer, attribute_of, dev_config
     from perdure.cli.serving import run_until_stopped, serving
 
@@ -104,6 +111,9 @@ def server(
         names = list(dict.fromkeys(["default", *(namespace or ())]))
         dev = DevServer(names, dict(map(attribute_of, search_attribute or ())))
         config = dev_config(config, ip=ip, port=port, file=db_filename)
+
+    if stepfunctions:
+        config = with_stepfunctions(config)
 
     async def serve(told: "asyncio.Event") -> None:
         async with serving(config, dev):

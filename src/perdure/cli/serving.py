@@ -87,6 +87,9 @@ async def serving(config: Config, dev: "DevServer | None" = None) -> AsyncIterat
         note(f"Serves {config['store']} at {url}, workers at port {server.grpc_port}. Ctrl-C ends it.")
         if server.temporal_port:
             note(f"Temporal's SDKs connect to {config['temporal_address'].host}:{server.temporal_port}.")
+        if server.stepfunctions_port:
+            address = config["stepfunctions_address"]
+            note(f"Step Functions' clients connect to http://{address.host}:{server.stepfunctions_port}.")
         yield url
         note("Ends; all that is unfinished waits in the store.")
 

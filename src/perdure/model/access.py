@@ -52,16 +52,27 @@ ALLOWED: Mapping[Role, frozenset[Permission]] = {
 """What each role may do. Whoever is to do more has several."""
 
 
+class Signature(msgspec.Struct, frozen=True, gc=False):
+    """Somebody has signed a request with a secret rather than sent it.
+
+    ``key_id`` names the secret; ``is_right`` says whether the signature was made with the one that it is given.
+    """
+
+    key_id: str
+    is_right: Callable[[str], bool]
+
+
 class Credentials(msgspec.Struct, frozen=True, gc=False):
     """What came with a request.
 
     ``authorization`` is the header's value, such as ``Bearer ...``; ``certificate`` the common name in the client's
-    certificate, where TLS has checked it; ``remote`` the caller's address.
+    certificate, where TLS has checked it; ``remote`` the caller's address; ``signature`` goes before both.
     """
 
     authorization: str = ""
     certificate: str = ""
     remote: str = ""
+    signature: Signature | None = None
 
 
 class Principal(msgspec.Struct, frozen=True, gc=False):

@@ -137,7 +137,11 @@ class SecureGate:
         self._audit.refused(act, "", remote, reason)
 
     async def _who(self, credentials: Credentials, remote: str) -> tuple[str, Principal, Callable[[], None]]:
-        given = credentials.authorization
+        given, signature = credentials.authorization, credentials.signature
+        if signature is not None:
+            token = self._tokens.check_signature(signature.key_id, signature.is_right)
+            self._note_use(token)
+            return f"token {token.id}", principal_of(token), partial(self._check_token, token)
         if given:
             scheme, _, text = given.partition(" ")
             text = text.strip()

@@ -31,7 +31,9 @@ _NOBODY = hashlib.sha256(b"").digest()
 
 
 class Token(msgspec.Struct, kw_only=True):
-    """What is known of a token. Times are ns since 1970, 0 for never. Its record; nothing here can be used as a token."""
+    """What is known of a token. Times are ns since 1970, 0 for never. Its record; nothing here can be used as a token,
+    but for the secret of one that is for signing.
+    """
 
     id: str
     name: str
@@ -42,6 +44,8 @@ class Token(msgspec.Struct, kw_only=True):
     expires: int = 0
     revoked: int = 0
     last_used: int = 0
+    signing_secret: str = ""
+    """What signatures are made with; only of tokens that are for signing. Whoever has it can sign."""
 
     @property
     def grants(self) -> list[str]:
@@ -76,7 +80,9 @@ class Tokens:
     def __len__(self) -> int:
         return len(self._known)
 
-    async def create(self, name: str, roles: Roles, *, lifetime_ns: int = 0, created_by: str = "") -> tuple[Token, str]:
+    async def create(
+        self, name: str, roles: Roles, *, lifetime_ns: int = 0, created_by: str = "", for_signing: bool = False
+    ) -> tuple[Token, str]:
         """A new token.
 
         Args:
@@ -84,6 +90,9 @@ class Tokens:
             roles: what it may do.
             lifetime_ns: how long it is good; 0 for ever.
             created_by: who asked for it.
+            for_signing: requests may also be signed with it, as AWS's clients do: the access key is the token's id, the
+                secret access key the token. Then the token itself is kept in the store, not its hash alone, since
+                nobody could check a signature otherwise.
 
         Returns:
             Its record and the token itself, which nobody can show again.
@@ -107,6 +116,7 @@ class Tokens:
             created=now,
             created_by=created_by,
             expires=now + lifetime_ns if lifetime_ns else 0,
+            signing_secret=f"perdure_{id}_{secret}" if for_signing else "",
         )
         await self._put(token)
         return token, f"perdure_{id}_{secret}"
@@ -151,6 +161,20 @@ class Tokens:
         is_right = hmac.compare_digest(token.digest if token is not None else _NOBODY, _digest(shape[2]))
         if token is None or not is_right:
             raise UnauthenticatedError("The token is not known here, or is wrong. Ask for a new one.")
+        now = self._now()
+        if not token.is_good(now):
+            raise UnauthenticatedError(
+                f"The token {token.id} ({token.name}) is {token.status(now)}. Ask for a new one."
+            )
+        return token
+
+    def check_signature(self, id: str, is_right: Callable[[str], bool]) -> Token:
+        """The record of the token that somebody has signed with. Raises ``UnauthenticatedError``."""
+        token = self._known.get(id)
+        if token is None or not token.signing_secret or not is_right(token.signing_secret):
+            raise UnauthenticatedError(
+                "The access key is none of a token for signing, or the signature is not made with it."
+            )
         now = self._now()
         if not token.is_good(now):
             raise UnauthenticatedError(

@@ -13,7 +13,8 @@ from standardwebhooks.webhooks import Webhook
 from tests.protocols.rest.test_runs import RUNS, result, start
 
 from perdure.app import memory_store
-from perdure.protocols.rest.kept import Kept, SigningSecret
+from perdure.engine.documents import Kept
+from perdure.protocols.rest.kept import SigningSecret
 from perdure.protocols.rest.parts import Bounds, Seen
 
 SPACE = "/namespaces/default"

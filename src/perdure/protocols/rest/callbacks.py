@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from perdure.engine.documents import Kept
 from perdure.model import events as e
 from perdure.model.access import Permission
 from perdure.model.errors import (
@@ -27,7 +28,7 @@ from perdure.model.service import Service, StartResult
 from perdure.model.system import SYSTEM_NAMESPACE, served_namespace, system_workflow_id
 from perdure.model.webhooks import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from perdure.protocols.rest.asking import Asked, Name
-from perdure.protocols.rest.kept import Kept, SigningSecret
+from perdure.protocols.rest.kept import SigningSecret
 from perdure.protocols.rest.operations import Call
 from perdure.protocols.rest.outbound import Outbound
 from perdure.protocols.rest.parts import CallbackRequest

@@ -8,12 +8,13 @@ from typing import Any, Protocol
 
 import msgspec
 
+from perdure.engine.documents import Kept
 from perdure.model.access import Gate, Session
 from perdure.model.payloads import Payloads
 from perdure.model.program import ActivityTask
 from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
-from perdure.protocols.rest.kept import Kept, SigningSecret, Webhook
+from perdure.protocols.rest.kept import SigningSecret, Webhook
 from perdure.protocols.rest.outbound import Outbound
 from perdure.protocols.rest.waiting import Closing
 

@@ -1,0 +1,142 @@
+"""The Step Functions API in front of an engine; boto3 is loaded here, for those who ask for it."""
+
+import os
+import time
+from typing import Any
+
+import msgspec
+
+from perdure.app.config import Config
+from perdure.app.setting_kinds import Address
+from perdure.engine.documents import Documents
+from perdure.engine.polls import Polls
+from perdure.model.access import Gate
+from perdure.model.errors import InvalidArgumentError
+from perdure.protocols.rest import Bounds as ListeningBounds
+from perdure.protocols.rest import RestServer
+from perdure.protocols.rest.waiting import Closing
+
+DEFAULT_PORT = 8083
+MOCK_VARIABLE = "SFN_MOCK_CONFIG"
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "host.docker.internal"})
+
+_ENDPOINTS = {
+    "lambda": "lambda_endpoint",
+    "sqs": "sqs_endpoint",
+    "sns": "sns_endpoint",
+    "dynamodb": "dynamodb_endpoint",
+    "events": "events_endpoint",
+    "s3": "s3_endpoint",
+    "batch": "batch_endpoint",
+    "ecs": "ecs_endpoint",
+    "glue": "glue_endpoint",
+    "sagemaker": "sage_maker_endpoint",
+    "stepfunctions": "step_functions_endpoint",
+    "*": "aws_endpoint",
+}
+
+
+def with_stepfunctions(config: Config) -> Config:
+    """The settings with the Step Functions API where Step Functions Local would be, unless they say where."""
+    if config["stepfunctions_address"] is not None:
+        return config
+    values = {**config.values, "stepfunctions_address": Address("127.0.0.1", DEFAULT_PORT)}
+    return msgspec.structs.replace(config, values=values)
+
+
+class StepFunctions(msgspec.Struct, frozen=True):
+    """What can be set about the Step Functions API; the fields are settings of a server and are described there.
+
+    ``endpoints`` are those of AWS's services, by boto3's names; ``*`` is that of all others.
+    """
+
+    address: str
+    namespace: str = "default"
+    account: str = "123456789012"
+    region: str = "us-east-1"
+    endpoints: dict[str, str] = {}
+    wait_time_scale: float = 1.0
+    mock_config: str = ""
+
+    @classmethod
+    def of(cls, config: Any) -> "StepFunctions | None":
+        """Those of a server's ``Config``; None if nobody asks for the API. Raises ``InvalidArgumentError``."""
+        if config["stepfunctions_address"] is None:
+            return None
+        account = config["aws_account"]
+        if not (account.isascii() and account.isdecimal() and len(account) == 12):
+            raise InvalidArgumentError(f"aws_account is {account!r}, but must be twelve digits.")
+        return cls(
+            str(config["stepfunctions_address"]),
+            config["stepfunctions_namespace"],
+            account,
+            config["aws_region"],
+            {service: config[setting] for service, setting in _ENDPOINTS.items() if config[setting]},
+            config["wait_time_scale"],
+            config["mock_config"] or os.environ.get(MOCK_VARIABLE, ""),
+        )
+
+
+class StepFunctionsServer:
+    """The listener: ``RestServer``'s socket with another application behind it."""
+
+    def __init__(
+        self,
+        settings: StepFunctions,
+        gate: Gate,
+        documents: Documents,
+        polls: Polls,
+        *,
+        has_authentication: bool,
+        **uvicorn_options: Any,
+    ) -> None:
+        try:
+            import botocore  # noqa: F401
+        except ImportError as error:
+            raise InvalidArgumentError(
+                f"What AWS says of its API is not installed ({error}). Install it with: pip install 'perdure[stepfunctions]'"
+            ) from None
+        from perdure.app.asl_language import AslLanguage
+        from perdure.protocols.stepfunctions import create_app
+        from perdure.protocols.stepfunctions.mocks import Mocks
+        from perdure.protocols.stepfunctions.parts import Parts
+        from perdure.protocols.stepfunctions.registry import Registry
+        from perdure.protocols.stepfunctions.shapes import ServiceModel
+
+        self.parts = Parts(
+            gate,
+            ServiceModel(),
+            Registry(documents, settings.namespace),
+            AslLanguage(settings.wait_time_scale),
+            polls.poll,
+            settings.namespace,
+            settings.account,
+            settings.region,
+            Mocks.read(settings.mock_config),
+            time.time,
+            has_authentication=has_authentication,
+            allowed_hosts=None if has_authentication else LOOPBACK_NAMES,
+        )
+        host, _, port = settings.address.rpartition(":")
+        self._server = RestServer(
+            create_app(self.parts),
+            host.strip("[]"),
+            int(port),
+            bounds=ListeningBounds(),
+            closing=Closing(),
+            **uvicorn_options,
+        )
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.port
+
+    async def open(self) -> None:
+        """Begin to listen. Raises ``OSError``."""
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Let go of everybody."""
+        self.parts.closing.set()
+        await self._server.stop()

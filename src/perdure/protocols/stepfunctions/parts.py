@@ -1,0 +1,160 @@
+"""What the protocol is put together from, and what it asks of the language that state machines are written in."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from perdure.model.access import Gate
+from perdure.model.events import Event
+from perdure.model.ids import RunAddress
+from perdure.model.program import ActivityTask
+from perdure.model.requests import StartWorkflow
+from perdure.protocols.stepfunctions.mocks import Mocks
+from perdure.protocols.stepfunctions.registry import Registry
+from perdure.protocols.stepfunctions.shapes import ServiceModel
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How much a caller may ask. Sizes are bytes, times seconds."""
+
+    body_bytes: int = 4 * 1024 * 1024
+    body_seconds: float = 30.0
+    poll_seconds: float = 60.0
+    """How long GetActivityTask waits for a task."""
+    sync_seconds: float = 300.0
+    """How long StartSyncExecution waits: as long as an EXPRESS execution may take."""
+    clock_skew_seconds: float = 300.0
+    """How old, or how far ahead, a signature may be."""
+
+
+class Outcome(Protocol):
+    """How an execution stands at its end, in AWS's words."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def output(self) -> str | None: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def cause(self) -> str | None: ...
+
+
+class Start(NamedTuple):
+    """What an execution is started with. ``start_time`` is ISO 8601."""
+
+    definition: str
+    name: str
+    arn: str
+    role_arn: str
+    machine_name: str
+    machine_arn: str
+    type: str
+    region: str
+    account: str
+    start_time: str
+    test_case: str = ""
+    mocked: Sequence[str] = ()
+
+
+class LanguageRefusal(Exception):
+    """The language can't do what was asked, and says so in AWS's words."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Language(Protocol):
+    """The Amazon States Language, as far as this protocol needs it. All of it is pure."""
+
+    def diagnostics(self, definition: str, type: str) -> Sequence[Mapping[str, str]]:
+        """What is wrong with a definition: severity, code, message and location, as ValidateStateMachineDefinition
+        shows them."""
+        ...
+
+    def refusal(self, definition: str, type: str) -> str | None:
+        """The message with which a definition is refused; None for a good one."""
+        ...
+
+    def input_refusal(self, text: str) -> str | None:
+        """What is wrong with an execution's input, in the words of AWS's parser; None for JSON."""
+        ...
+
+    def test_state(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """TestState. Raises ``LanguageRefusal``."""
+        ...
+
+    def start(self, start: Start, input: str) -> StartWorkflow:
+        """The request that starts an execution."""
+        ...
+
+    def started(self, event: Event) -> tuple[Start, str]:
+        """What an execution was started with, and its input, from its first event."""
+        ...
+
+    def history(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+        """AWS's events, from the run's."""
+        ...
+
+    def outcome(self, closing: Event) -> Outcome:
+        """How an execution ended, from the run's last event."""
+        ...
+
+    def task_of(self, token: str) -> tuple[RunAddress, str] | None:
+        """The run that made a task token, and the id of the activity that waits for it; None for another's token."""
+        ...
+
+
+class PollActivity(Protocol):
+    """Takes an activity task off a queue, waiting for one."""
+
+    def __call__(
+        self,
+        namespace: str,
+        task_queue: str,
+        *,
+        identity: str,
+        activity_types: Sequence[str],
+        timeout_seconds: float,
+        labels: Mapping[str, str],
+    ) -> Awaitable[ActivityTask | None]: ...
+
+
+@dataclass
+class Parts:
+    """What the operations work with.
+
+    Attributes:
+        gate: knows the callers.
+        model: AWS's description of the API.
+        registry: state machines and activities.
+        language: what definitions are written in.
+        poll_activity: where activities' tasks come from.
+        namespace: where executions run, and whose roles decide.
+        account: of whoever's access key is no account's number.
+        region: of whoever signs for none.
+        mocks: the mock file.
+        has_authentication: whether callers must sign.
+        allowed_hosts: the names that it answers to; None for any.
+        now: seconds since 1970.
+    """
+
+    gate: Gate
+    model: ServiceModel
+    registry: Registry
+    language: Language
+    poll_activity: PollActivity
+    namespace: str
+    account: str
+    region: str
+    mocks: Mocks
+    now: Callable[[], float]
+    has_authentication: bool = False
+    allowed_hosts: frozenset[str] | None = None
+    bounds: Bounds = field(default_factory=Bounds)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)

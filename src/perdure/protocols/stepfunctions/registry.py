@@ -1,0 +1,111 @@
+"""State machines with their versions, their aliases, and activities, by ARN; durable, and in memory once read."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TypeVar
+
+from perdure.engine.documents import Documents, Kept
+from perdure.protocols.stepfunctions.arns import Arn, make, parse
+from perdure.protocols.stepfunctions.records import Activity, Alias, Machine
+from perdure.protocols.stepfunctions.refusals import no_activity, no_machine
+
+T = TypeVar("T", Machine, Alias, Activity)
+
+
+class Registry:
+    """Of one server and one of its namespaces.
+
+    Whoever changes something of it holds ``lock`` from the look that decides to the end of the change.
+    """
+
+    def __init__(self, documents: Documents, namespace: str) -> None:
+        self._namespace = namespace
+        self._machines = Kept(documents, "stepfunctions-machine", Machine)
+        self._aliases = Kept(documents, "stepfunctions-alias", Alias)
+        self._activities = Kept(documents, "stepfunctions-activity", Activity)
+        self.lock = asyncio.Lock()
+
+    # --- state machines
+
+    async def find_machine(self, arn: str) -> Machine | None:
+        """The state machine of an unqualified ARN."""
+        return await self._machines.get(self._namespace, arn)
+
+    async def machine(self, arn: str) -> Machine:
+        """The same. Raises ``Refusal`` if there is none."""
+        parse(arn, "stateMachine")
+        found = await self.find_machine(arn)
+        if found is None:
+            raise no_machine(arn)
+        return found
+
+    async def machine_of(self, arn: Arn, said: str) -> Machine:
+        """The state machine that an ARN names, or of which it names a version or an alias. Raises ``Refusal``, which names
+        what was said."""
+        found = await self.find_machine(make(arn.region, arn.account, "stateMachine", arn.name))
+        if found is None:
+            raise no_machine(said)
+        return found
+
+    async def machines(self, region: str, account: str) -> Mapping[str, Machine]:
+        """All of an account in a region."""
+        return _within(await self._machines.all(self._namespace), make(region, account, "stateMachine"))
+
+    async def put_machine(self, machine: Machine) -> None:
+        """Create or change one."""
+        await self._machines.put(self._namespace, machine.arn, machine)
+
+    async def remove_machine(self, machine: Machine) -> None:
+        """Remove one, and its aliases."""
+        for alias in await self.aliases(machine.arn):
+            await self.remove_alias(alias)
+        await self._machines.put(self._namespace, machine.arn, None)
+
+    # --- aliases
+
+    async def alias(self, arn: str) -> Alias | None:
+        """One by its ARN."""
+        return await self._aliases.get(self._namespace, arn)
+
+    async def aliases(self, machine_arn: str) -> list[Alias]:
+        """Those of a state machine, by name."""
+        known = await self._aliases.all(self._namespace)
+        return [alias for alias in known.values() if alias.machine_arn == machine_arn]
+
+    async def put_alias(self, alias: Alias) -> None:
+        """Create or change one."""
+        await self._aliases.put(self._namespace, alias.arn, alias)
+
+    async def remove_alias(self, alias: Alias) -> None:
+        """Remove one."""
+        await self._aliases.put(self._namespace, alias.arn, None)
+
+    # --- activities
+
+    async def find_activity(self, arn: str) -> Activity | None:
+        """One by its ARN."""
+        return await self._activities.get(self._namespace, arn)
+
+    async def activity(self, arn: str) -> Activity:
+        """The same. Raises ``Refusal`` if there is none."""
+        parse(arn, "activity")
+        found = await self.find_activity(arn)
+        if found is None:
+            raise no_activity(arn)
+        return found
+
+    async def activities(self, region: str, account: str) -> Mapping[str, Activity]:
+        """All of an account in a region."""
+        return _within(await self._activities.all(self._namespace), make(region, account, "activity"))
+
+    async def put_activity(self, activity: Activity) -> None:
+        """Create or change one."""
+        await self._activities.put(self._namespace, activity.arn, activity)
+
+    async def remove_activity(self, arn: str) -> None:
+        """Remove one."""
+        await self._activities.put(self._namespace, arn, None)
+
+
+def _within(known: Mapping[str, T], prefix: str) -> Mapping[str, T]:
+    return {arn: value for arn, value in known.items() if arn.startswith(prefix + ":")}

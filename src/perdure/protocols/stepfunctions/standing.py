@@ -1,0 +1,112 @@
+"""How an execution is seen: what is kept beside its run, its address, and its status in AWS's words."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from perdure.model.errors import NotFoundError
+from perdure.model.events import Event
+from perdure.model.ids import RunAddress
+from perdure.model.options import RunStatus
+from perdure.model.payloads import Payload, PayloadMap
+from perdure.model.service import RunSummary
+from perdure.protocols.stepfunctions import arns
+from perdure.protocols.stepfunctions.operations import Call
+from perdure.protocols.stepfunctions.parts import Start
+from perdure.protocols.stepfunctions.refusals import no_execution
+
+SECOND_NS = 10**9
+NOTE = "stepfunctions"
+"""The memo's key."""
+
+STATUSES = {
+    RunStatus.RUNNING: "RUNNING",
+    RunStatus.PAUSED: "RUNNING",
+    RunStatus.COMPLETED: "SUCCEEDED",
+    RunStatus.FAILED: "FAILED",
+    RunStatus.CANCELED: "ABORTED",
+    RunStatus.TERMINATED: "ABORTED",
+    RunStatus.TIMED_OUT: "TIMED_OUT",
+    RunStatus.CONTINUED_AS_NEW: "RUNNING",
+}
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept in the memo of a run. ``started`` is in seconds since 1970."""
+
+    machine: str
+    started: float
+    version: str = ""
+    alias: str = ""
+    revision: str = ""
+
+    def memo(self) -> PayloadMap:
+        """As it is kept."""
+        return {NOTE: Payload(msgspec.json.encode(self))}
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The members of answers that say what it is an execution of."""
+        found = {"stateMachineArn": self.machine}
+        if self.version:
+            found["stateMachineVersionArn"] = self.version
+        if self.alias:
+            found["stateMachineAliasArn"] = self.alias
+        return found
+
+
+def note_of(summary: RunSummary) -> Note:
+    """What was kept; for an execution that was not started over this protocol, what its ARN says."""
+    kept = summary.memo.get(NOTE)
+    if kept is not None:
+        try:
+            return msgspec.json.decode(kept.data, type=Note)
+        except msgspec.MsgspecError:
+            pass
+    arn = arns.parse(summary.workflow_id)
+    return Note(arns.make(arn.region, arn.account, "stateMachine", arn.name), summary.start_time / SECOND_NS)
+
+
+def address_of(call: Call, arn: str, *kinds: str) -> RunAddress:
+    """The run of an execution. Raises ``Refusal`` for what is no ARN of one."""
+    arns.parse(arn, *(kinds or ("execution",)))
+    return RunAddress(call.namespace, arn)
+
+
+class Execution(NamedTuple):
+    """An execution as it stands."""
+
+    summary: RunSummary
+    start: Start
+    input: str
+    note: Note
+
+    @property
+    def status(self) -> str:
+        """In AWS's words."""
+        return STATUSES[self.summary.status]
+
+
+async def execution_at(call: Call, arn: str, *kinds: str) -> Execution:
+    """An execution. Raises ``Refusal`` if there is none."""
+    address = address_of(call, arn, *kinds)
+    try:
+        summary = (await call.service.describe(address)).summary
+        page = await call.service.history(address, after=0, limit=1, wait=False)
+        start, input = call.parts.language.started(page.events[0])
+    except (NotFoundError, IndexError, ValueError):
+        # A run that is no state machine's is none here, whatever its workflow id looks like.
+        raise no_execution(arn) from None
+    return Execution(summary, start, input, note_of(summary))
+
+
+async def closing_of(call: Call, summary: RunSummary) -> Event:
+    """The last event of a run that is closed."""
+    address = RunAddress(summary.namespace, summary.workflow_id, summary.run_id)
+    _, event = await call.service.wait_closed(address, follow=False)
+    return event
+
+
+def included(name: str, text: str | None) -> dict[str, Any]:
+    """``input`` or ``output``, as answers show it."""
+    return {} if text is None else {name: text, f"{name}Details": {"included": True}}
