@@ -10,6 +10,7 @@ import perdure
 from perdure import App, workflow
 from perdure.app import Embedded
 from perdure.engine.clock import SystemClock
+from perdure.model.errors import StoreError
 from perdure.stores.memory import MemoryStore
 from perdure.testing import environment
 
@@ -228,19 +229,46 @@ async def test_a_child_whose_id_is_taken_cannot_start(opened):
         assert await client.execute(starts, "taken") == "2"
 
 
-async def test_a_child_starts_in_the_transaction_that_asks_for_it():
-    batches = []
+class Noting(MemoryStore):
+    """Says what was written; the batches whose numbers are in ``failing`` are not."""
 
-    class Noting(MemoryStore):
-        def write(self, batch, done):
-            batches.append([each.key for each in batch])
+    def __init__(self, failing=()):
+        super().__init__()
+        self.batches = []
+        self.failing = failing
+
+    def write(self, batch, done):
+        self.batches.append(batch)
+        if len(self.batches) in self.failing:
+            asyncio.get_running_loop().call_soon(done, StoreError("no"))
+        else:
             super().write(batch, done)
 
-    embedded = Embedded([app], Noting(), SystemClock(asyncio.get_running_loop()))
+
+async def executed_on(store, workflow, *args):
+    settings = perdure.Settings(store_retry_ns=1_000_000)
+    embedded = Embedded([app], store, SystemClock(asyncio.get_running_loop()), settings=settings)
     await embedded.open()
-    await embedded.client.execute(parent, [1, 2])
-    await embedded.close()
-    assert sorted(batches[0]) == [1, 2, 3]
+    try:
+        return await embedded.client.execute(workflow, *args, id="run")
+    finally:
+        await embedded.close()
+
+
+async def test_a_child_starts_and_ends_in_transactions_of_its_parent_and_nothing_is_sent():
+    store = Noting()
+    assert await executed_on(store, parent, [1, 2]) == [2, 3]
+    assert sorted(each.key for each in store.batches[0]) == [1, 2, 3]
+    ends = [batch for batch in store.batches if {2, 3} & {each.key for each in batch if each.changed is not None}]
+    assert all(1 in {each.key for each in batch} for batch in ends)
+    assert not any(each.messages or each.messages_done for batch in store.batches for each in batch)
+
+
+@pytest.mark.parametrize("failing", [{2}, {2, 3}])
+async def test_a_child_that_ends_in_a_transaction_that_fails_ends_once_more(failing):
+    store = Noting(failing)
+    assert await executed_on(store, parent, [1, 2, 3]) == [2, 3, 4]
+    assert len(store.batches) > max(failing)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ import perdure
 from perdure import App, Calendar, Every, RunStatus, testing, workflow
 from perdure.app import Embedded, store_of
 from perdure.engine.settings import Settings
+from perdure.sdk.schedules import firing, schedule_app
+from perdure.sdk.schedules.definition import SYSTEM_NAMESPACE, Times, schedule_workflow_id
 from perdure.testing.clock import VirtualClock
 from perdure.testing.environment import Environment
 
@@ -72,6 +74,21 @@ async def settled(handle, until, seconds=20):
 
 
 # --- when
+
+
+@pytest.mark.parametrize("answer", [None, Times([], 0, 0, False), "its own"])
+async def test_times_that_a_turn_does_not_find_are_found_by_an_activity(env, monkeypatch, answer):
+    if answer != "its own":
+        monkeypatch.setattr(firing, "try_times", lambda ask: answer)
+    await env.client.schedules.create("s", "quick", "x", every=HOUR)
+    await env.sleep(2.5 * HOUR)
+    assert await nominal_times(env.client) == ["2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"]
+    system = env.client.with_namespace(SYSTEM_NAMESPACE)
+    history = await system.get(schedule_workflow_id("default", "s")).fetch_history()
+    events = [event.__class__.__name__ for event in history.events]
+    assert ("ActivityTaskScheduled" in events) == (answer != "its own")
+    assert events.count("MarkerRecorded") == 1
+    perdure.replay(schedule_app(pytest.fail), history)
 
 
 async def test_a_year_of_nights_with_both_changes_of_the_clock(env):

@@ -1,7 +1,8 @@
 """Schedules that are open go on under later code: their recorded histories replay for ever, as those in ``test_golden``.
 
 ``python -m tests.histories.test_schedules NAME`` records what the schedules of ``_story`` do now into
-``recorded/schedules/NAME-*.json``. ``activity-*`` are of when each run was started by an activity.
+``recorded/schedules/NAME-*.json``. ``activity-*`` are of when each run was started by an activity,
+``command-*`` of when times were found by one.
 """
 
 import asyncio

@@ -322,8 +322,11 @@ class Engine:
                 turns.ended(resident, commit)
             if commit.run.workflow_task is not None:
                 self._take_turns(resident, commit, worker)
-            if commit.messages and self.outbox.start_at_once(commit):
-                self._take_turns(resident, commit, worker)
+            if commit.messages:
+                if commit.run.close is not None:
+                    self.outbox.tell_at_once(commit)
+                elif self.outbox.start_at_once(resident, commit):
+                    self._take_turns(resident, commit, worker)
             if commit.ready:
                 starts = self.dispatch.start_ready(resident, commit, worker)
         if commit.records:
@@ -411,6 +414,8 @@ class Engine:
             if commit.run.close is not None:
                 if not resident.in_flight:
                     self.waiting.run_closed(resident.key, commit.run)
+                    if resident.is_told:
+                        self.residents.note_closed(resident)
                     self.residents.remove(resident)
             elif self.waiting.followers:
                 self.waiting.grown(resident.key)

@@ -4,7 +4,7 @@ A message stays in the store until what came of it is recorded. Every request is
 anywhere in between costs a repetition and nothing else.
 
 A start whose workflow id is free needs no message: the new run, and that its starter has heard of it, join the
-starter's own transaction.
+starter's own transaction. So does what a closing run tells another one in memory; and nobody tells a closed one.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from perdure.model.service import StartResult
 
 if TYPE_CHECKING:
     from perdure.engine.engine import Engine
+    from perdure.engine.resident import Resident
 
 log = logging.getLogger("perdure.engine")
 
@@ -47,7 +48,7 @@ class Outbox:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sending = 0
-        self._is_starting = False
+        self._is_at_once = False
 
     @property
     def under_way(self) -> int:
@@ -59,24 +60,49 @@ class Outbox:
         """Whether any message is on its way."""
         return self._sending > 0
 
-    def start_at_once(self, commit: Commit) -> bool:
+    def start_at_once(self, resident: Resident, commit: Commit) -> bool:
         """Start the runs that a decision asks for in the same transaction, as far as their ids are free and there are
         not many. Whether any were."""
-        # What they start in turn goes as messages, so that no chain of them holds up the loop.
-        if self._is_starting or len(commit.messages) > AT_ONCE or commit.run.close is not None:
+        # What they start in turn goes as messages, so that no chain of them holds up the loop, and nothing comes back to a
+        # run of which a decision is not complete.
+        if self._is_at_once or len(commit.messages) > AT_ONCE or commit.run.close is not None:
             return False
         engine, any_started = self._engine, False
-        self._is_starting = True
+        self._is_at_once = True
         try:
             for message in tuple(commit.messages.values()):
                 if message is not None and message.request.__class__ is StartWorkflow and message.wants_reply:
                     run_id = engine.start_at_once(message.target.namespace, message.request)
                     if run_id:
+                        resident.is_told |= message.request.completion_callback is not None
                         transition(commit.run, ChildStarted(message.ref, run_id), commit.now, commit.limits, commit)
                         any_started = True
         finally:
-            self._is_starting = False
+            self._is_at_once = False
         return any_started
+
+    def tell_at_once(self, commit: Commit) -> None:
+        """A run closes: what it tells runs in memory is decided now, in the same transaction, if it is not much."""
+        if self._is_at_once or len(commit.messages) > AT_ONCE:
+            return
+        engine = self._engine
+        residents, parked = engine.residents, engine.loader.parked
+        self._is_at_once = True
+        try:
+            for message in tuple(commit.messages.values()):
+                if message is None or message.wants_reply:
+                    continue
+                address = message.target
+                target = residents.find(address.namespace, address.workflow_id, address.run_id)
+                if target is None:
+                    if not address.run_id and (address.namespace, address.workflow_id) in residents.closed:
+                        commit.arrived(message.ref)
+                elif target.run is not commit.run and target.run.run_id not in parked:
+                    engine.decide(target, message.request, None)
+                    if not target.is_lost:
+                        commit.arrived(message.ref)
+        finally:
+            self._is_at_once = False
 
     def send(self, key: int, source: RunAddress, message: Message) -> None:
         """Deliver a message of the run ``source`` that is in the store."""

@@ -38,6 +38,8 @@ class Resident(msgspec.Struct, eq=False):
     in_flight: int = 0
     is_turn_out: bool = False
     """A worker elsewhere has its turn in hand."""
+    is_told: bool = False
+    """Runs that it started tell it how they end."""
     is_lost: bool = False
     """Its last commits could not be written, so the state here is not the store's. Never used again."""
 
@@ -59,6 +61,8 @@ class Residents:
         self._by_key: OrderedDict[int, Resident] = OrderedDict()
         self._by_run_id: dict[str, Resident] = {}
         self._current: dict[tuple[str, str], Resident] = {}
+        self.closed: set[tuple[str, str]] = set()
+        """Workflow ids whose last run is known to be closed: some of those that are told when what they started ends."""
         self.hits = 0
         """How often a run that was asked for was here."""
         self.evictions = 0
@@ -77,6 +81,16 @@ class Residents:
         self._by_run_id[run.run_id] = resident
         if is_current:
             self._current[run.namespace, run.started.workflow_id] = resident
+            if self.closed:
+                self.closed.discard((run.namespace, run.started.workflow_id))
+
+    def note_closed(self, resident: Resident) -> None:
+        """A run that may still be told of something is closed, and leaves memory."""
+        address = resident.address
+        if self._current.get((address.namespace, address.workflow_id)) is resident:
+            if len(self.closed) >= self._capacity:
+                self.closed.clear()
+            self.closed.add((address.namespace, address.workflow_id))
 
     def by_key(self, key: int) -> Resident | None:
         """The run with this key, marked as used."""

@@ -152,7 +152,9 @@ class Schedules:
             definition = msgspec.structs.replace(definition, max_runs=remaining or -1)
         await keep_records(self._service)
         # What came before the schedule was created is not missed.
-        state = State(definition, cursor=0, is_paused=paused, note=note, by_command=True, told=list(told))
+        state = State(
+            definition, cursor=0, is_paused=paused, note=note, by_command=True, told=list(told), by_marker=True
+        )
         request = StartWorkflow(
             schedule_workflow_id(self._namespace, id),
             WORKFLOW_TYPE,

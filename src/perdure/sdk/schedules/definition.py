@@ -169,6 +169,8 @@ class State(msgspec.Struct):
     history is renewed."""
     told: list[Command] = msgspec.field(default_factory=list)
     """What it was told along with its creation."""
+    by_marker: bool = False
+    """Whether it finds its next times in a turn, which records them, where they are not hard to find. As ``by_command``."""
     revision: int = 1
     """Counts up with each change that somebody makes."""
     created: int = 0

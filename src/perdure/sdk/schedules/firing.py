@@ -59,6 +59,14 @@ def find_times(ask: AskTimes) -> Times:
     return Times(found, missed, cursor, True)  # type: ignore[arg-type]
 
 
+def try_times(ask: AskTimes) -> Times | None:
+    """The same, None if that fails: an activity says why, and is tried again."""
+    try:
+        return find_times(ask)
+    except Exception:
+        return None
+
+
 def may_start(overlap: Overlap, open_runs: Sequence[Started], buffered: int) -> bool:
     """Whether an occasion may start its run as things stand in the schedule itself, with nobody to be asked."""
     if overlap is Overlap.ALLOW_ALL:

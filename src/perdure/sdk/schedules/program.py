@@ -1,13 +1,14 @@
 """The workflow ``perdure.schedule``: one run for each schedule.
 
 It sleeps until an occasion is due, or something is said to it, deals with one thing at a time, and begins again. Where
-an occasion may start its run, it does so by a command, which is recorded with the turn. Two activities do what a replay
-must not repeat: ``perdure.schedule.times`` finds the next times, so that another version of the time zone database
-never breaks a history; ``perdure.schedule.start`` looks at the runs that were open and does what the overlap policy
-says. After a batch of times it goes on as a new run, with all it must remember as its argument.
+an occasion may start its run, it does so by a command, which is recorded with the turn. So are the next times that it
+finds, so that another version of the time zone database never breaks a history. Two activities do what takes longer:
+``perdure.schedule.times`` finds times that are far apart, and ``perdure.schedule.start`` looks at the runs that were open
+and does what the overlap policy says. After a batch of times it goes on as a new run, with all it must remember as its argument.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -47,7 +48,7 @@ from perdure.sdk.schedules.definition import (
     Waiting,
     listed,
 )
-from perdure.sdk.schedules.times import Occasion, to_ns
+from perdure.sdk.schedules.times import Occasion
 
 BATCH = 20
 """So many times are found at once. With jitter, each may be moved by the next one alone, so a batch can end anywhere."""
@@ -81,6 +82,7 @@ def schedule_app(service: Callable[[], Service]) -> App:
             self.upcoming: list[Occasion] = []
             self.is_last = False
             self.has_looked = False
+            self.is_hard = False
             self.steps = 0
             self.heard: list[Command] = []
             self.closed_runs: dict[str, Completion] = {}
@@ -140,7 +142,7 @@ def schedule_app(service: Callable[[], Service]) -> App:
                     elif not await self.is_kept(state):
                         return state
                 if self.steps >= STEPS and not self.heard and not self.closed_runs and not self.asking:
-                    state.by_command = True
+                    state.by_command = state.by_marker = True
                     workflow.continue_as_new(state)
 
         # --- what is said to it
@@ -286,7 +288,14 @@ def schedule_app(service: Callable[[], Service]) -> App:
             definition = state.definition
             limit = min(BATCH, self.runs_left(state))
             oldest = now() - definition.catch_up
-            found = await find_times(AskTimes(definition.spec, definition.id, state.cursor, oldest, 0, limit))
+            ask = AskTimes(definition.spec, definition.id, state.cursor, oldest, 0, limit)
+            found = None
+            if state.by_marker and not self.is_hard:
+                found = workflow.side_effect(partial(firing.try_times, ask), Times | None)
+                # One turn looks once: what is hard to find would hold up the engine's loop.
+                self.is_hard = found is None or not (found.occasions or found.is_last)
+            if found is None:
+                found = await find_times(ask)
             state.counts.missed += found.missed
             state.cursor = max(state.cursor, found.cursor)
             self.upcoming, self.is_last = found.occasions, found.is_last
@@ -370,5 +379,5 @@ async def start_by_command(definition: Definition, waiting: Waiting, key: str, o
 
 
 def now() -> int:
-    """The time of the turn, in ns since 1970."""
-    return to_ns(workflow.now())
+    """The time of the turn, in ns since 1970, to the microsecond, as ``workflow.now()`` tells it."""
+    return require_run().loop.now_ns // 1000 * 1000
