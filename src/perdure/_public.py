@@ -1,5 +1,6 @@
 """The names that ``perdure`` offers: the one list of them. ``perdure`` itself loads it when one is asked for."""
 
+import perdure.app.languages  # noqa: F401  # says which languages there are
 from perdure.app import DEFAULT_SERVER, DEFAULT_STORE, Worker, backup, connect, execute, open
 from perdure.engine.settings import Settings
 from perdure.model.errors import (

@@ -52,6 +52,7 @@ class Embedded:
         tracing: "Tracing | None" = None,
         **worker_options: Any,
     ) -> None:
+        from perdure.app.asl import asl_queue
         from perdure.engine.service import EngineService
         from perdure.sdk.client import Client
         from perdure.sdk.own_apps import own_apps
@@ -62,6 +63,7 @@ class Embedded:
             task_queues=task_queues,
             mocks=mocks,
             own_apps=own_apps(lambda: self._for_clients),
+            own_queues=[asl_queue()],
             tracing=tracing,
             **worker_options,
         )

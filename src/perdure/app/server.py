@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any, Protocol
 
 from perdure.app.access import Access, AccessControl
+from perdure.app.asl import asl_queue
 from perdure.app.embedded import tuned
 from perdure.app.rest import Outside, rest_server
 from perdure.app.stepfunctions import StepFunctions, StepFunctionsServer
@@ -112,7 +113,11 @@ class Server:
             aws_host, _, aws_port = self._stepfunctions_settings.address.rpartition(":")
             control.check_address("stepfunctions_address", aws_host, int(aws_port))
         tls, proxies = control.tls, self._access.proxy_options
-        own = LocalWorker([], own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)])
+        own = LocalWorker(
+            [],
+            own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)],
+            own_queues=[asl_queue()],
+        )
         workers = Workers(own)
         self.service = EngineService(self._store, clock, workers, self._settings)
         workers.open(self.service.engine)

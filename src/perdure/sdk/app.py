@@ -4,7 +4,11 @@ An app is only a list. It opens nothing and runs nothing; workers and clients re
 """
 
 import inspect
+import json
+import os
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from perdure.model.errors import InvalidArgumentError
@@ -24,6 +28,7 @@ from perdure.sdk.definitions import (
     define_workflow,
 )
 from perdure.sdk.durations import Duration
+from perdure.sdk.languages import language
 from perdure.sdk.names import checked_name
 from perdure.sdk.retry import Retry, policy_of
 
@@ -286,6 +291,60 @@ class App:
 
         return declare if target is None else declare(target)
 
+    # --- workflows in other languages
+
+    def state_machine(
+        self,
+        source: str | os.PathLike[str] | Mapping[str, Any],
+        *,
+        name: str | None = None,
+        task_queue: str | None = None,
+        targets: Mapping[str, Activity[..., Any] | str] | None = None,
+    ) -> Workflow[[Any], Any]:
+        """Declare a workflow written in the Amazon States Language. It is a workflow like any other: it takes the
+        execution's input as its one argument, and gives its output.
+
+        A Task whose ``Resource`` is no ARN is the activity of that name. One whose Resource is the ARN of a Lambda
+        function is the activity with the function's name, if the app has one when a run begins.
+
+        Args:
+            source: a file, or the definition itself as a dict.
+            name: the workflow type in histories; without it, the file's name up to its first dot.
+            task_queue: where its workers are; None for the app's.
+            targets: activities, or their names, that stand for other Resources.
+
+        Raises:
+            InvalidArgumentError: the definition is wrong, and where, or the name is taken.
+            OSError: the file can't be read.
+        """
+        if isinstance(source, Mapping):
+            if name is None:
+                raise InvalidArgumentError(
+                    "a state machine that is not in a file needs a name: state_machine(..., name=...)"
+                )
+            text, file = json.dumps(source), ""
+        else:
+            path = Path(source)
+            text, file = path.read_text(encoding="utf-8"), str(path)
+            name = name if name is not None else path.name.partition(".")[0]
+        checked_name("name", name)
+        if task_queue is not None:
+            checked_name("task_queue", task_queue)
+            self.note_task_queue(task_queue)
+        chosen = {arn: _target_of(arn, activity) for arn, activity in (targets or {}).items()}
+        written = language("asl").read(text, name, file, chosen)
+
+        async def run(input: Any = None) -> Any:
+            raise NotImplementedError("a state machine's code is its definition")
+
+        run.__name__ = run.__qualname__ = name
+        run.__doc__ = written.comment or f"The state machine {name}."
+        options = WorkflowOptions(task_queue=task_queue, run_timeout_ns=round(written.run_timeout_seconds * 1e9))
+        definition = replace(define_workflow(run, name=name, options=options), written=written)
+        self._check_name(self.workflows, definition.name, "workflow")
+        self.workflows[definition.name] = definition
+        return Workflow(definition, self)
+
     def _check_name(self, taken: dict[str, Any], name: str, kind: str) -> None:
         if name in taken:
             raise InvalidArgumentError(
@@ -295,6 +354,14 @@ class App:
 
     def __repr__(self) -> str:
         return f"<app {self.name!r}: {len(self.workflows)} workflows, {len(self.activities)} activities>"
+
+
+def _target_of(resource: str, activity: Activity[..., Any] | str) -> tuple[str, str]:
+    if isinstance(activity, str):
+        return checked_name(f"targets[{resource!r}]", activity), ""
+    if not isinstance(activity, Activity):
+        raise InvalidArgumentError(f"targets[{resource!r}] is {activity!r}, and must be an activity or its name")
+    return activity.name, activity.__perdure_options__.task_queue or ""
 
 
 def _check_function(fn: Any, kind: str, name: str | None) -> None:

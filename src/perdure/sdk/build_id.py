@@ -19,6 +19,9 @@ def digest_of(definitions: Iterable[WorkflowDefinition]) -> str:
     """Twelve hexadecimal digits that change when the code of the workflows does."""
     digest = hashlib.sha256()
     for definition in sorted(definitions, key=lambda definition: definition.name):
+        if definition.written is not None:
+            digest.update(f"{definition.name}\n{definition.written.text}\n".encode())
+            continue
         target: Any = definition.cls if definition.cls is not None else definition.fn
         package = target.__module__.partition(".")[0]
         found = _Code(package)

@@ -16,6 +16,7 @@ from perdure.model.errors import InvalidArgumentError
 from perdure.model.options import CancellationType, IdReuse, ParentClose, RetryPolicy
 from perdure.model.task_queues import BreakerPolicy, Priority
 from perdure.sdk.handlers import HandlerDefinition, QueryHandler, SignalHandler, UpdateHandler
+from perdure.sdk.languages import Written
 from perdure.sdk.signatures import Signature
 
 Executor = Literal["async", "thread", "process"]
@@ -120,7 +121,8 @@ class WorkflowOptions:
 class WorkflowDefinition:
     """A workflow type: an async function ``fn``, or a class ``cls`` with an async method ``run``.
 
-    With neither it is only a name, for a type whose code is elsewhere.
+    With neither it is only a name, for a type whose code is elsewhere. ``written`` is there if it is in another language;
+    then ``fn`` only says what it takes.
     """
 
     name: str
@@ -130,6 +132,7 @@ class WorkflowDefinition:
     signals: Mapping[str, HandlerDefinition] = field(default_factory=dict)
     queries: Mapping[str, HandlerDefinition] = field(default_factory=dict)
     updates: Mapping[str, HandlerDefinition] = field(default_factory=dict)
+    written: Written | None = None
 
     @cached_property
     def signature(self) -> Signature:

@@ -181,6 +181,11 @@ def replay(
     if definition is None:
         known = ", ".join(sorted(definitions)) or "none"
         raise InvalidArgumentError(f"there is no workflow {started.workflow_type!r} to replay it with, only: {known}")
+    if definition.written is not None:
+        kept = definition.written.create_program(history.address, started)
+        if (failed := kept.catch_up(history.events)) is not None:
+            raise NonDeterminismError(f"The history of {definition.name!r} can't be read: {failed.failure.message}")
+        return
     limit = None if deadlock_timeout is None else to_seconds(deadlock_timeout)
     settings = ProgramSettings(deadlock_timeout_seconds=limit)
     program = PythonProgram(definition, history.address, started, converter, settings)

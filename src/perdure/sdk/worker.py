@@ -34,6 +34,7 @@ from perdure.sdk.durations import Duration, to_seconds
 from perdure.sdk.executors import LoopExecutor, ProcessExecutor, ThreadExecutor
 from perdure.sdk.failures import SOURCE
 from perdure.sdk.heartbeats import Heartbeats
+from perdure.sdk.languages import OwnQueue
 from perdure.sdk.outcomes import Canceled, Completed, Failed, Later, Outcome
 from perdure.sdk.processes import find_activity
 from perdure.sdk.program import ProgramSettings, PythonProgram
@@ -47,6 +48,9 @@ LINGERING_SECONDS = 10.0
 OWN_ASYNC = 256
 """So many of the engine's own activities run at once: ten thousand schedules that are due at once take turns, and the
 users' runs go on in between."""
+
+ANY_ACTIVITY = "*"
+"""The name of the activity that stands for all on a queue of the engine's own."""
 
 
 class LocalWorker:
@@ -67,6 +71,7 @@ class LocalWorker:
             they count for nothing in ``build_id``.
         tracing: is told of each attempt.
         labels: what it is, by name, which tasks may ask for.
+        own_queues: task queues that it serves whole, for the engine's own interpreters.
 
     Raises:
         InvalidArgumentError: two apps define the same type, or a setting makes no sense.
@@ -86,9 +91,11 @@ class LocalWorker:
         own_apps: Sequence[App] = (),
         tracing: WorkerTracing | None = None,
         labels: Mapping[str, str] | None = None,
+        own_queues: Sequence[OwnQueue] = (),
     ) -> None:
         self._apps = tuple(apps)
-        self._own_apps = tuple(own_apps)
+        self._own_queues = {queue.name: queue for queue in own_queues}
+        self._own_apps = (*own_apps, *(queue.activities for queue in own_queues if queue.activities is not None))
         self._tracing = tracing
         self.labels = checked_labels("labels", labels or {})
         self.identity = identity if identity is not None else f"{os.getpid()}@{socket.gethostname()}"
@@ -98,7 +105,7 @@ class LocalWorker:
             build_id=self.build_id,
         )
         self._given_queues = None if task_queues is None else frozenset(task_queues)
-        self._known_queues: set[str] = {queue for app in own_apps for queue in app.task_queues}
+        self._known_queues: set[str] = {queue for app in self._own_apps for queue in app.task_queues}
         self._max_async = _at_least_one("max_async", max_async)
         self._max_threads = _at_least_one("max_threads", max_threads)
         self._max_processes = _at_least_one("max_processes", max_processes or os.cpu_count() or 1)
@@ -187,6 +194,8 @@ class LocalWorker:
         """Whether programs of this type on this queue run here."""
         if affinity is not None and not affinity.admits(self.labels):
             return False
+        if task_queue in self._own_queues:
+            return True
         return workflow_type in self._workflows and self._serves_queue(task_queue)
 
     def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Sequence[str]:
@@ -206,7 +215,7 @@ class LocalWorker:
         if affinity is not None and not affinity.admits(self.labels):
             return None
         if workflow_type not in self._workflows or not self._serves_queue(task_queue):
-            return None
+            return self if task_queue in self._own_queues else None
         return self if not build_id or build_id == self.build_id else None
 
     host_to_ask = host
@@ -218,7 +227,12 @@ class LocalWorker:
 
     def create_program(self, address: RunAddress, started: WorkflowExecutionStarted) -> Program:
         """A new program for a run that this is the ``host`` of."""
+        own = self._own_queues.get(started.task_queue)
+        if own is not None:
+            return own.create_program(address, started)
         app, definition = self._workflows[started.workflow_type]
+        if definition.written is not None:
+            return definition.written.create_program(address, started)
         return PythonProgram(definition, address, started, app.converter, self._program_settings)
 
     # --- activities
@@ -229,7 +243,9 @@ class LocalWorker:
         """Whether activities of this type on this queue run here, when a slot is free."""
         if affinity is not None and not affinity.admits(self.labels):
             return False
-        return activity_type in self._activities and not self._is_draining and self._serves_queue(task_queue)
+        if self._is_draining:
+            return False
+        return task_queue in self._own_queues or (activity_type in self._activities and self._serves_queue(task_queue))
 
     def runs_activity(self, address: RunAddress, scheduled_event_id: int, attempt: int) -> bool:
         """Whether an attempt's code runs now, even if nobody wants it any more."""
@@ -246,6 +262,8 @@ class LocalWorker:
         if affinity is not None and not affinity.admits(self.labels):
             return None
         served = self._served.get(activity_type)
+        if task_queue in self._own_queues:
+            served = self._served.get(ANY_ACTIVITY)
         if served is None or self._is_draining:
             return None
         if task_queue not in self._known_queues and not self._serves_queue(task_queue):
@@ -262,12 +280,15 @@ class LocalWorker:
 
     def release(self, task_queue: str, activity_type: str) -> None:
         """Give back a slot that was reserved and will not be used."""
-        self._served[activity_type].executor.free += 1
+        self._served_for(task_queue, activity_type).executor.free += 1
+
+    def _served_for(self, task_queue: str, activity_type: str) -> Served:
+        return self._served[ANY_ACTIVITY if task_queue in self._own_queues else activity_type]
 
     def start_activity(self, task: ActivityTask) -> None:
         """Run an activity in the slot reserved for it."""
         scheduled = task.scheduled
-        served = self._served[scheduled.activity_type]
+        served = self._served_for(scheduled.task_queue, scheduled.activity_type)
         key = (task.address.run_id, scheduled.id)
         running = Running(task, served.converter, self._heartbeats.beat, served=served, key=key)
         earlier = self._running.get(key)

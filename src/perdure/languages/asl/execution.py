@@ -3,6 +3,7 @@
 import msgspec
 
 from perdure.model.errors import InvalidArgumentError
+from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.payloads import Payload, Payloads
 from perdure.model.requests import StartWorkflow
 
@@ -33,7 +34,9 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
         mocked: states whose tasks are always left to the engine's own worker.
         targets: by resource, or by the ARN of a Lambda function: the activity type, and the task queue (the run's if it
             is empty), of a worker that serves it.
+        is_local: whether Lambda functions are activities of the same name on the run's queue.
         is_strict: whether AWS's limits of 256 KiB a value and of 25,000 events hold.
+        wait_time_scale: the time of a Wait and between attempts is this many times as long; for tests.
         map_run_arn: of the Map that this is a child execution of.
         states: the name of the field, or fields, of the definition's states that hold this child's; JSON pointers.
     """
@@ -53,7 +56,9 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
     test_case: str = ""
     mocked: tuple[str, ...] = ()
     targets: dict[str, tuple[str, str]] = {}
+    is_local: bool = False
     is_strict: bool = False
+    wait_time_scale: float = 1.0
     map_run_arn: str = ""
     states: str = ""
 
@@ -90,3 +95,15 @@ def execution_of(input: Payloads) -> Execution | None:
         raise InvalidArgumentError(
             f"the second argument of the run is no execution of a state machine: {error}"
         ) from error
+
+
+def read_start(started: WorkflowExecutionStarted) -> tuple[Execution, str]:
+    """The execution and the input that a run was started with.
+
+    Raises:
+        ValueError: it is no run of ``start_of``.
+    """
+    execution = execution_of(started.input)
+    if execution is None:
+        raise ValueError("this run was not started as an execution of a state machine")
+    return execution, started.input[0].data.decode()

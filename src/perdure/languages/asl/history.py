@@ -1,0 +1,147 @@
+"""AWS's view of a run: its own events, read from the states that the turns saved, and how the run ended."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from perdure.languages.asl.data import decode
+from perdure.languages.asl.execution import execution_of
+from perdure.languages.asl.lines import Entry, log_of
+from perdure.model import events as e
+
+TEXTS = {"input", "output", "parameters"}
+WHOLE = {"truncated": False}
+NO_DETAILS = {
+    "LambdaFunctionStarted",
+    "MapRunSucceeded",
+    "MapStateAborted",
+    "MapStateFailed",
+    "MapStateSucceeded",
+    "ParallelStateAborted",
+    "ParallelStateFailed",
+    "ParallelStateStarted",
+    "ParallelStateSucceeded",
+    "WaitStateAborted",
+}
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How an execution ended, as DescribeExecution says it: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+
+    status: str
+    output: str | None = None
+    error: str | None = None
+    cause: str | None = None
+
+
+def outcome(closing: e.Event) -> Outcome:
+    """How a run ended, from its last event."""
+    match closing:
+        case e.WorkflowExecutionCompleted(result=result):
+            return Outcome("SUCCEEDED", result[0].data.decode() if result else "null")
+        case e.WorkflowExecutionFailed(failure=failure):
+            return Outcome("FAILED", error=failure.type or None, cause=failure.message or None)
+        case e.WorkflowExecutionTimedOut():
+            return Outcome("TIMED_OUT", error="States.Timeout")
+        case e.WorkflowExecutionTerminated(details=details, reason=reason):
+            said = decode(details[0].data) if details else {}
+            if not isinstance(said, dict):
+                said = {}
+            return Outcome(
+                "ABORTED", error=said.get("error"), cause=said.get("cause") or (None if details else reason or None)
+            )
+        case _:
+            return Outcome("ABORTED")
+
+
+def aws_events(events: Sequence[e.Event]) -> list[dict[str, Any]]:
+    """AWS's events of a run, as GetExecutionHistory answers them; any first part of a history will do.
+
+    Args:
+        events: of the run, from the first.
+    """
+    shown: list[dict[str, Any]] = []
+    started_time = 0
+    for event in events:
+        match event:
+            case e.WorkflowTaskStarted():
+                started_time = event.time
+            case e.WorkflowTaskCompleted(state=state) if state:
+                for entry in log_of(state):
+                    shown.append(_event(len(shown) + 1, started_time, entry))
+    if not shown:
+        return shown
+    _fill(shown, events)
+    return shown
+
+
+def _fill(shown: list[dict[str, Any]], events: Sequence[e.Event]) -> None:
+    """What the first and the last event say is in the run's own first and last event."""
+    first, last = events[0], events[-1]
+    assert isinstance(first, e.WorkflowExecutionStarted)
+    execution = execution_of(first.input)
+    shown[0]["timestamp"] = first.time / 1e9
+    shown[0]["executionStartedEventDetails"] = {
+        "input": first.input[0].data.decode() if first.input else "{}",
+        "inputDetails": WHOLE,
+        "roleArn": execution.role_arn if execution is not None else "",
+    }
+    match last:
+        case e.WorkflowExecutionCompleted():
+            output = outcome(last).output
+            shown[-1]["executionSucceededEventDetails"] = {"output": output, "outputDetails": WHOLE}
+        case e.WorkflowExecutionFailed():
+            shown[-1]["executionFailedEventDetails"] = _why(outcome(last))
+        case e.WorkflowExecutionTimedOut():
+            shown.append(_last(shown, last, "ExecutionTimedOut", "executionTimedOutEventDetails"))
+        case e.WorkflowExecutionTerminated() | e.WorkflowExecutionCanceled():
+            shown.append(_last(shown, last, "ExecutionAborted", "executionAbortedEventDetails"))
+        case _:
+            pass
+
+
+def _last(shown: list[dict[str, Any]], closing: e.Event, type: str, details: str) -> dict[str, Any]:
+    return {
+        "timestamp": closing.time / 1e9,
+        "type": type,
+        "id": len(shown) + 1,
+        "previousEventId": 0,
+        details: _why(outcome(closing)),
+    }
+
+
+def _why(ended: Outcome) -> dict[str, str]:
+    said = {"error": ended.error, "cause": ended.cause}
+    return {name: text for name, text in said.items() if text is not None}
+
+
+def _event(number: int, time_ns: int, entry: Entry) -> dict[str, Any]:
+    event: dict[str, Any] = {
+        "timestamp": time_ns / 1e9,
+        "type": entry.type,
+        "id": number,
+        "previousEventId": entry.previous,
+    }
+    if entry.type in NO_DETAILS:
+        return event
+    details: dict[str, Any] = {}
+    for name, raw in entry.details.items():
+        if name in TEXTS:
+            details[name] = bytes(raw).decode()
+            if name != "parameters":
+                details[f"{name}Details"] = WHOLE
+        else:
+            details[name] = decode(raw)
+            if name == "assignedVariables":
+                details["assignedVariablesDetails"] = WHOLE
+    event[_details_name(entry.type)] = details
+    return event
+
+
+def _details_name(type: str) -> str:
+    if type.endswith("StateEntered"):
+        return "stateEnteredEventDetails"
+    if type.endswith("StateExited"):
+        return "stateExitedEventDetails"
+    return f"{type[0].lower()}{type[1:]}EventDetails"

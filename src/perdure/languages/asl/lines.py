@@ -1,0 +1,198 @@
+"""What there is to save of a run: its lines, and the values that belong to them.
+
+A *line* is one sequence of states: the machine itself, a branch of a Parallel, an iteration of a Map. A turn saves the
+lines that it changed, whole, and nothing of the others, so a step costs the same however many lines there are.
+"""
+
+from typing import Any
+
+import msgspec
+
+from perdure.languages.asl.data import Data, dec_hook, enc_hook
+from perdure.languages.asl.execution import Execution
+
+
+class Line(msgspec.Struct, array_like=True):
+    """One sequence of states, and where it stands.
+
+    Args:
+        id: 1 is the machine itself.
+        states: where its states are in the definition; a JSON pointer, empty for the machine's own.
+        state: the one that it is in.
+        input: of that state, as it came from the one before.
+        parent: the line that it is a branch or an iteration of; 0 for none.
+        index: which branch or iteration.
+        variables: those assigned in this line.
+        previous: AWS's number of the last event.
+        entered: AWS's number of the event that says that the state was entered.
+        before: AWS's number of the event before that.
+        entered_time: ns since 1970.
+        attempt: how often the state was retried.
+        retries: by the place of the retrier, how often it was used.
+        waits: what for: "" nothing, else a word of the state's own.
+        sequence: how often it has waited; makes the names of what it waits for unique.
+        notes: whatever else the state must know again.
+    """
+
+    id: int
+    states: str
+    state: str
+    input: Data
+    parent: int = 0
+    index: int = 0
+    variables: dict[str, Any] = {}
+    previous: int = 0
+    entered: int = 0
+    before: int = 0
+    entered_time: int = 0
+    attempt: int = 0
+    retries: dict[int, int] = {}
+    waits: str = ""
+    sequence: int = 0
+    notes: dict[str, Any] = {}
+
+
+class Entry(msgspec.Struct, array_like=True):
+    """One of AWS's events: its type, the number of the one before it, and its details as JSON by name."""
+
+    type: str
+    previous: int
+    details: dict[str, msgspec.Raw] = {}
+
+
+class Delta(msgspec.Struct, omit_defaults=True):
+    """What a turn changed. A line that is None is over, and its values are gone.
+
+    ``execution`` is what the run goes by, where its start did not say. ``values`` are by line and name; older ones of
+    the lines in ``cleared`` are gone. ``children`` are child workflows under way, by workflow id: the names that lines
+    wait for.
+    """
+
+    log: list[Entry] = []
+    lines: dict[int, Line | None] = {}
+    cleared: list[int] = []
+    values: dict[int, dict[str, Data]] = {}
+    execution: Execution | None = None
+    last_line: int = 0
+    children: dict[str, str | None] = {}
+
+
+_encoder = msgspec.json.Encoder(enc_hook=enc_hook)
+_decoder = msgspec.json.Decoder(Delta, dec_hook=dec_hook)
+
+
+class _Log(msgspec.Struct):
+    log: list[Entry] = []
+
+
+_log_decoder = msgspec.json.Decoder(_Log)
+
+
+def log_of(state: bytes) -> list[Entry]:
+    """AWS's events in what a turn changed."""
+    return _log_decoder.decode(state).log
+
+
+class Lines:
+    """All lines of a run, and what changed since the last turn."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, Line] = {}
+        self.values: dict[int, dict[str, Data]] = {}
+        self.children: dict[str, str] = {}
+        self.last_line = 0
+        self.last_event = 0
+        self.execution: Execution | None = None
+        self._delta = Delta()
+        self._changed: set[int] = set()
+
+    # --- from saved turns
+
+    def fold(self, state: bytes) -> None:
+        """Take over what an older turn changed."""
+        delta = _decoder.decode(state)
+        self.last_event += len(delta.log)
+        for line_id, line in delta.lines.items():
+            if line is None:
+                self.lines.pop(line_id, None)
+                self.values.pop(line_id, None)
+            else:
+                self.lines[line_id] = line
+        for line_id in delta.cleared:
+            self.values.pop(line_id, None)
+        for line_id, values in delta.values.items():
+            if line_id in self.lines:
+                self.values.setdefault(line_id, {}).update(values)
+        self.last_line = max(self.last_line, delta.last_line)
+        if delta.execution is not None:
+            self.execution = delta.execution
+        for workflow_id, name in delta.children.items():
+            if name is None:
+                self.children.pop(workflow_id, None)
+            else:
+                self.children[workflow_id] = name
+
+    # --- in a turn
+
+    def add(self, line: Line) -> None:
+        """A line begins."""
+        self.lines[line.id] = line
+        self._changed.add(line.id)
+
+    def new_id(self) -> int:
+        """A number for a line."""
+        self.last_line += 1
+        self._delta.last_line = self.last_line
+        return self.last_line
+
+    def change(self, line: Line) -> None:
+        """The line is another than before."""
+        self._changed.add(line.id)
+
+    def remove(self, line_id: int) -> None:
+        """A line is over."""
+        if self.lines.pop(line_id, None) is not None:
+            self.values.pop(line_id, None)
+            self._delta.values.pop(line_id, None)
+            self._changed.add(line_id)
+
+    def keep(self, line_id: int, name: str, value: Data) -> None:
+        """Save a value with a line."""
+        self.values.setdefault(line_id, {})[name] = value
+        self._delta.values.setdefault(line_id, {})[name] = value
+
+    def clear(self, line_id: int) -> None:
+        """The values of a line are not needed any more."""
+        if self.values.pop(line_id, None) is not None:
+            self._delta.values.pop(line_id, None)
+            self._delta.cleared.append(line_id)
+
+    def begin_child(self, workflow_id: str, name: str) -> None:
+        """A line waits for a child workflow, under this name."""
+        self.children[workflow_id] = name
+        self._delta.children[workflow_id] = name
+
+    def end_child(self, workflow_id: str) -> None:
+        """A child workflow has closed."""
+        if self.children.pop(workflow_id, None) is not None:
+            self._delta.children[workflow_id] = None
+
+    def pin(self, execution: Execution) -> None:
+        """Save what the run goes by."""
+        self.execution = self._delta.execution = execution
+
+    def record(self, type: str, previous: int, details: dict[str, msgspec.Raw]) -> int:
+        """One of AWS's events happens; its number."""
+        self._delta.log.append(Entry(type, previous, details))
+        self.last_event += 1
+        return self.last_event
+
+    def take(self) -> bytes:
+        """What changed since the last time, to be saved."""
+        delta, lines = self._delta, self.lines
+        if self._changed:
+            delta.lines = {line_id: lines.get(line_id) for line_id in self._changed}
+        saved = _encoder.encode(delta)
+        self._delta = Delta()
+        self._changed.clear()
+        return saved if len(saved) > 2 else b""

@@ -1,0 +1,103 @@
+"""States that wait for nothing: Pass, Succeed, Fail, Choice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from perdure.languages.asl import choices, state_data, templates
+from perdure.languages.asl.failure import StateFailure, runtime
+from perdure.languages.asl.said import Said
+from perdure.languages.asl.scope import ABSENT
+from perdure.languages.asl.states.kind import Kind
+
+if TYPE_CHECKING:
+    from perdure.languages.asl.definition import State
+    from perdure.languages.asl.interpreter import Interpreter
+    from perdure.languages.asl.lines import Line
+
+
+class Pass(Kind):
+    """Passes its input on, or a fixed result."""
+
+    def enter(self, run: Interpreter, line: Line, state: State) -> None:
+        """As ``Kind.enter``."""
+        if state.is_plain:
+            run.succeed(line, state, line.input)
+            return
+        scope = run.scope(line, state)
+        effective = state_data.effective_input(state, line.input.value, scope)
+        worked_on = state_data.arguments(state, effective, scope)
+        outcome = worked_on if state.is_jsonata else state.fields.get("Result", worked_on)
+        run.succeed(line, state, outcome, outcome)
+
+
+class Succeed(Kind):
+    """Ends its line well."""
+
+    def enter(self, run: Interpreter, line: Line, state: State) -> None:
+        """As ``Kind.enter``."""
+        if state.is_plain:
+            run.succeed(line, state, line.input)
+            return
+        effective = state_data.effective_input(state, line.input.value, run.scope(line, state))
+        run.succeed(line, state, effective, effective)
+
+
+class Fail(Kind):
+    """Ends its line with an error."""
+
+    def enter(self, run: Interpreter, line: Line, state: State) -> None:
+        """As ``Kind.enter``."""
+        raise Said(self._text(run, line, state, "Error") or "", self._text(run, line, state, "Cause") or "")
+
+    def _text(self, run: Interpreter, line: Line, state: State, field: str) -> str | None:
+        fields = state.fields
+        if field + "Path" in fields:
+            scope = run.scope(line, state)
+            text = templates.reference(fields[field + "Path"], scope, field=field + "Path")
+            if not isinstance(text, str):
+                raise runtime(f"The {field}Path field '{fields[field + 'Path']}' must resolve to a string")
+            return text
+        if state.is_jsonata and templates.is_jsonata(fields.get(field)):
+            scope = run.scope(line, state)
+            answer: str = templates.evaluate_jsonata(fields[field], scope, field=field, expected="string")
+            return answer
+        return fields.get(field)
+
+
+class Choice(Kind):
+    """Goes where the first rule that holds says."""
+
+    def enter(self, run: Interpreter, line: Line, state: State) -> None:
+        """As ``Kind.enter``."""
+        scope = run.scope(line, state)
+        whole = line.input.value
+        effective = state_data.effective_input(state, whole, scope)
+        scope.input = effective
+        fields: dict[str, Any] | None = None
+        language = "JSONata" if state.is_jsonata else "JSONPath"
+        for index, rule in enumerate(state.fields["Choices"]):
+            if choices.matches(rule, scope, language, index=index):
+                fields, next = rule, rule["Next"]
+                break
+        else:
+            next = state.fields.get("Default")
+            if next is None:
+                raise StateFailure(
+                    "States.NoChoiceMatched",
+                    "Failed to transition out of the state. The state does not point to a next state.",
+                )
+        # What is assigned, and what goes out, is the rule's own affair; without one, the state's.
+        chosen = state.fields if fields is None else fields
+        if state.is_jsonata:
+            seen = state_data.in_jsonata(scope, whole, result=ABSENT)
+            output = state_data.output(state, chosen, whole, whole, seen)
+            assigned = state_data.assigned(state, chosen, whole, seen)
+        else:
+            shown = {"OutputPath": state.fields["OutputPath"]} if "OutputPath" in state.fields else {}
+            output = state_data.output(state, shown, whole, effective, scope)
+            assigned = state_data.assigned(state, chosen, effective, scope)
+        run.leave(line, state, next, run.data(line, output), assigned)
+
+
+__all__ = ["Choice", "Fail", "Pass", "Succeed"]

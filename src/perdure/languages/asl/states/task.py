@@ -1,0 +1,289 @@
+"""The Task state: somebody else does the work, as an activity.
+
+Who that is, is in ``_target``: a worker of a task queue, or the engine's own, which makes calls to the outside. A
+service with ``.waitForTaskToken`` has a second activity, that stands for the token; one with ``.sync`` may have a child
+workflow, if what it starts is another machine.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from perdure.languages.asl import paths, state_data, task_events, templates
+from perdure.languages.asl.data import MOST_BYTES, Data, decode, encode
+from perdure.languages.asl.execution import TASK_QUEUE, TOKEN_TYPE
+from perdure.languages.asl.failure import StateFailure
+from perdure.languages.asl.nested import described, start_command
+from perdure.languages.asl.resources import Resource, resource_of
+from perdure.languages.asl.said import Said, said
+from perdure.languages.asl.states.kind import Kind
+from perdure.languages.asl.tokens import token_of
+from perdure.model import commands as c
+from perdure.model import events as e
+from perdure.model.failures import Failure, TimeoutType
+from perdure.model.options import RetryPolicy
+from perdure.model.payloads import Payload
+
+if TYPE_CHECKING:
+    from perdure.languages.asl.definition import State
+    from perdure.languages.asl.interpreter import Interpreter
+    from perdure.languages.asl.lines import Line
+    from perdure.languages.asl.scope import Scope
+
+TASK = "task"
+ONCE = RetryPolicy(max_attempts=1)
+TOKEN = ":token"
+CHILD = ":child"
+INVOKE = "arn:aws:states:::lambda:invoke"
+
+
+class Task(Kind):
+    """Has an activity done, and takes its result."""
+
+    def enter(self, run: Interpreter, line: Line, state: State) -> None:
+        """As ``Kind.enter``."""
+        fields = state.fields
+        resource = resource_of(fields["Resource"])
+        scope = run.scope(line, state)
+        whole = line.input.value
+        has_token = resource.pattern == "waitForTaskToken"
+        # The line waits from here on, so that what it waits for has a name; a failure below makes that void.
+        name = run.wait(line, TASK)
+        if has_token:
+            scope.context["Task"] = {"Token": token_of(run.address, name + TOKEN)}
+        if state.is_plain:
+            worked_on = line.input
+        else:
+            effective = state_data.effective_input(state, whole, scope)
+            scope.input = effective
+            worked_on = run.data(line, state_data.arguments(state, effective, scope))
+        timeout = _seconds(state, scope, "TimeoutSeconds")
+        heartbeat = _seconds(state, scope, "HeartbeatSeconds")
+        credentials = _credentials(state, scope)
+        task_events.scheduled(run, line, resource, worked_on, timeout, heartbeat, credentials)
+        payload = Payload(worked_on.raw)
+        target = _target(run, state, resource, worked_on)
+        if target is not None and target[2] is not None:
+            line.notes = {"wrapped": True}
+        if target is None:
+            call = {
+                "resource": resource.text,
+                "execution": run.execution.arn,
+                "machine": run.execution.machine_name,
+                "state": state.name,
+                "attempt": line.attempt,
+                "region": run.execution.region,
+                "account": run.execution.account,
+                "role": run.execution.role_arn,
+                "test_case": run.execution.test_case,
+                "input": line.input.value,
+            }
+            also = {"credentials": credentials, "timeout": timeout, "heartbeat": heartbeat}
+            call |= {key: value for key, value in also.items() if value is not None}
+            if has_token:
+                call["token"] = scope.context["Task"]["Token"]
+            inputs: tuple[Payload, ...] = (payload, Payload(encode(call)))
+            activity_type, queue = resource.text, TASK_QUEUE
+        else:
+            activity_type, queue, inputs = target[0], target[1] or run.task_queue, (target[2] or payload,)
+        timeout_ns = 0 if timeout is None else round(timeout * 1e9)
+        heartbeat_ns = 0 if heartbeat is None else round(heartbeat * 1e9)
+        is_polled = resource.kind in ("activity", "name")
+        run.commands.append(
+            c.ScheduleActivityTask(
+                name,
+                activity_type,
+                queue,
+                inputs,
+                schedule_to_close_timeout_ns=0 if is_polled or has_token else timeout_ns,
+                start_to_close_timeout_ns=timeout_ns if is_polled else 0,
+                heartbeat_timeout_ns=heartbeat_ns if is_polled else 0,
+                retry_policy=ONCE,
+            )
+        )
+        if has_token:
+            run.commands.append(
+                c.ScheduleActivityTask(
+                    name + TOKEN,
+                    TOKEN_TYPE,
+                    TASK_QUEUE,
+                    schedule_to_close_timeout_ns=timeout_ns,
+                    heartbeat_timeout_ns=heartbeat_ns,
+                    retry_policy=ONCE,
+                )
+            )
+
+    def activity_ended(self, run: Interpreter, line: Line, state: State, name: str, event: e.Event) -> None:
+        """As ``Kind.activity_ended``."""
+        resource = resource_of(state.fields["Resource"])
+        if name.endswith(TOKEN):
+            if "submitted" not in line.notes and event.__class__ is e.ActivityTaskCompleted:
+                # The token came back before the call that carried it there.
+                line.notes = {**line.notes, "early": event.result[0].data.decode() if event.result else "null"}
+                run.lines.change(line)
+                return
+            if "submitted" not in line.notes:
+                run.cancel_activity(name.removesuffix(TOKEN))
+            self._take(run, line, state, resource, event)
+            return
+        if event.__class__ is e.ActivityTaskCompleted and resource.pattern:
+            self._submitted(run, line, state, resource, event)
+            return
+        if resource.pattern == "waitForTaskToken":
+            run.cancel_activity(name + TOKEN)
+        self._take(run, line, state, resource, event)
+
+    def child_changed(self, run: Interpreter, line: Line, state: State, name: str, event: e.Event) -> None:
+        """As ``Kind.child_changed``."""
+        resource = resource_of(state.fields["Resource"])
+        if isinstance(event, e.ChildWorkflowExecutionStarted):
+            return
+        is_parsed = resource.pattern == "sync:2"
+        output, failure = described(line.notes["child"], event, is_parsed=is_parsed)
+        if failure is None:
+            self._succeeded(run, line, state, resource, Data(output))
+        else:
+            self._failed(run, line, resource, failure)
+
+    def drop(self, run: Interpreter, line: Line) -> None:
+        """As ``Kind.drop``."""
+        name = f"{line.id}:{line.sequence}"
+        run.cancel_activity(name)
+        run.cancel_activity(name + TOKEN)
+        if "child" in line.notes:
+            run.cancel_child(name + CHILD)
+
+    # --- how it ends
+
+    def _submitted(
+        self, run: Interpreter, line: Line, state: State, resource: Resource, event: e.ActivityTaskCompleted
+    ) -> None:
+        """The service has taken the call; what it began may go on."""
+        answer = decode(event.result[0].data) if event.result else {}
+        if not isinstance(answer, dict):
+            answer = {"output": answer}
+        name = f"{line.id}:{line.sequence}"
+        if "submitted" in answer:
+            task_events.submitted(run, line, resource, Data(answer["submitted"]))
+        if "output" in answer:
+            if resource.pattern == "waitForTaskToken":
+                run.cancel_activity(name + TOKEN)
+            self._succeeded(run, line, state, resource, Data(answer["output"]))
+        elif "start" in answer:
+            command, child = start_command(base64.b64decode(answer["start"]), run.now_ns)
+            line.notes = {"submitted": True, "child": child}
+            run.start_child(name + CHILD, command)
+        elif "early" in line.notes:
+            self._succeeded(run, line, state, resource, Data.of(line.notes["early"].encode()))
+        else:
+            line.notes = {"submitted": True}
+        run.lines.change(line)
+
+    def _take(self, run: Interpreter, line: Line, state: State, resource: Resource, event: e.Event) -> None:
+        """The activity that had the result has ended."""
+        if resource.kind in ("activity", "name"):
+            task_events.started(run, line, resource, run.identities.get(f"{line.id}:{line.sequence}", ""))
+        match event:
+            case e.ActivityTaskCompleted():
+                value = Data.of(event.result[0].data or b"null") if event.result else Data(None)
+                if line.notes.get("wrapped"):
+                    value = Data({"ExecutedVersion": "$LATEST", "Payload": value.value, "StatusCode": 200})
+                self._succeeded(run, line, state, resource, value)
+            case e.ActivityTaskTimedOut(failure=failure):
+                is_heartbeat = failure.timeout_type is TimeoutType.HEARTBEAT
+                error = Said("States.HeartbeatTimeout" if is_heartbeat else "States.Timeout", "")
+                task_events.timed_out(run, line, resource, error)
+                raise error
+            case e.ActivityTaskFailed(failure=failure):
+                self._failed(run, line, resource, _error_of(run, failure, resource))
+            case _:
+                self._failed(run, line, resource, StateFailure("States.TaskFailed", "The task was cancelled."))
+
+    def _succeeded(self, run: Interpreter, line: Line, state: State, resource: Resource, value: Data) -> None:
+        if run.execution.is_strict and len(value.raw) > MOST_BYTES:
+            what = resource.type or resource.text
+            self._failed(
+                run,
+                line,
+                resource,
+                StateFailure(
+                    "States.DataLimitExceeded",
+                    f"The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit.",
+                ),
+            )
+        task_events.succeeded(run, line, resource, value)
+        run.succeed(line, state, value.value if not state.is_plain else value)
+
+    def _failed(self, run: Interpreter, line: Line, resource: Resource, failure: StateFailure) -> None:
+        task_events.failed(run, line, resource, failure)
+        raise said(failure)
+
+
+def _target(
+    run: Interpreter, state: State, resource: Resource, worked_on: Data
+) -> tuple[str, str, Payload | None] | None:
+    """Who serves it: the activity type, the task queue ("" for the run's) and, if it is another, the input. None for the
+    engine's own worker."""
+    if state.name in run.execution.mocked:
+        return None
+    function = _function(run, resource, worked_on)
+    if function is not None:
+        assert isinstance(worked_on.value, dict)
+        return *function, Payload(encode(worked_on.value.get("Payload")))
+    found = _served(run, resource.text)
+    if found is not None:
+        return *found, None
+    if resource.kind == "name":
+        return resource.text, "", None
+    if resource.kind == "activity":
+        return resource.text, resource.text, None
+    return None
+
+
+def _function(run: Interpreter, resource: Resource, worked_on: Data) -> tuple[str, str] | None:
+    """Who answers in place of Lambda's Invoke call, if anybody does."""
+    if resource.text != INVOKE or not isinstance(worked_on.value, dict):
+        return None
+    name = worked_on.value.get("FunctionName")
+    return _served(run, name, is_function=True) if isinstance(name, str) and name else None
+
+
+def _served(run: Interpreter, arn: str, *, is_function: bool = False) -> tuple[str, str] | None:
+    found = run.execution.targets.get(arn)
+    if found is not None:
+        return found
+    if run.execution.is_local and (is_function or ":function:" in arn):
+        return arn.rpartition(":function:")[2].partition(":")[0], ""
+    return None
+
+
+def _error_of(run: Interpreter, failure: Failure, resource: Resource) -> StateFailure:
+    if resource.kind != "lambda" or _served(run, resource.text) is None:
+        return StateFailure(failure.type, failure.message)
+    said = {"errorMessage": failure.message, "errorType": failure.type}
+    return StateFailure(failure.type, encode(said).decode())
+
+
+def _seconds(state: State, scope: Scope, field: str) -> float | None:
+    fields = state.fields
+    value: Any
+    if field + "Path" in fields:
+        path = fields[field + "Path"]
+        value = paths.read(path, scope, field=field + "Path")
+    elif field in fields:
+        value = fields[field]
+        if templates.is_jsonata(value):
+            value = templates.evaluate_jsonata(value, scope, field=field, expected="integer")
+    else:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+        raise StateFailure("States.Runtime", f"The {field}Path parameter must be a positive integer but was: {value}")
+    return value
+
+
+def _credentials(state: State, scope: Scope) -> Any:
+    if "Credentials" not in state.fields:
+        return None
+    fill = templates.fill_jsonata if state.is_jsonata else templates.fill
+    return fill(state.fields["Credentials"], scope, field="Credentials")
