@@ -349,7 +349,7 @@ class Workers:
         def done(outcome: Outcome) -> None:
             if isinstance(outcome, StoreError):
                 engine.after_store_retry(partial(engine.submit, address, request, done))
-            elif not isinstance(request, HeartbeatActivity):
+            elif not isinstance(request, HeartbeatActivity) or request.leaves:
                 worker.acknowledge(attempt, _refusal(outcome))
             elif outcome is not None:
                 # Nobody wants the attempt any more, and this is how it hears of that.
@@ -357,7 +357,7 @@ class Workers:
                 worker.acknowledge(attempt, _refusal(outcome))
 
         engine.submit(address, request, done)
-        if not isinstance(request, HeartbeatActivity):
+        if not isinstance(request, HeartbeatActivity) or request.leaves:
             self.slot_free(worker)
 
     def unknown_report(self, worker: RemoteWorker, report: ActivityReport, attempt: Attempt) -> None:

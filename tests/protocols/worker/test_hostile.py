@@ -37,6 +37,16 @@ async def test_a_completion_that_comes_twice_counts_once(turns, channel):
         assert await run.result() == 42
 
 
+async def test_an_attempt_that_was_let_go_of_is_acknowledged_and_makes_room(turns, channel):
+    async with raw_worker(channel) as worker:
+        await worker.hello(groups=[pb.ActivityGroup(activity_types=["work"], slots=1)])
+        for number in range(2):
+            await turns.start(one, number, id=f"x{number}")
+        for _ in range(2):
+            await worker.say(activity=report(await worker.task(), left=pb.Payloads()))
+            assert (await worker.acknowledged()).refused == ""
+
+
 async def test_a_task_of_somebody_else_can_not_be_completed(turns, channel):
     async with raw_worker(channel) as honest, raw_worker(channel) as liar:
         await honest.hello("honest")
