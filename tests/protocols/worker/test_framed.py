@@ -1,6 +1,7 @@
 """Streams on a connection of the REST interface: the switch, the frames, and whoever gets them wrong."""
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -43,6 +44,14 @@ def test_messages_that_are_joined_are_a_batch():
 async def test_a_client_takes_frames_where_they_are_offered(server):
     async with await perdure.connect(server.url) as client:
         assert isinstance(client.service.connection.carrier, FramedCarrier)  # type: ignore[attr-defined]
+
+
+async def test_no_small_message_waits_for_another_to_be_acknowledged(server, monkeypatch):
+    both_sides: list[asyncio.Transport] = []
+    monkeypatch.setattr(framed, "_probe", both_sides.append)
+    async with await perdure.connect(server.url):
+        connections = [side.get_extra_info("socket") for side in both_sides]
+        assert [each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in connections] == [1, 1]
 
 
 async def test_a_client_goes_on_over_grpc_where_they_are_not(server, monkeypatch):

@@ -72,7 +72,9 @@ class RestServer:
     async def start(self) -> None:
         """Listen. Raises ``OSError`` if the address can't be had."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # With the protocol said, asyncio turns Nagle's algorithm off for what is accepted: else a second small message waits
+        # for the first to be acknowledged, up to 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((self._host, self.port))
