@@ -11,7 +11,6 @@ import pytest
 
 import perdure
 from perdure import App, Retry, activity, workflow
-from perdure.testing import environment
 
 from .conftest import events_of
 
@@ -150,7 +149,7 @@ def cause_of(caught):
     return failed.__cause__
 
 
-async def test_attempts_back_off_and_share_one_key():
+async def test_attempts_back_off_and_share_one_key(environment):
     async with environment(app) as env:
         run = await env.client.start(runs, "flaky", "a", 3)
         assert await run.result() == 4
@@ -160,7 +159,7 @@ async def test_attempts_back_off_and_share_one_key():
         assert events.count("ActivityTaskStarted") == 1, "attempts between are facts, not events"
 
 
-async def test_attempts_run_out():
+async def test_attempts_run_out(environment):
     async with environment(app) as env:
         with pytest.raises(perdure.WorkflowFailedError) as caught:
             await env.client.execute(runs, "flaky", "b", 99)
@@ -168,7 +167,7 @@ async def test_attempts_run_out():
         assert "attempt 5" in str(cause_of(caught))
 
 
-async def test_a_non_retryable_error_is_final():
+async def test_a_non_retryable_error_is_final(environment):
     async with environment(app) as env:
         with pytest.raises(perdure.WorkflowFailedError) as caught:
             await env.client.execute(runs, "refuses", "c")
@@ -177,7 +176,7 @@ async def test_a_non_retryable_error_is_final():
         assert tries["c"] == 1
 
 
-async def test_the_error_may_say_when_to_try_again():
+async def test_the_error_may_say_when_to_try_again(environment):
     async with environment(app) as env:
         assert await env.client.execute(runs, "says_when", "d") == 2
         assert env.elapsed >= timedelta(seconds=500)
@@ -186,7 +185,7 @@ async def test_the_error_may_say_when_to_try_again():
 @pytest.mark.parametrize(
     ("name", "word"), [("too_slow", "start-to-close"), ("unserved", "schedule-to-start"), ("never_works", "still down")]
 )
-async def test_timeouts(name, word):
+async def test_timeouts(name, word, environment):
     async with environment(app, task_queues=["default"]) as env:
         args = [] if name == "unserved" else [name]
         with pytest.raises(perdure.WorkflowFailedError) as caught:
@@ -194,7 +193,7 @@ async def test_timeouts(name, word):
         assert word in str(cause_of(caught))
 
 
-async def test_heartbeat_details_reach_the_next_attempt():
+async def test_heartbeat_details_reach_the_next_attempt(environment):
     async with environment(app) as env:
         assert await env.client.execute(runs, "silent", "h") == "half way"
         assert timedelta(seconds=1.2) <= env.elapsed < timedelta(seconds=10)

@@ -11,7 +11,6 @@ import pytest
 
 import perdure
 from perdure import App, workflow
-from perdure.testing import environment
 
 
 def app_with(step):
@@ -52,7 +51,7 @@ async def test_a_bug_fails_the_turn_and_a_fixed_deploy_carries_on(tmp_path):
         assert await client.get("p").result(timeout=100) == 42
 
 
-async def test_failed_turns_back_off():
+async def test_failed_turns_back_off(environment):
     attempts = []
 
     def step(value):
@@ -68,7 +67,7 @@ async def test_failed_turns_back_off():
         assert env.elapsed.total_seconds() >= 1 + 2 + 4
 
 
-async def test_a_bug_ends_a_test_instead_of_hanging_it():
+async def test_a_bug_ends_a_test_instead_of_hanging_it(environment):
     def step(value):
         raise RuntimeError("never")
 

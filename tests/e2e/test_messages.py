@@ -12,7 +12,6 @@ from perdure.app import Embedded
 from perdure.engine.clock import SystemClock
 from perdure.model.errors import StoreError
 from perdure.stores.memory import MemoryStore
-from perdure.testing import environment
 
 from .conftest import events_of, settled
 
@@ -350,11 +349,12 @@ async def test_workflows_signal_each_other(opened):
         assert "nobody" in said
 
 
-async def test_a_loan_waits_for_days_at_no_cost():
-    @app.workflow(name="waits")
-    async def waits() -> str:
-        return await workflow.receive("go", str, timeout=timedelta(days=9), default="nobody came")
+@app.workflow
+async def waits_for_days() -> str:
+    return await workflow.receive("go", str, timeout=timedelta(days=9), default="nobody came")
 
+
+async def test_a_loan_waits_for_days_at_no_cost(environment):
     async with environment(app) as env:
-        assert await env.client.execute(waits) == "nobody came"
+        assert await env.client.execute(waits_for_days) == "nobody came"
         assert env.elapsed >= timedelta(days=9)

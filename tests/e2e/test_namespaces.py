@@ -10,7 +10,6 @@ import perdure
 from perdure import App, Quota, workflow
 from perdure.model.ids import RunAddress
 from perdure.model.system import SYSTEM_NAMESPACE
-from perdure.testing import environment
 
 app = App("namespaces")
 
@@ -128,7 +127,7 @@ async def test_a_fork_counts_too(opened):
             await run.fork(event_id=3, id="copy")
 
 
-async def test_rates_and_sizes():
+async def test_rates_and_sizes(environment):
     async with environment(app) as env:
         client = env.client
         await client.set_namespace("default", quota=Quota(starts_per_second=2, payload_bytes=50))

@@ -7,7 +7,6 @@ import pytest
 
 import perdure
 from perdure import App, Retry, workflow
-from perdure.testing import environment
 
 from .conftest import events_of
 
@@ -185,14 +184,14 @@ async def test_continue_as_new_goes_on_in_fresh_runs(opened):
         assert (await client.get(run.id).describe()).status is perdure.RunStatus.COMPLETED
 
 
-async def test_a_run_retried_by_its_policy():
+async def test_a_run_retried_by_its_policy(environment):
     async with environment(app) as env:
         run = await env.client.start(third_time_lucky, retry=Retry(initial=60, max_attempts=5))
         assert await run.result() == 3
         assert env.elapsed >= timedelta(seconds=160)  # 60 s, then 100 s: the default maximum
 
 
-async def test_timeouts_of_run_and_execution():
+async def test_timeouts_of_run_and_execution(environment):
     async with environment(app) as env:
         run = await env.client.start(until_told, run_timeout=timedelta(hours=1))
         with pytest.raises(perdure.WorkflowFailedError) as caught:
@@ -204,7 +203,7 @@ async def test_timeouts_of_run_and_execution():
             await run.result()
 
 
-async def test_a_start_delay_waits():
+async def test_a_start_delay_waits(environment):
     async with environment(app) as env:
         assert await env.client.execute(doubled, 2, start_delay=timedelta(days=2)) == 4
         assert env.elapsed >= timedelta(days=2)
@@ -295,8 +294,7 @@ async def test_lists_are_newest_first_and_by_status(opened):
         await waiting.terminate()
 
 
-async def test_retention_deletes_closed_runs_of_its_namespace_only():
-    from perdure.app import Embedded
+async def test_retention_deletes_closed_runs_of_its_namespace_only(environment):
     from perdure.engine import recovery
 
     async with environment(app) as env:
@@ -304,11 +302,10 @@ async def test_retention_deletes_closed_runs_of_its_namespace_only():
         await kept.result()
         await env.client.set_namespace("short", retention=timedelta(hours=1))
         short = env.client.with_namespace("short")
-        gone = await short.start(doubled, 1, id="gone")
-        await gone.result()
+        gone = await short.start(until_told, id="gone")
+        await gone.terminate()
         await env.sleep(timedelta(hours=2))
-        assert isinstance(env._embedded, Embedded)
-        assert await recovery.sweep(env._embedded._service.engine) == 1
+        assert await recovery.sweep(env._embedded.service.engine) == 1
         with pytest.raises(perdure.NotFoundError):
             await gone.describe()
         assert (await kept.describe()).status is perdure.RunStatus.COMPLETED

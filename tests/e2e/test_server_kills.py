@@ -12,9 +12,12 @@ import perdure
 pytestmark = pytest.mark.slow
 
 
+by_each_carrier = pytest.mark.parametrize("town", ["http", "grpc"], indirect=True)
+
+
 @pytest.fixture
-async def town(tmp_path):
-    town = Town(tmp_path)
+async def town(request, tmp_path):
+    town = Town(tmp_path, getattr(request, "param", "http"))
     await town.start_server()
     yield town
     town.close()
@@ -31,6 +34,7 @@ async def test_a_server_that_was_killed_takes_running_activities_back(town):
     assert town.done() == {"begin ship": 1, "end ship": 1}
 
 
+@by_each_carrier
 async def test_what_ended_while_the_server_was_away_is_handed_in(town):
     await town.start_worker()
     async with await perdure.connect(town.url, app) as client:
@@ -61,6 +65,7 @@ async def test_work_of_a_worker_that_was_killed_goes_on_elsewhere(town):
     assert town.done()["begin pay"] == 1
 
 
+@by_each_carrier
 async def test_both_die_again_and_again_under_load(town):
     """Each step of each run is recorded once, whoever dies when."""
     workers = [await town.start_worker(), await town.start_worker()]

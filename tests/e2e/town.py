@@ -24,14 +24,14 @@ def free_port() -> int:
 
 
 class Town:
-    """A server and workers, each a process, on one store."""
+    """A server and workers, each a process, on one store; ``scheme`` says how they are connected."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scheme: str = "http") -> None:
         self.log = folder / "log.txt"
         self.log.touch()
         self._store = f"sqlite:///{folder / 'work.db'}"
         self._ports = (free_port(), free_port())
-        self.url = f"http://127.0.0.1:{self._ports[0]}"
+        self.url = f"{scheme}://127.0.0.1:{self._ports[scheme == 'grpc']}"
         self._processes: list[subprocess.Popen[str]] = []
         self.server: subprocess.Popen[str]
 

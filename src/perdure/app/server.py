@@ -14,7 +14,7 @@ from perdure.app.stepfunctions import StepFunctions, StepFunctionsServer
 from perdure.app.stores import store_of
 from perdure.engine.clock import SystemClock
 from perdure.engine.polls import Polls
-from perdure.engine.ports import Store
+from perdure.engine.ports import Clock, Store
 from perdure.engine.service import EngineService
 from perdure.engine.settings import Settings
 from perdure.engine.turn_polls import TurnPolls
@@ -64,6 +64,7 @@ class Server:
         callback_hosts: the only hosts that callbacks may go to, such as ``*.example.com``; any without them.
         stepfunctions: where and how AWS's clients reach the Step Functions API. Nowhere without it; needs the extra
             ``perdure[stepfunctions]``.
+        clock: what the time is; the system's without it.
     """
 
     def __init__(
@@ -79,7 +80,9 @@ class Server:
         callback_hosts: Sequence[str] = (),
         temporal_address: str = "",
         stepfunctions: StepFunctions | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        self._clock = clock
         self._store = store_of(store) if isinstance(store, str) else store
         self._settings = settings
         self._rest_address = rest_address
@@ -95,12 +98,13 @@ class Server:
         self._stepfunctions: StepFunctionsServer | None = None
         self._stack = AsyncExitStack()
         self.service: EngineService
+        self.workers: Workers
         self.watched: Watched
         self.gate: Gate
 
     async def open(self) -> None:
         """Take the store, go on with what is in it, and listen. Raises ``StoreError``, ``InvalidArgumentError``."""
-        clock = SystemClock(asyncio.get_running_loop())
+        clock = self._clock or SystemClock(asyncio.get_running_loop())
         control = AccessControl(self._access, self._store, clock)
         host, _, port = self._rest_address.rpartition(":")
         control.check_address("rest_address", host, int(port))
@@ -118,7 +122,7 @@ class Server:
             own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)],
             own_queues=[asl_queue()],
         )
-        workers = Workers(own)
+        self.workers = workers = Workers(own)
         self.service = EngineService(self._store, clock, workers, self._settings)
         workers.open(self.service.engine)
         own.open(self.service.engine.report)
