@@ -19,7 +19,7 @@ app = perdure.App("wire", task_queue="default")
 
 
 @app.activity(
-    task_queue="raw", start_to_close=30, cancellation="wait", retry=perdure.Retry(initial=0.01, max_attempts=3)
+    task_queue="raw", start_to_close=60, cancellation="wait", retry=perdure.Retry(initial=0.01, max_attempts=3)
 )
 async def work(number: int) -> int:
     return number + 1

@@ -62,10 +62,14 @@ class Backoff:
         """It worked."""
         self._seconds = FIRST_WAIT_SECONDS
 
+    def next_seconds(self) -> float:
+        """How long to wait this time."""
+        seconds, self._seconds = self._seconds, min(LONGEST_WAIT_SECONDS, self._seconds * 2)
+        return seconds * random.uniform(0.5, 1.0)
+
     async def wait(self) -> None:
         """Wait before the next try."""
-        await asyncio.sleep(self._seconds * random.uniform(0.5, 1.0))
-        self._seconds = min(LONGEST_WAIT_SECONDS, self._seconds * 2)
+        await asyncio.sleep(self.next_seconds())
 
 
 class Connection:
