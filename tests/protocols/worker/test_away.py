@@ -138,7 +138,7 @@ conversation = App("conversation")
 
 @conversation.workflow
 async def listens() -> list[str]:
-    said = []
+    said: list[str] = []
     while not said or said[-1] != "bye":
         said.append(await workflow.receive("say", str))
     return said
