@@ -7,7 +7,7 @@ RE2's, whose time is linear in the text. docs/expressions.md states the differen
 """
 
 from perdure.expressions.jsonata.errors import EvaluationFailed, InvalidExpression, UnsupportedResult
-from perdure.expressions.jsonata.expression import UNDEFINED, Expression, compile_expression
+from perdure.expressions.jsonata.expression import UNDEFINED, Expression, compile_expression, compiled
 
 __all__ = [
     "UNDEFINED",
@@ -16,4 +16,5 @@ __all__ = [
     "InvalidExpression",
     "UnsupportedResult",
     "compile_expression",
+    "compiled",
 ]
