@@ -23,8 +23,9 @@ def of_execution(execution: Execution, input: Any, started_ns: int) -> dict[str,
         "Name": execution.name,
         "RoleArn": execution.role_arn,
         "StartTime": execution.start_time or timestamp(started_ns),
-        "RedriveCount": execution.redrive_count,
     }
+    if execution.type != "EXPRESS":
+        about["RedriveCount"] = execution.redrive_count
     if execution.redrive_time:
         about["RedriveTime"] = execution.redrive_time
     return {
@@ -33,6 +34,9 @@ def of_execution(execution: Execution, input: Any, started_ns: int) -> dict[str,
     }
 
 
-def of_state(whole: dict[str, Any], name: str, entered_ns: int, attempt: int) -> dict[str, Any]:
-    """The context object in a state."""
-    return {**whole, "State": {"EnteredTime": timestamp(entered_ns), "Name": name, "RetryCount": attempt}}
+def of_state(whole: dict[str, Any], name: str, entered_ns: int, attempt: int | None) -> dict[str, Any]:
+    """The context object in a state; ``attempt`` is there where it can be retried."""
+    state: dict[str, Any] = {"EnteredTime": timestamp(entered_ns), "Name": name}
+    if attempt is not None:
+        state["RetryCount"] = attempt
+    return {**whole, "State": state}

@@ -32,8 +32,10 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
         redrive_time: when it was redriven last.
         test_case: of the file of mocks.
         mocked: states whose tasks are always left to the engine's own worker.
+        missing: activities, by ARN, that there were not when it started.
         targets: by resource, or by the ARN of a Lambda function: the activity type, and the task queue (the run's if it
             is empty), of a worker that serves it.
+        task_queue: where activities are that have no ARN; the run's own without it.
         is_local: whether Lambda functions are activities of the same name on the run's queue.
         is_strict: whether AWS's limits of 256 KiB a value and of 25,000 events hold.
         wait_time_scale: the time of a Wait and between attempts is this many times as long; for tests.
@@ -55,7 +57,9 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
     redrive_time: str = ""
     test_case: str = ""
     mocked: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     targets: dict[str, tuple[str, str]] = {}
+    task_queue: str = ""
     is_local: bool = False
     is_strict: bool = False
     wait_time_scale: float = 1.0

@@ -28,6 +28,7 @@ SOURCE = "asl"
 STEPS_PER_TURN = 1_000
 """A machine that goes round in circles lets others have their turn after so many states."""
 
+RETRIED = ("Task", "Map", "Parallel")
 GO_ON = "go on"
 RETRY = "retry"
 
@@ -62,7 +63,7 @@ class Interpreter:
         self.execution = execution
         self.definition = definition
         self.input = input
-        self.task_queue = task_queue
+        self.task_queue = execution.task_queue or task_queue
         self.context = context.of_execution(execution, input.value, started_ns)
         self.commands: list[c.AnyCommand] = []
         self.now_ns = started_ns
@@ -109,7 +110,7 @@ class Interpreter:
 
     def add_line(self, parent: int, index: int, states: str, state: str, input: Data, previous: int) -> Line:
         """A line begins."""
-        line = Line(self.lines.new_id(), states, state, input, parent, index, previous=previous)
+        line = Line(self.lines.new_id(), states, state, parent, index, previous, input=input)
         self.lines.add(line)
         self._ready.append(line)
         return line
@@ -144,7 +145,8 @@ class Interpreter:
 
     def scope(self, line: Line, state: State, input: Any = ABSENT) -> Scope:
         """What expressions of a state may see."""
-        seen = context.of_state(self.context, state.name, line.entered_time, line.attempt)
+        attempt = line.attempt if state.kind in RETRIED else None
+        seen = context.of_state(self.context, state.name, line.entered_time, attempt)
         self._add_items(line, seen)
         return Scope(
             input=line.input.value if input is ABSENT else input,
@@ -295,7 +297,7 @@ class Interpreter:
         self.drop_children(line)
         if self._retried(line, state, failure):
             return
-        if kind.failed_event:
+        if kind.failed_event and failure.error != retries.UNCATCHABLE:
             self.log(line, kind.failed_event, {})
         try:
             if self._caught(line, state, failure):

@@ -8,21 +8,20 @@ from typing import Any
 
 import msgspec
 
-from perdure.languages.asl.data import Data, dec_hook, enc_hook
+from perdure.languages.asl.data import NOTHING, Data, dec_hook, enc_hook
 from perdure.languages.asl.execution import Execution
 
 
 class Line(msgspec.Struct, array_like=True):
-    """One sequence of states, and where it stands.
+    """One sequence of states, and where it stands. ``input`` and ``variables`` come last: they may be large, and are
+    saved apart, when they change.
 
     Args:
         id: 1 is the machine itself.
         states: where its states are in the definition; a JSON pointer, empty for the machine's own.
         state: the one that it is in.
-        input: of that state, as it came from the one before.
         parent: the line that it is a branch or an iteration of; 0 for none.
         index: which branch or iteration.
-        variables: those assigned in this line.
         previous: AWS's number of the last event.
         entered: AWS's number of the event that says that the state was entered.
         before: AWS's number of the event before that.
@@ -31,16 +30,16 @@ class Line(msgspec.Struct, array_like=True):
         retries: by the place of the retrier, how often it was used.
         waits: what for: "" nothing, else a word of the state's own.
         sequence: how often it has waited; makes the names of what it waits for unique.
-        notes: whatever else the state must know again.
+        notes: whatever else the state must know again; small.
+        input: of the state, as it came from the one before.
+        variables: those assigned in this line.
     """
 
     id: int
     states: str
     state: str
-    input: Data
     parent: int = 0
     index: int = 0
-    variables: dict[str, Any] = {}
     previous: int = 0
     entered: int = 0
     before: int = 0
@@ -50,6 +49,36 @@ class Line(msgspec.Struct, array_like=True):
     waits: str = ""
     sequence: int = 0
     notes: dict[str, Any] = {}
+    input: Data = NOTHING
+    variables: dict[str, Any] = {}
+
+
+LARGE = ("input", "variables")
+
+
+class MapRun(msgspec.Struct, array_like=True):
+    """A distributed Map's run, as DescribeMapRun says it: counts of items, and of child executions. Times are ns since 1970.
+
+    ``status`` is RUNNING, SUCCEEDED, FAILED or ABORTED.
+    """
+
+    arn: str
+    label: str
+    status: str
+    start_time: int
+    stop_time: int = 0
+    max_concurrency: int = 0
+    tolerated_count: int = 0
+    tolerated_percentage: float = 0.0
+    items: int = 0
+    items_succeeded: int = 0
+    items_failed: int = 0
+    executions: int = 0
+    begun: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    timed_out: int = 0
+    aborted: int = 0
 
 
 class Entry(msgspec.Struct, array_like=True):
@@ -61,7 +90,7 @@ class Entry(msgspec.Struct, array_like=True):
 
 
 class Delta(msgspec.Struct, omit_defaults=True):
-    """What a turn changed. A line that is None is over, and its values are gone.
+    """What a turn changed. A line is its fields but the large ones; one that is None is over, and its values are gone.
 
     ``execution`` is what the run goes by, where its start did not say. ``values`` are by line and name; older ones of
     the lines in ``cleared`` are gone. ``children`` are child workflows under way, by workflow id: the names that lines
@@ -69,12 +98,19 @@ class Delta(msgspec.Struct, omit_defaults=True):
     """
 
     log: list[Entry] = []
-    lines: dict[int, Line | None] = {}
+    lines: dict[int, list[Any] | None] = {}
+    inputs: dict[int, Data] = {}
+    variables: dict[int, dict[str, Any]] = {}
+    map_runs: dict[str, MapRun] = {}
     cleared: list[int] = []
     values: dict[int, dict[str, Data]] = {}
     execution: Execution | None = None
     last_line: int = 0
     children: dict[str, str | None] = {}
+
+
+def _as_it_is(type_: type, value: Any) -> Any:
+    return value
 
 
 _encoder = msgspec.json.Encoder(enc_hook=enc_hook)
@@ -100,11 +136,13 @@ class Lines:
         self.lines: dict[int, Line] = {}
         self.values: dict[int, dict[str, Data]] = {}
         self.children: dict[str, str] = {}
+        self.map_runs: dict[str, MapRun] = {}
         self.last_line = 0
         self.last_event = 0
         self.execution: Execution | None = None
         self._delta = Delta()
         self._changed: set[int] = set()
+        self._saved: dict[int, tuple[Data, dict[str, Any]]] = {}
 
     # --- from saved turns
 
@@ -117,12 +155,24 @@ class Lines:
                 self.lines.pop(line_id, None)
                 self.values.pop(line_id, None)
             else:
-                self.lines[line_id] = line
+                before = self.lines.get(line_id)
+                large = (before.input, before.variables) if before is not None else (NOTHING, {})
+                self.lines[line_id] = msgspec.convert([*line, *large], Line, dec_hook=_as_it_is, str_keys=True)
+        for line_id, input in delta.inputs.items():
+            self.lines[line_id].input = input
+        for line_id, variables in delta.variables.items():
+            self.lines[line_id].variables = variables
+        self.map_runs.update(delta.map_runs)
         for line_id in delta.cleared:
             self.values.pop(line_id, None)
         for line_id, values in delta.values.items():
             if line_id in self.lines:
                 self.values.setdefault(line_id, {}).update(values)
+        for line_id in delta.lines:
+            if line_id in self.lines:
+                self._saved[line_id] = (self.lines[line_id].input, self.lines[line_id].variables)
+            else:
+                self._saved.pop(line_id, None)
         self.last_line = max(self.last_line, delta.last_line)
         if delta.execution is not None:
             self.execution = delta.execution
@@ -167,6 +217,11 @@ class Lines:
             self._delta.values.pop(line_id, None)
             self._delta.cleared.append(line_id)
 
+    def change_map_run(self, run: MapRun) -> None:
+        """A Map run stands otherwise than before."""
+        self.map_runs[run.arn] = run
+        self._delta.map_runs[run.arn] = run
+
     def begin_child(self, workflow_id: str, name: str) -> None:
         """A line waits for a child workflow, under this name."""
         self.children[workflow_id] = name
@@ -189,9 +244,20 @@ class Lines:
 
     def take(self) -> bytes:
         """What changed since the last time, to be saved."""
-        delta, lines = self._delta, self.lines
-        if self._changed:
-            delta.lines = {line_id: lines.get(line_id) for line_id in self._changed}
+        delta = self._delta
+        for line_id in self._changed:
+            line = self.lines.get(line_id)
+            if line is None:
+                delta.lines[line_id] = None
+                self._saved.pop(line_id, None)
+                continue
+            delta.lines[line_id] = list(msgspec.structs.astuple(line)[: -len(LARGE)])
+            input, variables = self._saved.get(line_id, (NOTHING, None))
+            if line.input is not input:
+                delta.inputs[line_id] = line.input
+            if line.variables is not variables and (line.variables or variables):
+                delta.variables[line_id] = line.variables
+            self._saved[line_id] = (line.input, line.variables)
         saved = _encoder.encode(delta)
         self._delta = Delta()
         self._changed.clear()

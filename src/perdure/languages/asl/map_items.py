@@ -58,24 +58,64 @@ def checked(items: Any, error: str, path: str | None) -> list[Any]:
 
 def concurrency(run: Interpreter, line: Line, state: State) -> int:
     """How many at once; 0 for as many as there can be."""
-    return _number(run, line, state, "MaxConcurrency")
+    return number(state, state.fields, "MaxConcurrency", scope_of(run, line, state))
 
 
-def _number(run: Interpreter, line: Line, state: State, field: str) -> int:
-    fields = state.fields
+def tolerated_count(run: Interpreter, line: Line, state: State) -> int:
+    """How many items may fail."""
+    return number(state, state.fields, "ToleratedFailureCount", scope_of(run, line, state))
+
+
+def tolerated_percentage(run: Interpreter, line: Line, state: State) -> float:
+    """How many items of a hundred may fail."""
+    fields, field = state.fields, "ToleratedFailurePercentage"
+    if field + "Path" not in fields and field not in fields:
+        return 0.0
+    scope = scope_of(run, line, state)
+    value = _given(fields, field, scope, "number")
+    try:
+        percentage = float("no" if isinstance(value, bool) else value)
+    except (TypeError, ValueError):
+        raise _not_valid(fields, field, value, "float") from None
+    if not 0 <= percentage <= 100:
+        raise StateFailure("States.Runtime", f"{field} must be between 0 and 100.")
+    return percentage
+
+
+def number(state: State, fields: dict[str, Any], field: str, scope: Scope) -> int:
+    """A field that holds an integer, a path to one, or an expression that gives one; 0 without it.
+
+    Raises:
+        StateFailure: it is something else, or negative.
+    """
+    if field + "Path" not in fields and field not in fields:
+        return 0
+    value = _given(fields, field, scope, "integer")
+    try:
+        found = int("no" if isinstance(value, (bool, float)) and value != int(value) else value)
+    except (TypeError, ValueError, OverflowError):
+        raise _not_valid(fields, field, value, "integer") from None
+    if found < 0:
+        raise StateFailure("States.Runtime", f"{field} cannot be negative.")
+    return found
+
+
+def _given(fields: dict[str, Any], field: str, scope: Scope, expected: str) -> Any:
     if field + "Path" in fields:
-        value = paths.read(fields[field + "Path"], scope_of(run, line, state), field=field + "Path")
-    elif templates.is_jsonata(fields.get(field)):
-        scope = scope_of(run, line, state)
-        value = templates.evaluate_jsonata(fields[field], scope, field=field, expected="integer")
-    else:
-        value = fields.get(field, 0)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise StateFailure(
-            "States.Runtime",
-            f"The {field} field must be a non-negative integer but was: {encode(value).decode()}",
+        return paths.read(fields[field + "Path"], scope, field=field + "Path")
+    if templates.is_jsonata(fields[field]):
+        return templates.evaluate_jsonata(fields[field], scope, field=field, expected=expected)
+    return fields[field]
+
+
+def _not_valid(fields: dict[str, Any], field: str, value: Any, kind: str) -> StateFailure:
+    shown = value if isinstance(value, str) else encode(value).decode()
+    if field + "Path" in fields:
+        path = fields[field + "Path"]
+        return StateFailure(
+            "States.Runtime", f'The {field}Path field refers to value "{shown}" which is not a valid {kind}: {path}'
         )
-    return value
+    return StateFailure("States.Runtime", f'The {field} field has value "{shown}" which is not a valid {kind}')
 
 
 def selected(run: Interpreter, line: Line, state: State, index: int, item: Any) -> Any:

@@ -1,34 +1,299 @@
-"""A distributed Map: a Map run, whose iterations are child executions."""
+"""A distributed Map: a Map run, whose iterations are child executions.
+
+Its items may be read from elsewhere (``item_reader``) and go in batches; its results may be written elsewhere. What is
+saved for each child execution is its result and the run's counts, so that it costs the same however many there are.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from perdure.languages.asl import item_reader, map_items, result_writer
+from perdure.languages.asl.chance import Chance
+from perdure.languages.asl.data import Data, encode, raw
+from perdure.languages.asl.execution import TASK_QUEUE
+from perdure.languages.asl.lines import MapRun
+from perdure.languages.asl.said import Said
+from perdure.model import commands as c
 from perdure.model import events as e
+from perdure.model.payloads import Payload
 
 if TYPE_CHECKING:
     from perdure.languages.asl.definition import State
     from perdure.languages.asl.interpreter import Interpreter
     from perdure.languages.asl.lines import Line
 
+MAP_RUN = "map run"
+READER = "reader"
+WRITER = "writer"
+AT_ONCE = 1_000
+"""So many child executions are under way unless the Map says otherwise."""
+
+EXCEEDED = "States.ExceedToleratedFailureThreshold"
+Closed = (
+    e.ChildWorkflowExecutionCompleted
+    | e.ChildWorkflowExecutionFailed
+    | e.ChildWorkflowExecutionTimedOut
+    | e.ChildWorkflowExecutionCanceled
+    | e.ChildWorkflowExecutionTerminated
+    | e.StartChildWorkflowExecutionFailed
+)
+
 
 def is_distributed(state: State) -> bool:
     """Whether a Map is distributed."""
-    processor = state.fields.get("ItemProcessor", {})
+    fields = state.fields
+    processor = fields.get("ItemProcessor", fields.get("Iterator", {}))
     return bool(processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED")
 
 
 def enter(run: Interpreter, line: Line, state: State) -> None:
-    """The Map begins."""
+    """The Map begins: it reads its items, or has them."""
+    if "ItemReader" in state.fields:
+        name = run.wait(line, READER)
+        item_reader.read(run, line, state, name)
+        return
+    _begin(run, line, state, map_items.items_of(run, line, state))
 
 
 def activity_ended(run: Interpreter, line: Line, state: State, name: str, event: e.Event) -> None:
     """An ItemReader or a ResultWriter has ended."""
+    if line.waits == READER:
+        _begin(run, line, state, item_reader.items_of(run, line, state, event))
+        return
+    result_writer.ended(event)
+    left = line.notes["left"] - 1
+    line.notes = {**line.notes, "left": left}
+    run.lines.change(line)
+    if not left:
+        _succeed(run, line, state, line.notes["output"])
 
 
 def child_changed(run: Interpreter, line: Line, state: State, name: str, event: e.Event) -> None:
     """A child execution has started or closed."""
+    if isinstance(event, e.ChildWorkflowExecutionStarted) or not isinstance(event, Closed):
+        return
+    map_run = run.lines.map_runs[line.notes["arn"]]
+    index = int(name.rpartition(":")[2])
+    count = _items_in(run, line, index)
+    changed = msgspec.structs.replace(map_run)
+    match event:
+        case e.ChildWorkflowExecutionCompleted(result=result):
+            run.lines.keep(line.id, f"result {index}", Data.of(result[0].data if result else b"null"))
+            changed.succeeded += 1
+            changed.items_succeeded += count
+        case e.ChildWorkflowExecutionFailed(failure=failure):
+            why = {"Error": failure.type, "Cause": failure.message}
+            run.lines.keep(line.id, f"failure {index}", Data({key: text for key, text in why.items() if text}))
+            changed.failed += 1
+            changed.items_failed += count
+        case e.ChildWorkflowExecutionTimedOut():
+            run.lines.keep(line.id, f"failure {index}", Data({"Error": "States.Timeout"}))
+            changed.timed_out += 1
+            changed.items_failed += count
+        case _:
+            run.lines.keep(line.id, f"failure {index}", Data({"Error": "States.TaskFailed"}))
+            changed.aborted += 1
+            changed.items_failed += count
+    run.lines.change_map_run(changed)
+    if _is_exceeded(changed):
+        _fail(run, line, changed)
+    ended = changed.succeeded + changed.failed + changed.timed_out + changed.aborted
+    if changed.begun < changed.executions:
+        _begin_child(run, line, state, changed)
+    elif ended == changed.executions:
+        _gather(run, line, state, changed)
 
 
 def drop(run: Interpreter, line: Line) -> None:
     """Nobody wants the Map run any more."""
+    name = f"{line.id}:{line.sequence}"
+    if line.waits == READER:
+        run.cancel_activity(name)
+    elif line.waits == WRITER:
+        for index in range(line.notes["files"]):
+            run.cancel_activity(f"{name}:{index}")
+    else:
+        _end_children(run, line)
+        map_run = run.lines.map_runs[line.notes["arn"]]
+        stopped = msgspec.structs.replace(map_run, status="ABORTED", stop_time=run.now_ns)
+        run.lines.change_map_run(stopped)
+
+
+# --- how it begins
+
+
+def _begin(run: Interpreter, line: Line, state: State, items: list[Any]) -> None:
+    run.log(line, "MapStateStarted", {"length": raw(len(items))})
+    at_once = map_items.concurrency(run, line, state)
+    count = map_items.tolerated_count(run, line, state)
+    percentage = map_items.tolerated_percentage(run, line, state)
+    batches = item_reader.batches(run, line, state, items)
+    execution = run.execution
+    chance = Chance(f"{run.address.run_id}:{line.id}:{run.lines.last_event}")
+    label = state.fields.get("Label") or chance.uuid()
+    arn = (
+        f"arn:aws:states:{execution.region}:{execution.account}:mapRun:{execution.machine_name}/{label}:{chance.uuid()}"
+    )
+    run.wait(line, MAP_RUN, arn=arn)
+    run.lines.keep(line.id, "items", Data(items))
+    if batches is not None:
+        run.lines.keep(line.id, "batches", Data(batches))
+    map_run = MapRun(
+        arn,
+        label,
+        "RUNNING",
+        run.now_ns,
+        max_concurrency=at_once,
+        tolerated_count=count,
+        tolerated_percentage=percentage,
+        items=len(items),
+        executions=len(items) if batches is None else len(batches) - 1,
+    )
+    run.lines.change_map_run(map_run)
+    run.log(line, "MapRunStarted", {"mapRunArn": raw(arn)})
+    for _ in range(min(map_run.executions, at_once or AT_ONCE)):
+        _begin_child(run, line, state, map_run)
+    if not map_run.executions:
+        _gather(run, line, state, map_run)
+
+
+def _begin_child(run: Interpreter, line: Line, state: State, map_run: MapRun) -> None:
+    index = map_run.begun
+    map_run.begun += 1
+    run.lines.change_map_run(map_run)
+    kept = run.lines.values[line.id]
+    items = kept["items"].value
+    if "batches" in kept:
+        bounds = kept["batches"].value
+        given = item_reader.batch(run, line, state, items, bounds[index], bounds[index + 1])
+    else:
+        given = map_items.selected(run, line, state, index, items[index])
+    execution = run.execution
+    name = Chance(f"{map_run.arn}:{index}").uuid()
+    machine = f"{execution.machine_name}/{map_run.label}"
+    child = msgspec.structs.replace(
+        execution,
+        name=name,
+        arn=f"arn:aws:states:{execution.region}:{execution.account}:execution:{machine}:{name}",
+        start_time="",
+        task_queue=run.task_queue,
+        map_run_arn=map_run.arn,
+        states=map_items.processor_pointer(state),
+    )
+    if run.execution.name and not execution.arn:
+        child = msgspec.structs.replace(child, arn=f"{run.address.workflow_id}/{name}")
+    run.start_child(
+        f"{line.id}:{line.sequence}:{index}",
+        c.StartChildWorkflowExecution(
+            child.arn,
+            machine,
+            TASK_QUEUE,
+            input=(Payload(encode(given)), Payload(encode(child))),
+            memo={"map_run": Payload(encode(map_run.arn))},
+        ),
+    )
+
+
+def _items_in(run: Interpreter, line: Line, index: int) -> int:
+    batches = run.lines.values[line.id].get("batches")
+    return 1 if batches is None else batches.value[index + 1] - batches.value[index]
+
+
+# --- how it ends
+
+
+def _is_exceeded(map_run: MapRun) -> bool:
+    failed = map_run.items_failed
+    if not failed:
+        return False
+    if map_run.tolerated_percentage and failed * 100 <= map_run.tolerated_percentage * map_run.items:
+        return False
+    return failed > map_run.tolerated_count or bool(map_run.tolerated_percentage)
+
+
+def _fail(run: Interpreter, line: Line, map_run: MapRun) -> None:
+    _end_children(run, line)
+    running = map_run.begun - map_run.succeeded - map_run.failed - map_run.timed_out - map_run.aborted
+    run.lines.change_map_run(
+        msgspec.structs.replace(map_run, status="FAILED", stop_time=run.now_ns, aborted=map_run.aborted + running)
+    )
+    failure = Said(EXCEEDED, "The specified tolerated failure threshold was exceeded")
+    run.log(line, "MapRunFailed", {"error": raw(failure.error), "cause": raw(failure.cause)})
+    raise failure
+
+
+def _end_children(run: Interpreter, line: Line) -> None:
+    prefix = f"{line.id}:{line.sequence}:"
+    for name in [name for name in run.lines.children.values() if name.startswith(prefix)]:
+        run.cancel_child(name)
+
+
+def _gather(run: Interpreter, line: Line, state: State, map_run: MapRun) -> None:
+    run.lines.change_map_run(msgspec.structs.replace(map_run, status="SUCCEEDED", stop_time=run.now_ns))
+    run.log(line, "MapRunSucceeded", {})
+    kept = run.lines.values.get(line.id, {})
+    if "ResultWriter" in state.fields and result_writer.is_somewhere(state):
+        files, output = result_writer.files(run, line, state, map_run, kept)
+        name = run.wait(line, WRITER, left=len(files), files=len(files), output=output)
+        for index, (key, body) in enumerate(files):
+            result_writer.write(run, line, state, f"{name}:{index}", key, body)
+        return
+    found = [kept.get(f"result {index}") for index in range(map_run.executions)]
+    results = [result.value for result in found if result is not None]
+    _succeed(run, line, state, results)
+
+
+def _succeed(run: Interpreter, line: Line, state: State, output: Any) -> None:
+    run.log(line, "MapStateSucceeded", {}, leads=False)
+    run.lines.clear(line.id)
+    run.succeed(line, state, output)
+
+
+def shown(map_run: MapRun) -> dict[str, Any]:
+    """A Map run as DescribeMapRun says it, but for its execution's ARN; times in seconds since 1970."""
+    ended = map_run.succeeded + map_run.failed + map_run.timed_out + map_run.aborted
+    running = max(0, map_run.begun - ended)
+    answer: dict[str, Any] = {
+        "mapRunArn": map_run.arn,
+        "status": map_run.status,
+        "startDate": map_run.start_time / 1e9,
+        "maxConcurrency": map_run.max_concurrency,
+        "toleratedFailurePercentage": map_run.tolerated_percentage,
+        "toleratedFailureCount": map_run.tolerated_count,
+        "itemCounts": _counts(
+            map_run.items, map_run.items_succeeded, map_run.items_failed, 0, 0, running, map_run.status == "SUCCEEDED"
+        ),
+        "executionCounts": _counts(
+            map_run.executions,
+            map_run.succeeded,
+            map_run.failed,
+            map_run.timed_out,
+            map_run.aborted,
+            running,
+            map_run.status == "SUCCEEDED",
+        ),
+        "redriveCount": 0,
+    }
+    if map_run.stop_time:
+        answer["stopDate"] = map_run.stop_time / 1e9
+    return answer
+
+
+def _counts(
+    total: int, succeeded: int, failed: int, timed_out: int, aborted: int, running: int, is_written: bool
+) -> dict[str, int]:
+    return {
+        "pending": max(0, total - succeeded - failed - timed_out - aborted - running),
+        "running": running,
+        "succeeded": succeeded,
+        "failed": failed,
+        "timedOut": timed_out,
+        "aborted": aborted,
+        "total": total,
+        "resultsWritten": succeeded if is_written else 0,
+        "failuresNotRedrivable": 0,
+        "pendingRedrive": 0,
+    }

@@ -60,7 +60,14 @@ def described(about: dict[str, Any], event: e.Event, *, is_parsed: bool) -> tupl
     match event:
         case e.ChildWorkflowExecutionCompleted():
             text = event.result[0].data.decode() if event.result else "null"
-            answer |= {"Output": text, "OutputDetails": {"Included": True}, "Status": "SUCCEEDED"}
+            answer |= {
+                "Output": text,
+                "OutputDetails": {"Included": True},
+                "RedriveCount": 0,
+                "RedriveStatus": "NOT_REDRIVABLE",
+                "RedriveStatusReason": "Execution is SUCCEEDED and cannot be redriven",
+                "Status": "SUCCEEDED",
+            }
         case e.ChildWorkflowExecutionFailed(failure=failure):
             answer |= {"Status": "FAILED"}
             if failure.type:
@@ -68,7 +75,7 @@ def described(about: dict[str, Any], event: e.Event, *, is_parsed: bool) -> tupl
             if failure.message:
                 answer["Cause"] = failure.message
         case e.ChildWorkflowExecutionTimedOut():
-            answer |= {"Status": "FAILED", "Error": "States.Timeout"}
+            answer |= {"Status": "TIMED_OUT"}
         case e.StartChildWorkflowExecutionFailed():
             message = f"Execution Already Exists: '{about['ExecutionArn']}'"
             return None, StateFailure("StepFunctions.ExecutionAlreadyExistsException", message)

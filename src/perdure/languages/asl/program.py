@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from perdure.languages.asl import map_run
 from perdure.languages.asl.data import Data
 from perdure.languages.asl.definition import definition_of
 from perdure.languages.asl.execution import Execution, execution_of
@@ -33,6 +34,7 @@ ChildEvent = (
 )
 
 LINES_QUERY = "perdure.asl.lines"
+MAP_RUNS_QUERY = "perdure.map_runs"
 
 
 class MachineProgram:
@@ -74,9 +76,13 @@ class MachineProgram:
 
     def query(self, name: str, input: Payloads) -> Payloads | Failure:
         """As ``Program.query``: where its lines are."""
+        if name == MAP_RUNS_QUERY:
+            return (Payload(msgspec.json.encode([map_run.shown(one) for one in self._lines.map_runs.values()])),)
         if name != LINES_QUERY:
             return Failure(
-                f"a state machine has no query {name!r}; it has {LINES_QUERY!r}", type="QueryNotFound", source="perdure"
+                f"a state machine has no query {name!r}, only {LINES_QUERY!r} and {MAP_RUNS_QUERY!r}",
+                type="QueryNotFound",
+                source="perdure",
             )
         shown = [
             {"line": line.id, "parent": line.parent, "index": line.index, "states": line.states, "state": line.state}

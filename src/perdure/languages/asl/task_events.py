@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from perdure.languages.asl.interpreter import Interpreter
     from perdure.languages.asl.lines import Line
 
+NOBODY = "perdure.nobody"
+"""Who polls without saying who it is."""
+
 FAMILIES = {"lambda": "LambdaFunction", "activity": "Activity", "name": "Activity", "service": "Task"}
 
 
@@ -51,7 +54,9 @@ def scheduled(
 
 def started(run: Interpreter, line: Line, resource: Resource, worker: str) -> None:
     """A worker has fetched the activity."""
-    run.log(line, f"{FAMILIES[resource.kind]}Started", {"workerName": raw(worker)} if worker else {})
+    run.log(
+        line, f"{FAMILIES[resource.kind]}Started", {"workerName": raw(worker)} if worker not in ("", NOBODY) else {}
+    )
 
 
 def submitted(run: Interpreter, line: Line, resource: Resource, output: Data) -> None:

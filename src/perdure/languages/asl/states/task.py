@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from perdure.languages.asl import paths, state_data, task_events, templates
+from perdure.languages.asl import calls, paths, state_data, task_events, templates
 from perdure.languages.asl.data import MOST_BYTES, Data, decode, encode
 from perdure.languages.asl.execution import TASK_QUEUE, TOKEN_TYPE
 from perdure.languages.asl.failure import StateFailure
@@ -22,7 +22,6 @@ from perdure.languages.asl.tokens import token_of
 from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model.failures import Failure, TimeoutType
-from perdure.model.options import RetryPolicy
 from perdure.model.payloads import Payload
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from perdure.languages.asl.scope import Scope
 
 TASK = "task"
-ONCE = RetryPolicy(max_attempts=1)
 TOKEN = ":token"
 CHILD = ":child"
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -45,6 +43,8 @@ class Task(Kind):
         """As ``Kind.enter``."""
         fields = state.fields
         resource = resource_of(fields["Resource"])
+        if resource.text in run.execution.missing:
+            raise StateFailure("States.Runtime", "The activity ARN does not exist.")
         scope = run.scope(line, state)
         whole = line.input.value
         has_token = resource.pattern == "waitForTaskToken"
@@ -67,18 +67,7 @@ class Task(Kind):
         if target is not None and target[2] is not None:
             line.notes = {"wrapped": True}
         if target is None:
-            call = {
-                "resource": resource.text,
-                "execution": run.execution.arn,
-                "machine": run.execution.machine_name,
-                "state": state.name,
-                "attempt": line.attempt,
-                "region": run.execution.region,
-                "account": run.execution.account,
-                "role": run.execution.role_arn,
-                "test_case": run.execution.test_case,
-                "input": line.input.value,
-            }
+            call = calls.about(run, line, state, resource.text) | {"input": line.input.value}
             also = {"credentials": credentials, "timeout": timeout, "heartbeat": heartbeat}
             call |= {key: value for key, value in also.items() if value is not None}
             if has_token:
@@ -99,7 +88,7 @@ class Task(Kind):
                 schedule_to_close_timeout_ns=0 if is_polled or has_token else timeout_ns,
                 start_to_close_timeout_ns=timeout_ns if is_polled else 0,
                 heartbeat_timeout_ns=heartbeat_ns if is_polled else 0,
-                retry_policy=ONCE,
+                retry_policy=calls.ONCE,
             )
         )
         if has_token:
@@ -110,7 +99,7 @@ class Task(Kind):
                     TASK_QUEUE,
                     schedule_to_close_timeout_ns=timeout_ns,
                     heartbeat_timeout_ns=heartbeat_ns,
-                    retry_policy=ONCE,
+                    retry_policy=calls.ONCE,
                 )
             )
 

@@ -1,0 +1,40 @@
+"""What a call to the outside is told besides its parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from perdure.languages.asl.data import encode
+from perdure.languages.asl.execution import TASK_QUEUE
+from perdure.model import commands as c
+from perdure.model.options import RetryPolicy
+from perdure.model.payloads import Payload
+
+if TYPE_CHECKING:
+    from perdure.languages.asl.definition import State
+    from perdure.languages.asl.interpreter import Interpreter
+    from perdure.languages.asl.lines import Line
+
+ONCE = RetryPolicy(max_attempts=1)
+
+
+def about(run: Interpreter, line: Line, state: State, resource: str) -> dict[str, Any]:
+    """Who calls, and what for."""
+    execution = run.execution
+    return {
+        "resource": resource,
+        "execution": execution.arn,
+        "machine": execution.machine_name,
+        "state": state.name,
+        "attempt": line.attempt,
+        "region": execution.region,
+        "account": execution.account,
+        "role": execution.role_arn,
+        "test_case": execution.test_case,
+    }
+
+
+def call(name: str, resource: str, parameters: Any, told: dict[str, Any]) -> c.ScheduleActivityTask:
+    """The command for a call by the engine's own worker."""
+    inputs = (Payload(encode(parameters)), Payload(encode(told)))
+    return c.ScheduleActivityTask(name, resource, TASK_QUEUE, inputs, retry_policy=ONCE)
