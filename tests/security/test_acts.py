@@ -1,4 +1,4 @@
-"""Every administrative operation, over REST, over gRPC and from the command line: its entry is in the audit log.
+"""Every administrative operation, over REST, gRPC and Temporal's protocol and from the command line: it is in the audit log.
 
 What is administrative stands in the tables below; that nothing is missing in them is compared with the operations and commands
 that there are. An entry is written before the act, so it need not succeed here.
@@ -32,7 +32,7 @@ from perdure.security import verify
 from perdure.security.audit import stored_entries
 from perdure.security.tokens import Tokens
 
-LOCAL: dict[str, Any] = {"rest_address": "127.0.0.1:0", "grpc_address": "127.0.0.1:0"}
+LOCAL: dict[str, Any] = {f"{name}_address": "127.0.0.1:0" for name in ("rest", "grpc", "temporal")}
 
 SECRET = {"secret": "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
 STRETCH = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
@@ -385,3 +385,43 @@ async def test_every_act_from_the_command_line(place, tmp_path):
     for name, (_, said, entries) in zip(names, found, strict=True):
         acts = [entry["act"] for entry in entries if entry["outcome"] == "allowed" and entry["who"] == place.who]
         assert COMMANDS[name][1] in acts, (name, acts, said)
+
+
+# --- Temporal's protocol
+
+
+async def test_every_act_over_temporals_protocol(place):
+    grpc = pytest.importorskip("grpc")
+    stubs = pytest.importorskip("temporalio.api.workflowservice.v1.service_pb2_grpc")
+    from temporalio.api.operatorservice.v1.service_pb2_grpc import OperatorServiceStub
+    from tests.protocols.temporal.asked import ASKED, request
+
+    metadata = (("authorization", f"Bearer {place.token}"),) if place.token else ()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{place.server.temporal_port}") as channel:
+        services = (stubs.WorkflowServiceStub(channel), OperatorServiceStub(channel))
+
+        async def ask(name):
+            call = next(getattr(service, name) for service in services if hasattr(service, name))
+            try:
+                await call(request(name), metadata=metadata, timeout=2)
+            except grpc.aio.AioRpcError as error:
+                return error.code(), error.details()
+
+        await ask("StartWorkflowExecution")
+        known = 0
+        # What removes or ends comes last.
+        for name in sorted(ASKED, key=lambda name: name.startswith(("Delete", "Terminate", "Stop"))):
+            act = ASKED[name].act
+            if not act:
+                continue
+            code = await ask(name)
+            new = (await place.entries())[known:]
+            known += len(new)
+            assert act in [entry["act"] for entry in new], (name, code, new)
+            entry = next(entry for entry in new if entry["act"] == act)
+            assert (entry["outcome"], entry["who"], entry["remote"]) == ("allowed", place.who, "127.0.0.1")
+        assert known
+        for name in ASKED:
+            if not ASKED[name].act and not name.startswith("Poll"):
+                await ask(name)
+        assert len(await place.entries()) == known, "nothing else leaves an entry"

@@ -78,9 +78,13 @@ class Call(msgspec.Struct):
         """How long a poll may last."""
         return max(0.0, min(LONG_POLL_SECONDS, self.seconds_left - LEAD_SECONDS))
 
-    async def namespace(self, given: str, permission: Permission = Permission.READ) -> str:
-        """The namespace of a request. Raises ``PermissionDeniedError`` for one where the caller may not do that, whether
-        it is there or not; ``Refused`` for one that is not there."""
+    async def namespace(
+        self, given: str, permission: Permission = Permission.READ, or_else: Permission | None = None
+    ) -> str:
+        """The namespace of a request. Raises ``PermissionDeniedError`` for one where the caller may do neither of these,
+        whether it is there or not; ``Refused`` for one that is not there."""
+        if or_else is not None and self.session.principal.may(or_else, given):
+            permission = or_else
         self.session.require(permission, given)
         await self.parts.know(given)
         return given

@@ -40,13 +40,13 @@ async def poll_activity_task_queue(
 
 async def _by_token(call: Call, request: Any) -> ActivityToken:
     token = decode(request.task_token, ActivityToken, request.namespace)
-    await call.namespace(token.namespace, Permission.WORK)
+    await call.namespace(token.namespace, Permission.WORK, Permission.OPERATE)
     return token
 
 
 async def _by_id(call: Call, request: Any) -> ActivityToken:
     """The attempt that runs of an activity that is named by its id."""
-    namespace = await call.namespace(request.namespace, Permission.WORK)
+    namespace = await call.namespace(request.namespace, Permission.WORK, Permission.OPERATE)
     workflow_id, activity_id = request.workflow_id, request.activity_id
     if not workflow_id:
         raise Refused.invalid("WorkflowId is not set on request.")

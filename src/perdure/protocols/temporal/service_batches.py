@@ -69,7 +69,7 @@ async def start_batch_operation(call: Call, request: pb.StartBatchOperationReque
         await _start(call.parts.batches(namespace, _identity(request)), request, options)
 
     details = {"namespace": namespace, "batch_id": request.job_id, "reason": request.reason}
-    await call.session.perform("start_batch", start, **details)
+    await call.session.perform("create_batch", start, **details)
     return pb.StartBatchOperationResponse()
 
 
