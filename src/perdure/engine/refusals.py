@@ -29,7 +29,8 @@ _FIELDS: dict[type[Request], tuple[str, ...]] = {
 def too_large(size: int, limit: int, name: str) -> LimitExceededError:
     """What to tell someone who sends more than a limit allows, in bytes."""
     return LimitExceededError(
-        f"{size:,} bytes are more than the limit {name} of {limit:,} allows. Pass a reference to the data, or raise the limit."
+        f"{size:,} bytes are more than the limit {name} of {limit:,} allows. Pass a reference to the data, or raise the limit.",
+        limit=name,
     )
 
 
@@ -46,6 +47,10 @@ def refusal(request: Request, limits: Limits) -> PerdureError | None:
     total = 0
     payloads: Iterable[Payload] = getattr(request, "input", ())
     if request.__class__ is StartWorkflow:
+        if len(request.request_id) > longest:
+            return InvalidArgumentError(
+                f"request_id has {len(request.request_id):,} characters; the limit id_length is {longest:,}."
+            )
         if request.affinity is not None and (found := affinity_problem(request.affinity, limits.id_length)):
             return InvalidArgumentError(f"{found}.")
         payloads = _payloads_of_start(request)

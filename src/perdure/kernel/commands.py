@@ -17,7 +17,7 @@ from perdure.kernel.workflow_task import UNHANDLED_COMMAND
 from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model.affinity import affinity_problem
-from perdure.model.failures import Failure
+from perdure.model.failures import BAD_COMMAND, Failure
 from perdure.model.limits import Limits
 from perdure.model.payloads import PayloadMap
 from perdure.model.search import AttributeTypes
@@ -49,7 +49,7 @@ def problem(commit: Commit, commands: Sequence[c.AnyCommand]) -> Problem | None:
             found = method(check, command)
         if found is not None:
             cause, message = found
-            return cause, Failure(message, type="BadCommand", source="perdure")
+            return cause, Failure(message, type=BAD_COMMAND, source="perdure")
     return None
 
 
@@ -112,8 +112,8 @@ class _Check(msgspec.Struct, gc=False):
         name = command.timer_id
         if self._timer_pending(name):
             return "START_TIMER_DUPLICATE_ID", f"A timer with id {name!r} is already pending."
-        if not name or command.start_to_fire_timeout_ns <= 0:
-            return "BAD_START_TIMER_ATTRIBUTES", "A timer needs an id and a time above zero."
+        if not name or command.start_to_fire_timeout_ns < 0:
+            return "BAD_START_TIMER_ATTRIBUTES", "A timer needs an id, and no time below zero."
         self.timer_ids[name] = True
         self.timers += 1
         limit = self.limits.pending_timers

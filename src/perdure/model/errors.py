@@ -101,12 +101,13 @@ class LimitExceededError(PerdureError):
 
     What to do: pass a reference instead of the data, do less at once (``workflow.map(..., concurrency=8)``), or raise the
     limit that the message names, see ``perdure.Limits``. ``retry_after_seconds`` says when it is worth trying the same
-    again, 0 if it never is.
+    again, 0 if it never is. ``limit`` names the limit if what is too much is bytes, so that less would have to be sent.
     """
 
-    def __init__(self, message: str = "", *, retry_after_seconds: float = 0.0) -> None:
+    def __init__(self, message: str = "", *, retry_after_seconds: float = 0.0, limit: str = "") -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.limit = limit
 
 
 class UnavailableError(PerdureError):

@@ -79,5 +79,8 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     namespace: str = ""
 
 
+BAD_COMMAND = "BadCommand"
+"""The type of a failure of a turn: what it asked for can't be done."""
+
 NO_WORKER = "NoWorker"
 """The type of a failure to ask a program: nobody is there who could answer."""

@@ -15,21 +15,21 @@ from perdure.protocols.temporal.tokens import ActivityToken, QueryToken, TurnTok
 
 READ, OPERATE, WORK, ADMINISTER = Permission.READ, Permission.OPERATE, Permission.WORK, Permission.ADMINISTER
 
-EXECUTION = {"workflowId": "w"}
-OF_RUN = {"workflowExecution": EXECUTION}
-START = {"workflowId": "w", "workflowType": {"name": "Anything"}, "taskQueue": {"name": "q"}}
-UPDATE = {
+EXECUTION: dict[str, Any] = {"workflowId": "w"}
+OF_RUN: dict[str, Any] = {"workflowExecution": EXECUTION}
+START: dict[str, Any] = {"workflowId": "w", "workflowType": {"name": "Anything"}, "taskQueue": {"name": "q"}}
+UPDATE: dict[str, Any] = {
     "workflowExecution": EXECUTION,
     "waitPolicy": {"lifecycleStage": "UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED"},
     "request": {"meta": {"updateId": "u"}, "input": {"name": "tell"}},
 }
-QUEUE = {"taskQueue": {"name": "q"}}
-SCHEDULE = {
+QUEUE: dict[str, Any] = {"taskQueue": {"name": "q"}}
+SCHEDULE: dict[str, Any] = {
     "scheduleId": "s",
     "requestId": "r",
     "schedule": {"spec": {"interval": [{"interval": "3600s"}]}, "action": {"startWorkflow": START}},
 }
-BATCH = {
+BATCH: dict[str, Any] = {
     "jobId": "b",
     "visibilityQuery": "WorkflowType = 'Nothing'",
     "reason": "enough",

@@ -1,16 +1,20 @@
 """Bad input: the status codes that Temporal's server gives, and nothing lost."""
 
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from temporalio.api.command.v1 import Command
-from temporalio.api.common.v1 import Payload, SearchAttributes, WorkflowExecution, WorkflowType
+from temporalio.api.common.v1 import Payload, Payloads, SearchAttributes, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import CommandType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
+from temporalio.api.workflowservice.v1 import service_pb2_grpc as stubs
 
 from perdure.app.server import Server
+from perdure.engine.settings import Settings
+from perdure.model.limits import Limits
 from perdure.protocols.temporal.tokens import ActivityToken, TurnToken, encode
 
 NAMESPACE = "default"
@@ -47,18 +51,22 @@ def complete(token: bytes, *commands: Command, namespace: str = NAMESPACE) -> pb
     return pb.RespondWorkflowTaskCompletedRequest(task_token=token, commands=commands, namespace=namespace)
 
 
-@pytest.mark.parametrize("token", [b"", b"nonsense", b"\xff" * 100, encode(ActivityToken(NAMESPACE, "w", "r", 1, 1))])
-async def test_malformed_tokens(raw: Any, token: bytes) -> None:
-    code, _ = await refused(raw.RespondWorkflowTaskCompleted(complete(token)))
-    assert code is grpc.StatusCode.INVALID_ARGUMENT
-    request = pb.RespondQueryTaskCompletedRequest(task_token=token, namespace=NAMESPACE)
-    code, _ = await refused(raw.RespondQueryTaskCompleted(request))
-    assert code is grpc.StatusCode.INVALID_ARGUMENT
+async def test_malformed_tokens(raw: Any) -> None:
+    for token in (b"", b"nonsense", b"\xff" * 100, encode(ActivityToken(NAMESPACE, "w", "r", 1, 1))):
+        # Of another kind of task is of no task.
+        expected = grpc.StatusCode.NOT_FOUND if b"default" in token else grpc.StatusCode.INVALID_ARGUMENT
+        code, _ = await refused(raw.RespondWorkflowTaskCompleted(complete(token)))
+        assert code is expected
+        request = pb.RespondQueryTaskCompletedRequest(task_token=token, namespace=NAMESPACE)
+        code, _ = await refused(raw.RespondQueryTaskCompleted(request))
+        assert code is expected
 
 
 async def test_tokens_of_other_namespaces_runs_and_tasks(raw: Any) -> None:
     await start(raw)
     task = await poll(raw)
+    retention: dict[str, Any] = {"workflow_execution_retention_period": {"seconds": 86_400}}
+    await raw.RegisterNamespace(pb.RegisterNamespaceRequest(namespace="other", **retention))
     code, message = await refused(raw.RespondWorkflowTaskCompleted(complete(task.task_token, namespace="other")))
     assert code is grpc.StatusCode.INVALID_ARGUMENT and "namespace" in message.lower()
     for token in (
@@ -155,6 +163,43 @@ async def test_a_start_without_what_it_needs(raw: Any, fields: dict[str, Any]) -
     } | fields
     code, _ = await refused(raw.StartWorkflowExecution(pb.StartWorkflowExecutionRequest(**given)))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_what_is_over_the_limits(tmp_path: Path) -> None:
+    limits = Limits(payload_bytes=1_000, history_events=12)
+    addresses: dict[str, Any] = {f"{name}_address": "127.0.0.1:0" for name in ("rest", "grpc", "temporal")}
+    server = Server(f"sqlite:///{tmp_path / 'limits.db'}", Settings(limits=limits), **addresses)
+    await server.open()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.temporal_port}") as channel:
+            raw: Any = stubs.WorkflowServiceStub(channel)  # type: ignore[arg-type]
+            await start(raw)
+            named: dict[str, Any] = {
+                "namespace": NAMESPACE,
+                "workflow_execution": WorkflowExecution(workflow_id="hostile"),
+            }
+            large = Payloads(payloads=[Payload(metadata={"encoding": b"binary/plain"}, data=b"x" * 1_001)])
+            code, message = await refused(
+                raw.SignalWorkflowExecution(pb.SignalWorkflowExecutionRequest(**named, signal_name="s", input=large))
+            )
+            assert code is grpc.StatusCode.INVALID_ARGUMENT and "payload_bytes" in message
+            signal = pb.SignalWorkflowExecutionRequest(**named, signal_name="s")
+            for _ in range(20):
+                try:
+                    await raw.SignalWorkflowExecution(signal)
+                except grpc.aio.AioRpcError as error:
+                    assert error.code() is grpc.StatusCode.NOT_FOUND
+                    assert error.details() == "workflow execution already completed"
+                    break
+            else:
+                raise AssertionError("the history is over its limit")
+            request = pb.GetWorkflowExecutionHistoryRequest(
+                namespace=NAMESPACE, execution=WorkflowExecution(workflow_id="hostile")
+            )
+            last = (await raw.GetWorkflowExecutionHistory(request)).history.events[-1]
+            assert "history_events" in last.workflow_execution_terminated_event_attributes.reason
+    finally:
+        await server.close()
 
 
 async def test_a_poll_ends_before_its_caller_gives_up(raw: Any) -> None:

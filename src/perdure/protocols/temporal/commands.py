@@ -11,12 +11,13 @@ from temporalio.api.protocol.v1 import message_pb2 as protocol
 from temporalio.api.update.v1 import message_pb2 as update_pb
 
 from perdure.model import commands as c
-from perdure.model.failures import Failure
+from perdure.model.failures import BAD_COMMAND, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import Initiator
+from perdure.protocols.temporal.command_checks import CHECKS, name_of, wrong_sequence
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.failures import to_failure
-from perdure.protocols.temporal.names import to_priority, to_retry_policy
+from perdure.protocols.temporal.names import camel, to_priority, to_retry_policy
 from perdure.protocols.temporal.options import parent_close, reuse
 from perdure.protocols.temporal.payloads import to_changed_attributes, to_map, to_payloads, to_user_metadata
 from perdure.protocols.temporal.times import ns_of, shortest, task_timeout
@@ -50,6 +51,8 @@ def commands(
         Refused: there is no such command.
         BadCommand: one of them can't be carried out.
     """
+    if wrong := wrong_sequence(given):
+        raise Refused.invalid(wrong)
     by_id = {message.id: message for message in messages}
     asked: list[c.AnyCommand] = []
     for command in given:
@@ -59,17 +62,21 @@ def commands(
             if message is None:
                 raise BadCommand(
                     "BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE",
-                    f"ProtocolMessageCommand referenced absent message ID {name}.",
+                    f"ProtocolMessageCommand referenced absent message ID {name}",
                 )
             asked.append(_message(message))
             continue
         found = COMMANDS.get(command.command_type)
         if found is None:
-            raise Refused.invalid(f"Unknown command type: {command.command_type}.")
+            raise Refused.invalid(f"unknown command type: {name_of(command.command_type)}")
         field, translate = found
         if not command.HasField(field):  # type: ignore[arg-type]
-            raise BadCommand(_bad(field), f"{field} is not set on command.")
-        translated = translate(getattr(command, field), namespace)
+            raise BadCommand(_bad(field), f"{camel(field)} is not set on {name_of(command.command_type)}Command.")
+        attributes = getattr(command, field)
+        check = CHECKS.get(command.command_type)
+        if check is not None and (wrong := check(attributes)):
+            raise BadCommand(_bad(field), wrong)
+        translated = translate(attributes, namespace)
         if translated.__class__ is c.ScheduleActivityTask:
             translated = _bounded(translated, run_timeout_ns)
         if command.HasField("user_metadata") and hasattr(translated, "user_metadata"):
@@ -80,8 +87,16 @@ def commands(
     return [*(_message(message) for message in by_id.values()), *asked]
 
 
+_SHORTER = {
+    "signal_external_workflow_execution_command_attributes": "BAD_SIGNAL_WORKFLOW_EXECUTION_ATTRIBUTES",
+    "start_child_workflow_execution_command_attributes": "BAD_START_CHILD_EXECUTION_ATTRIBUTES",
+    "schedule_activity_task_command_attributes": "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES",
+    "request_cancel_activity_task_command_attributes": "BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES",
+}
+
+
 def _bad(field: str) -> str:
-    return f"BAD_{field.removesuffix('_command_attributes').upper()}_ATTRIBUTES"
+    return _SHORTER.get(field) or f"BAD_{field.removesuffix('_command_attributes').upper()}_ATTRIBUTES"
 
 
 def _message(message: protocol.Message) -> c.AnyCommand:
@@ -307,7 +322,7 @@ COMMANDS: Mapping[int, tuple[str, Callable[[Any, str], c.AnyCommand]]] = {
 
 def bad_command_failure(error: BadCommand) -> Failure:
     """For the history."""
-    return Failure(error.message, type="BadCommand", source="perdure")
+    return Failure(error.message, type=BAD_COMMAND, source="perdure")
 
 
 __all__ = ["COMMANDS", "BadCommand", "bad_command_failure", "commands"]

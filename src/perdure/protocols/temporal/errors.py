@@ -74,8 +74,9 @@ def refused(error: PerdureError) -> Refused:
         case PermissionDeniedError():
             return Refused(Code.PERMISSION_DENIED, message, details.PermissionDeniedFailure(reason=message))
         case LimitExceededError():
-            if error.retry_after_seconds:
-                return Refused(Code.RESOURCE_EXHAUSTED, message, details.ResourceExhaustedFailure())
+            if error.limit:
+                # What is too large stays so: SDKs would try again and again to send what is merely too much just now.
+                return Refused.invalid(message)
             return Refused(Code.RESOURCE_EXHAUSTED, message, details.ResourceExhaustedFailure())
         case QueryFailedError():
             return _query_failed(error)

@@ -5,17 +5,19 @@ from typing import Any
 
 import msgspec
 from temporalio.api.common.v1 import message_pb2 as common
+from temporalio.api.failure.v1 import message_pb2 as failure_pb
 from temporalio.api.history.v1 import message_pb2 as pb
 from temporalio.api.sdk.v1 import task_complete_metadata_pb2
 from temporalio.api.update.v1 import message_pb2 as update_pb
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb
 
 from perdure.model import events as e
-from perdure.model.failures import Failure, FailureKind, RetryState
+from perdure.model.failures import BAD_COMMAND, Failure, FailureKind, RetryState
 from perdure.protocols.temporal import children_history as children
 from perdure.protocols.temporal.failures import failure, is_own_timeout
 from perdure.protocols.temporal.names import (
     activity_type,
+    camel,
     execution,
     priority,
     queue,
@@ -230,12 +232,22 @@ def _turn_timed_out(v: e.WorkflowTaskTimedOut) -> Any:
     )
 
 
+def _why_failed(v: e.WorkflowTaskFailed) -> failure_pb.Failure | None:
+    """Temporal's server puts the cause before what it says of a command."""
+    said = v.failure
+    if said is None or said.type != BAD_COMMAND:
+        return failure(said)
+    name = camel(v.cause)
+    message = name if v.cause == "UNHANDLED_COMMAND" else f"{name}: {said.message}"
+    return failure_pb.Failure(message=message, server_failure_info=failure_pb.ServerFailureInfo())
+
+
 def _turn_failed(v: e.WorkflowTaskFailed) -> Any:
     return pb.WorkflowTaskFailedEventAttributes(
         scheduled_event_id=v.scheduled_event_id,
         started_event_id=v.started_event_id,
         cause=turn_failed_cause(v.cause),
-        failure=failure(v.failure),
+        failure=_why_failed(v),
         identity=v.identity,
         base_run_id=v.base_run_id,
         new_run_id=v.new_run_id,

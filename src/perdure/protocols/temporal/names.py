@@ -100,6 +100,11 @@ def number_of(enum: Any, prefix: str, name: str, default: int = 0) -> Any:
         return default
 
 
+def camel(cause: str) -> str:
+    """A cause as Temporal's messages begin with it."""
+    return "".join(word.capitalize() for word in cause.split("_"))
+
+
 _FAILED = "WORKFLOW_TASK_FAILED_CAUSE_"
 _CAUSES: Mapping[str, int] = dict(failed_cause_pb2.WorkflowTaskFailedCause.items())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,8 +31,12 @@ log = logging.getLogger("perdure.server")
 DEFAULT_MESSAGE_BYTES = 64 << 20
 KEEPALIVE_MS = 10_000
 KEEPALIVE_TIMEOUT_MS = 10_000
+PENDING_CALLS = 1_000_000
+"""Calls that have come and wait to be looked at."""
 
 Context = Any
+
+_RUN_ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 class TemporalProtocol:
@@ -72,6 +77,9 @@ class TemporalProtocol:
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS // 2),
                 ("grpc.http2.max_ping_strikes", 0),
+                # Else the library cancels calls, chosen by chance, when more than a thousand come in one moment.
+                ("grpc.server.max_pending_requests", PENDING_CALLS),
+                ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS),
                 ("grpc.so_reuseport", 0),
             ]
         )
@@ -180,6 +188,8 @@ def _no_such_run(request: Any) -> Refused | None:
     for field in ("workflow_execution", "execution"):
         if hasattr(request, field):
             named = getattr(request, field)
+            if named.run_id and not _RUN_ID.fullmatch(named.run_id):
+                return Refused.invalid("Invalid RunId.")
             return Refused.not_found(f"workflow not found for ID: {named.workflow_id}")
     if getattr(request, "workflow_id", ""):
         return Refused.not_found(f"workflow not found for ID: {request.workflow_id}")

@@ -14,7 +14,7 @@ from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.failures import to_failure
 from perdure.protocols.temporal.payloads import to_payloads
-from perdure.protocols.temporal.tokens import ActivityToken, decode
+from perdure.protocols.temporal.tokens import GONE, ActivityToken, decode
 
 methods = Methods()
 
@@ -39,6 +39,8 @@ async def poll_activity_task_queue(
 
 
 async def _by_token(call: Call, request: Any) -> ActivityToken:
+    if request.namespace:
+        await call.namespace(request.namespace, Permission.WORK, Permission.OPERATE)
     token = decode(request.task_token, ActivityToken, request.namespace)
     await call.namespace(token.namespace, Permission.WORK, Permission.OPERATE)
     return token
@@ -70,9 +72,7 @@ async def _hand_in(call: Call, token: ActivityToken, request: OutsideRequest) ->
     except (NotFoundError, RunClosedError) as error:
         if isinstance(error, RunClosedError):
             raise Refused.not_found("workflow execution already completed") from None
-        raise Refused.not_found(
-            "invalid activityID or activity already timed out or invoking workflow is completed"
-        ) from None
+        raise Refused.not_found(GONE[ActivityToken]) from None
 
 
 async def _completed(call: Call, token: ActivityToken, request: Any) -> None:

@@ -1,6 +1,7 @@
 """Workflow tasks and queries, for workers."""
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from temporalio.api.enums.v1 import query_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
@@ -16,14 +17,16 @@ from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.commands import BadCommand, bad_command_failure, commands
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.failures import to_failure
-from perdure.protocols.temporal.names import STICKY, turn_failed_name
+from perdure.protocols.temporal.names import STICKY, camel, turn_failed_name
 from perdure.protocols.temporal.payloads import to_payloads
 from perdure.protocols.temporal.search_values import typed
 from perdure.protocols.temporal.times import ns_of
-from perdure.protocols.temporal.tokens import QueryToken, TurnToken, decode
+from perdure.protocols.temporal.tokens import GONE, QueryToken, TurnToken, decode
 from perdure.protocols.temporal.turn_tasks import query_task, turn_task
 
 methods = Methods()
+
+T = TypeVar("T", TurnToken, QueryToken)
 
 
 @methods.add
@@ -53,13 +56,23 @@ async def poll_workflow_task_queue(
     return turn_task(task) if isinstance(task, PolledTurn) else query_task(task)
 
 
+async def _named(call: Call, request: Any, kind: type[T]) -> T:
+    """The task that an answer is to. Raises ``Refused``."""
+    if request.namespace:
+        await call.namespace(request.namespace, Permission.WORK)
+    token = decode(request.task_token, kind, request.namespace)
+    if not request.namespace:
+        await call.namespace(token.namespace, Permission.WORK)
+    return token
+
+
 @methods.add
 async def respond_workflow_task_completed(
     call: Call, request: pb.RespondWorkflowTaskCompletedRequest
 ) -> pb.RespondWorkflowTaskCompletedResponse:
     """A turn is taken."""
-    token = decode(request.task_token, TurnToken, request.namespace)
-    namespace = await call.namespace(token.namespace, Permission.WORK)
+    token = await _named(call, request, TurnToken)
+    namespace = token.namespace
     turns = call.parts.turns
     name = TurnName(token.address, token.started_event_id, token.attempt)
     build_id = request.deployment_options.build_id or request.worker_version_stamp.build_id
@@ -71,7 +84,7 @@ async def respond_workflow_task_completed(
     except BadCommand as bad:
         failure = bad_command_failure(bad)
         await turns.fail(name, bad.cause, failure, identity=request.identity, build_id=build_id)
-        raise Refused.invalid(f"{_camel(bad.cause)}: {bad.message}") from None
+        raise Refused.invalid(f"{camel(bad.cause)}: {bad.message}") from None
     asked = await with_types(call, namespace, asked)
     sticky = None
     if request.sticky_attributes.worker_task_queue.name:
@@ -92,7 +105,7 @@ async def respond_workflow_task_completed(
         activities = eager.tasks()
     if result.cause:
         raise Refused.invalid(
-            "UnhandledCommand" if result.cause == "UNHANDLED_COMMAND" else f"{_camel(result.cause)}: {result.message}"
+            "UnhandledCommand" if result.cause == "UNHANDLED_COMMAND" else f"{camel(result.cause)}: {result.message}"
         )
     return pb.RespondWorkflowTaskCompletedResponse(
         workflow_task=turn_task(result.following) if result.following is not None else None,
@@ -114,17 +127,12 @@ async def with_types(call: Call, namespace: str, asked: Sequence[c.AnyCommand]) 
     ]
 
 
-def _camel(cause: str) -> str:
-    return "".join(word.capitalize() for word in cause.split("_"))
-
-
 @methods.add
 async def respond_workflow_task_failed(
     call: Call, request: pb.RespondWorkflowTaskFailedRequest
 ) -> pb.RespondWorkflowTaskFailedResponse:
     """A turn could not be taken."""
-    token = decode(request.task_token, TurnToken, request.namespace)
-    await call.namespace(token.namespace, Permission.WORK)
+    token = await _named(call, request, TurnToken)
     await call.parts.turns.fail(
         TurnName(token.address, token.started_event_id, token.attempt),
         turn_failed_name(request.cause),
@@ -140,15 +148,14 @@ async def respond_query_task_completed(
     call: Call, request: pb.RespondQueryTaskCompletedRequest
 ) -> pb.RespondQueryTaskCompletedResponse:
     """A query is answered."""
-    token = decode(request.task_token, QueryToken, request.namespace)
-    await call.namespace(token.namespace, Permission.WORK)
+    token = await _named(call, request, QueryToken)
     if request.completed_type == query_pb2.QueryResultType.QUERY_RESULT_TYPE_ANSWERED:
         known = query_answered(token.query_id, token.namespace, to_payloads(request.query_result))
     else:
         failure = to_failure(request.failure) if request.HasField("failure") else Failure(request.error_message)
         known = query_answered(token.query_id, token.namespace, failure)
     if not known:
-        raise Refused.not_found("query task not found, or already expired")
+        raise Refused.not_found(GONE[QueryToken])
     return pb.RespondQueryTaskCompletedResponse()
 
 

@@ -1,5 +1,6 @@
 """What is handed out and comes back: names of turns, of attempts, of queries, and places in histories and lists."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -66,7 +67,15 @@ class PageToken(Token, frozen=True, array_like=True, tag="p"):
 
 T = TypeVar("T", bound=Token)
 
-MALFORMED = "Failed to deserialize token."
+MALFORMED = "Error deserializing task token."
+MALFORMED_PLACE = "Invalid NextPageToken."
+
+TASKS = TurnToken | ActivityToken | QueryToken
+GONE: Mapping[type[Token], str] = {
+    TurnToken: "Workflow task not found.",
+    ActivityToken: "invalid activityID or activity already timed out or invoking workflow is completed",
+    QueryToken: "query task not found, or already expired",
+}
 
 
 def encode(token: Token) -> bytes:
@@ -76,10 +85,23 @@ def encode(token: Token) -> bytes:
 
 def decode(given: bytes, kind: type[T], namespace: str = "") -> T:
     """A token that came back. Raises ``Refused``: it is malformed, of another kind, or of another namespace."""
+    if not given:
+        raise Refused.invalid("Task token not set on request.")
     try:
         token = msgspec.msgpack.decode(given, type=kind)
     except (msgspec.DecodeError, ValueError, TypeError):
-        raise Refused.invalid(MALFORMED) from None
+        raise _not_such(given, kind) from None
     if namespace and getattr(token, "namespace", namespace) != namespace:
         raise Refused.invalid("Token namespace doesn't match request namespace.")
     return token
+
+
+def _not_such(given: bytes, kind: type[Token]) -> Refused:
+    """A token of another kind of task names no task of this kind."""
+    if kind not in GONE:
+        return Refused.invalid(MALFORMED_PLACE)
+    try:
+        msgspec.msgpack.decode(given, type=TASKS)
+    except (msgspec.DecodeError, ValueError, TypeError):
+        return Refused.invalid(MALFORMED)
+    return Refused.not_found(GONE[kind])
