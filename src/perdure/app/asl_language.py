@@ -5,18 +5,28 @@ from typing import Any
 
 import msgspec
 
-from perdure.model.events import Event
+from perdure.languages.asl import history, tokens
+from perdure.languages.asl.definition import definition_of
+from perdure.languages.asl.execution import Execution, execution_of, start_of
+from perdure.languages.asl.variable_references import references_of
+from perdure.model.errors import InvalidArgumentError
+from perdure.model.events import Event, WorkflowExecutionStarted
 from perdure.model.ids import RunAddress
-from perdure.model.payloads import Payload
 from perdure.model.requests import StartWorkflow
 from perdure.protocols.stepfunctions.parts import LanguageRefusal, Outcome, Start
 
 
 class AslLanguage:
-    """Implements ``protocols.stepfunctions.parts.Language``."""
+    """Implements ``protocols.stepfunctions.parts.Language``.
 
-    def __init__(self, wait_time_scale: float = 1.0) -> None:
+    Args:
+        wait_time_scale: what the seconds of Wait states are multiplied by.
+        is_strict: whether AWS's limit of a payload's size holds.
+    """
+
+    def __init__(self, wait_time_scale: float = 1.0, *, is_strict: bool = True) -> None:
         self._wait_time_scale = wait_time_scale
+        self._is_strict = is_strict
 
     def diagnostics(self, definition: str, type: str) -> Sequence[Mapping[str, str]]:
         """As ``Language.diagnostics``."""
@@ -38,23 +48,63 @@ class AslLanguage:
         """As ``Language.test_state``."""
         raise LanguageRefusal("ValidationException", "TestState is not supported.")
 
+    def variable_references(self, definition: str) -> Mapping[str, Sequence[str]]:
+        """As ``Language.variable_references``."""
+        return references_of(msgspec.json.decode(definition))
+
     def start(self, start: Start, input: str) -> StartWorkflow:
         """As ``Language.start``."""
-        facts = Payload(msgspec.json.encode(start._asdict()))
-        return StartWorkflow(start.arn, start.machine_name, "perdure.asl", (Payload(input.encode()), facts))
+        execution = Execution(
+            start.definition,
+            start.name,
+            start.arn,
+            start.role_arn,
+            start.machine_name,
+            start.machine_arn,
+            start.type,
+            start.region,
+            start.account,
+            start.start_time,
+            test_case=start.test_case,
+            mocked=tuple(start.mocked),
+            is_strict=self._is_strict,
+            wait_time_scale=self._wait_time_scale,
+        )
+        return start_of(execution, input, timeout_seconds=definition_of(start.definition).timeout_seconds)
 
     def started(self, event: Event) -> tuple[Start, str]:
         """As ``Language.started``."""
-        raise ValueError("not a state machine's run")
+        try:
+            execution = execution_of(event.input) if isinstance(event, WorkflowExecutionStarted) else None
+        except InvalidArgumentError as error:
+            raise ValueError(str(error)) from None
+        if execution is None:
+            raise ValueError("The run is none of a state machine.")
+        assert isinstance(event, WorkflowExecutionStarted)
+        start = Start(
+            execution.definition,
+            execution.name,
+            execution.arn,
+            execution.role_arn,
+            execution.machine_name,
+            execution.machine_arn,
+            execution.type,
+            execution.region,
+            execution.account,
+            execution.start_time,
+            execution.test_case,
+            execution.mocked,
+        )
+        return start, event.input[0].data.decode()
 
     def history(self, events: Sequence[Event]) -> list[dict[str, Any]]:
         """As ``Language.history``."""
-        return []
+        return history.aws_events(events)
 
     def outcome(self, closing: Event) -> Outcome:
         """As ``Language.outcome``."""
-        raise NotImplementedError
+        return history.outcome(closing)
 
     def task_of(self, token: str) -> tuple[RunAddress, str] | None:
         """As ``Language.task_of``."""
-        return None
+        return tokens.read(token)

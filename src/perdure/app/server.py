@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any, Protocol
 
 from perdure.app.access import Access, AccessControl
-from perdure.app.asl import asl_queue
+from perdure.app.asl import asl_queue, no_call
 from perdure.app.embedded import tuned
 from perdure.app.rest import Outside, rest_server
 from perdure.app.stepfunctions import StepFunctions, StepFunctionsServer
@@ -120,7 +120,7 @@ class Server:
         own = LocalWorker(
             [],
             own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)],
-            own_queues=[asl_queue()],
+            own_queues=[asl_queue(self._call_task)],
         )
         self.workers = workers = Workers(own)
         self.service = EngineService(self._store, clock, workers, self._settings)
@@ -201,14 +201,20 @@ class Server:
     async def _open_stepfunctions(self, settings: StepFunctions, polls: Polls, **uvicorn_options: Any) -> None:
         self._stepfunctions = StepFunctionsServer(
             settings,
+            self._for_clients,
             self.gate,
             self._store,
             polls,
+            self._outside.outbound.check,
             has_authentication=self._access.has_authentication,
             **uvicorn_options,
         )
         self._stack.push_async_callback(self._stepfunctions.close)
         await self._stepfunctions.open()
+
+    async def _call_task(self, resource: str, parameters: Any, about: dict[str, Any]) -> Any:
+        call = no_call if self._stepfunctions is None else self._stepfunctions.call
+        return await call(resource, parameters, about)
 
     @property
     def stepfunctions_port(self) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,7 +12,8 @@ from perdure.app.setting_kinds import Address
 from perdure.engine.documents import Documents
 from perdure.engine.polls import Polls
 from perdure.model.access import Gate
-from perdure.model.errors import InvalidArgumentError
+from perdure.model.errors import ApplicationError, InvalidArgumentError
+from perdure.model.service import Service
 from perdure.protocols.rest import Bounds as ListeningBounds
 from perdure.protocols.rest import RestServer
 from perdure.protocols.rest.waiting import Closing
@@ -78,14 +80,27 @@ class StepFunctions(msgspec.Struct, frozen=True):
 
 
 class StepFunctionsServer:
-    """The listener: ``RestServer``'s socket with another application behind it."""
+    """The listener: ``RestServer``'s socket with another application behind it, and what the tasks of executions call.
+
+    Args:
+        settings: of it.
+        service: the engine, for what tasks ask of this server itself.
+        gate: who knows the callers.
+        documents: where state machines are kept: the store.
+        polls: where activities' tasks come from.
+        check_url: raises ``PerdureError`` for a URL that this server does not ask.
+        has_authentication: whether callers must sign.
+        uvicorn_options: of ``uvicorn.Config``, for TLS and proxies.
+    """
 
     def __init__(
         self,
         settings: StepFunctions,
+        service: Service,
         gate: Gate,
         documents: Documents,
         polls: Polls,
+        check_url: Callable[[str], None],
         *,
         has_authentication: bool,
         **uvicorn_options: Any,
@@ -98,6 +113,11 @@ class StepFunctionsServer:
             ) from None
         from perdure.app.asl_language import AslLanguage
         from perdure.protocols.stepfunctions import create_app
+        from perdure.protocols.stepfunctions.calling.dispatch import Tasks
+        from perdure.protocols.stepfunctions.calling.lambdas import Lambdas
+        from perdure.protocols.stepfunctions.calling.services import Services
+        from perdure.protocols.stepfunctions.calling.web import Web
+        from perdure.protocols.stepfunctions.inside import Inside
         from perdure.protocols.stepfunctions.mocks import Mocks
         from perdure.protocols.stepfunctions.parts import Parts
         from perdure.protocols.stepfunctions.registry import Registry
@@ -117,6 +137,17 @@ class StepFunctionsServer:
             has_authentication=has_authentication,
             allowed_hosts=None if has_authentication else LOOPBACK_NAMES,
         )
+        inside = Inside(self.parts, service)
+        services = Services(settings.endpoints)
+        self._tasks = Tasks(
+            self.parts.mocks,
+            Lambdas(settings.endpoints.get("lambda", ""), services),
+            services,
+            Web(check_url),
+            inside.ask,
+            inside.start_nested,
+            is_own="stepfunctions" not in settings.endpoints,
+        )
         host, _, port = settings.address.rpartition(":")
         self._server = RestServer(
             create_app(self.parts),
@@ -132,6 +163,16 @@ class StepFunctionsServer:
         """Where it listens."""
         return self._server.port
 
+    async def call(self, resource: str, parameters: Any, about: dict[str, Any]) -> Any:
+        """Make a task's call; as ``app.asl.Call``."""
+        from perdure.protocols.stepfunctions.calling.dispatch import TaskCall
+        from perdure.protocols.stepfunctions.calling.failures import TaskFailed
+
+        try:
+            return await self._tasks.call(msgspec.convert({**about, "resource": resource}, TaskCall), parameters)
+        except TaskFailed as failed:
+            raise ApplicationError(failed.cause, type=failed.error) from None
+
     async def open(self) -> None:
         """Begin to listen. Raises ``OSError``."""
         await self._server.start()
@@ -140,3 +181,4 @@ class StepFunctionsServer:
         """Let go of everybody."""
         self.parts.closing.set()
         await self._server.stop()
+        await self._tasks.close()

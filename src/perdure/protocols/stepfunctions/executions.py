@@ -11,6 +11,7 @@ from perdure.model.options import IdConflict, IdReuse
 from perdure.model.payloads import Payload
 from perdure.model.requests import StartWorkflow, TerminateWorkflow
 from perdure.protocols.stepfunctions import aliases, arns, paging
+from perdure.protocols.stepfunctions.machines import DATA
 from perdure.protocols.stepfunctions.operations import Answer, Call, Operations
 from perdure.protocols.stepfunctions.parts import Start
 from perdure.protocols.stepfunctions.records import Machine, Revision
@@ -149,10 +150,12 @@ async def describe_state_machine_for_execution(call: Call) -> Answer:
         "tracingConfiguration": revision.tracing,
         "encryptionConfiguration": revision.encryption,
     }
+    if references := call.parts.language.variable_references(found.start.definition):
+        answer["variableReferences"] = references
     if found.note.revision:
         answer["revisionId"] = found.note.revision
     if call.body.get("includedData") == "METADATA_ONLY":
-        del answer["definition"]
+        answer = {name: value for name, value in answer.items() if name not in DATA}
     return answer
 
 
@@ -211,6 +214,12 @@ async def _list(call: Call, filter: str, said: str) -> Answer:
         cursor = page.next_cursor
         if not cursor:
             break
+    if cursor:
+        # There may be nothing behind a full page.
+        rest = await call.service.list(
+            call.namespace, filter=filter, statuses=(), workflow_type="", cursor=cursor, limit=1
+        )
+        cursor = cursor if rest.runs else ""
     return {"executions": found, **({"nextToken": paging.token_of(cursor)} if cursor else {})}
 
 

@@ -17,6 +17,9 @@ operations = Operations()
 
 MOST_VERSIONS = 1000
 
+DATA = frozenset({"definition", "variableReferences"})
+"""What is left out where only metadata is asked for."""
+
 
 @operations.add("CreateStateMachine")
 async def create_state_machine(call: Call) -> Answer:
@@ -137,12 +140,14 @@ async def describe_state_machine(call: Call) -> Answer:
         "tracingConfiguration": revision.tracing,
         "encryptionConfiguration": revision.encryption,
     }
+    if references := call.parts.language.variable_references(revision.definition):
+        answer["variableReferences"] = references
     if description:
         answer["description"] = description
     if revision.id:
         answer["revisionId"] = revision.id
     if call.body.get("includedData") == "METADATA_ONLY":
-        del answer["definition"]
+        answer = {name: value for name, value in answer.items() if name not in DATA}
     return answer
 
 

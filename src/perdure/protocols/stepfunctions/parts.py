@@ -89,6 +89,10 @@ class Language(Protocol):
         """TestState. Raises ``LanguageRefusal``."""
         ...
 
+    def variable_references(self, definition: str) -> Mapping[str, Sequence[str]]:
+        """By the name of a state, the variables that it refers to."""
+        ...
+
     def start(self, start: Start, input: str) -> StartWorkflow:
         """The request that starts an execution."""
         ...

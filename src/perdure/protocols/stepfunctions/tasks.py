@@ -17,6 +17,9 @@ operations = Operations()
 SOURCE = "asl"
 """Of failures whose type is the error's name and whose message is its cause, as they are."""
 
+NOBODY = "perdure.nobody"
+"""Who takes a task without saying who they are."""
+
 
 @operations.add("GetActivityTask")
 async def get_activity_task(call: Call) -> Answer:
@@ -30,7 +33,7 @@ async def get_activity_task(call: Call) -> Answer:
         call.parts.poll_activity(
             call.namespace,
             arn,
-            identity=call.body.get("workerName", ""),
+            identity=call.body.get("workerName") or NOBODY,
             activity_types=(arn,),
             timeout_seconds=seconds,
             labels={},

@@ -1,0 +1,139 @@
+"""From a task to whoever does it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from perdure.protocols.stepfunctions.calling import own, resources
+from perdure.protocols.stepfunctions.calling.failures import TaskFailed
+from perdure.protocols.stepfunctions.calling.lambdas import Lambdas
+from perdure.protocols.stepfunctions.calling.services import Services
+from perdure.protocols.stepfunctions.calling.web import Web
+from perdure.protocols.stepfunctions.mocks import Mocks
+from perdure.protocols.stepfunctions.refusals import Refusal
+
+WAITS = "waitForTaskToken"
+
+
+class TaskCall(msgspec.Struct, frozen=True):
+    """What a task asks for, beside its parameters.
+
+    Args:
+        resource: as the definition has it.
+        execution: the execution's ARN.
+        machine: the state machine's name.
+        state: the state's name.
+        attempt: how often it was tried before.
+        region, account: the execution's.
+        test_case: of the mock file; empty for none.
+    """
+
+    resource: str
+    execution: str = ""
+    machine: str = ""
+    state: str = ""
+    attempt: int = 0
+    region: str = ""
+    account: str = ""
+    test_case: str = ""
+
+
+StartNested = Callable[[Mapping[str, Any], str, str], Awaitable[tuple[str, str, float]]]
+"""Makes the request of a nested execution, of a body, an account and a region: the request, as the language has it, the
+execution's ARN and when it starts. Raises ``Refusal``."""
+
+
+class Tasks:
+    """Does what the tasks of state machines ask for.
+
+    Args:
+        mocks: the mock file.
+        lambdas, services, web: whom else they may ask.
+        ask: this server.
+        start_nested: for executions that a task waits for.
+        is_own: whether Step Functions itself is this server, rather than an endpoint of ``services``.
+    """
+
+    def __init__(
+        self,
+        mocks: Mocks,
+        lambdas: Lambdas,
+        services: Services,
+        web: Web,
+        ask: own.Ask,
+        start_nested: StartNested,
+        *,
+        is_own: bool = True,
+    ) -> None:
+        self._mocks = mocks
+        self._lambdas = lambdas
+        self._services = services
+        self._web = web
+        self._ask = ask
+        self._start_nested = start_nested
+        self._is_own = is_own
+
+    async def call(self, task: TaskCall, parameters: Any) -> Any:
+        """Do a task. Its result as AWS shows it; of a task that goes on after the call an object with ``submitted`` (what
+        AWS shows of the call), ``output`` (it is over), or ``start`` (a nested execution). Raises ``TaskFailed``."""
+        try:
+            resource = resources.read(task.resource)
+        except ValueError as error:
+            if not task.test_case:
+                raise TaskFailed("States.Runtime", str(error)) from None
+            resource = resources.Resource("", "")
+        if task.test_case:
+            mocked = self._mocks.answer(task.machine, task.test_case, task.state, task.attempt)
+            if mocked is not None:
+                if mocked.throw is not None:
+                    raise TaskFailed(mocked.throw.error, mocked.throw.cause)
+                return {"output": mocked.return_} if resource.pattern else mocked.return_
+        match resource.pattern:
+            case "":
+                return await self._once(resource, task, parameters)
+            case "waitForTaskToken":
+                return {"submitted": await self._once(resource, task, parameters)}
+            case _:
+                return await self._and_wait(resource, task, parameters)
+
+    async def _once(self, resource: resources.Resource, task: TaskCall, parameters: Any) -> Any:
+        account, region = task.account, task.region
+        match (resource.service, resource.action, resource.is_sdk):
+            case (resources.FUNCTION, arn, _):
+                return await self._lambdas.function(arn, parameters, account, region)
+            case ("lambda", "invoke", _):
+                return await self._lambdas.invoke(parameters, account, region)
+            case ("http", "invoke", False):
+                return await self._web.invoke(parameters)
+            case ("states", "startExecution", False) if self._is_own:
+                body = own.start_request(parameters)
+                return await own.asked(self._ask, "StepFunctions", "startExecution", body, account, region)
+            case ("sfn", action, True) if self._is_own:
+                return await own.asked(self._ask, "Sfn", action, parameters, account, region)
+            case ("states", action, False):
+                return await self._services.call("sfn", action, parameters, region, account, "StepFunctions")
+            case (service, action, is_sdk):
+                shown = "" if is_sdk else _SHOWN.get(service, "")
+                return await self._services.call(service, action, parameters, region, account, shown)
+
+    async def _and_wait(self, resource: resources.Resource, task: TaskCall, parameters: Any) -> Any:
+        if (resource.service, resource.action) == ("states", "startExecution") and self._is_own:
+            try:
+                request, arn, started = await self._start_nested(
+                    own.start_request(parameters), task.account, task.region
+                )
+            except Refusal as refusal:
+                raise own.refused("StepFunctions", refusal) from None
+            return {"submitted": own.shown_start(arn, started), "start": request}
+        raise TaskFailed("States.Runtime", f"{task.resource}: this server does not wait for such a task to end.")
+
+    async def close(self) -> None:
+        """Close what connections there are."""
+        await asyncio.gather(self._lambdas.close(), self._web.close())
+        self._services.close()
+
+
+_SHOWN = {"dynamodb": "DynamoDB", "sqs": "SQS", "sns": "SNS", "events": "EventBridge", "ecs": "ECS", "batch": "Batch"}
+"""What errors of these services' own integrations call them."""

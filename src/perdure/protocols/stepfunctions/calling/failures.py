@@ -1,0 +1,37 @@
+"""How a task fails, in AWS's words."""
+
+import re
+
+
+class TaskFailed(Exception):
+    """A task has failed: the error's name, which Retry and Catch go by, and its cause."""
+
+    def __init__(self, error: str, cause: str = "") -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+
+
+def refused_by(service: str, code: str, message: str, status: int, request_id: str, shown: str = "") -> TaskFailed:
+    """A service has answered with an error.
+
+    Args:
+        service: as error names have it, such as ``DynamoDb``.
+        code: the error's type, as the service says.
+        shown: the service as its client names it, if that is something else.
+    """
+    name = code if code.endswith("Exception") else f"{code}Exception"
+    cause = f"{message} (Service: {shown or service}, Status Code: {status}, Request ID: {request_id}) (SDK Attempt Count: 1)"
+    return TaskFailed(f"{service}.{name}", cause)
+
+
+def unreachable(service: str, message: str) -> TaskFailed:
+    """Nobody has answered."""
+    return TaskFailed(f"{service}.SdkClientException", message)
+
+
+def java_name(service_id: str) -> str:
+    """A service's name as AWS's Java client has it, from its service id: ``DynamoDB`` is DynamoDb, ``SFN`` Sfn."""
+    words = re.split(r"[^A-Za-z0-9]+", service_id)
+    parts = [re.sub(r"(?<=[A-Z])[A-Z]+", lambda found: found[0].lower(), word) for word in words if word]
+    return "".join(part[:1].upper() + part[1:] for part in parts)

@@ -1,0 +1,206 @@
+"""AWS's services by boto3: any call of any of them, with the user's endpoints and credentials.
+
+A state names the members of a request with a capital letter at the beginning, whatever the service does, and sees those of
+the answer so. boto3 blocks, so calls are made in threads.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from perdure.protocols.stepfunctions.calling.failures import TaskFailed, java_name, refused_by, unreachable
+
+THREADS = 32
+
+_NAMES = {
+    "sfn": "stepfunctions",
+    "eventbridge": "events",
+    "cloudwatchlogs": "logs",
+    "cognitoidentityprovider": "cognito-idp",
+    "cognitoidentity": "cognito-identity",
+    "elasticloadbalancing": "elb",
+    "elasticloadbalancingv2": "elbv2",
+    "databasemigration": "dms",
+    "costexplorer": "ce",
+    "configservice": "config",
+    "directory": "ds",
+    "elasticsearch": "es",
+    "iotdataplane": "iot-data",
+    "elasticmapreduce": "emr",
+    "elasticfilesystem": "efs",
+    "resourcegroupstaggingapi": "resourcegroupstaggingapi",
+    "applicationautoscaling": "application-autoscaling",
+    "simpleemail": "ses",
+}
+"""What a state calls a service, where boto3 calls it something else than that with hyphens in it."""
+
+
+class Services:
+    """boto3's clients.
+
+    Args:
+        endpoints: by boto3's name of a service; ``*`` is that of all others.
+    """
+
+    def __init__(self, endpoints: Mapping[str, str]) -> None:
+        self._endpoints = endpoints
+        self._clients: dict[tuple[str, str, str], Any] = {}
+        self._threads: ThreadPoolExecutor | None = None
+        self._names: dict[str, str] | None = None
+
+    async def call(
+        self, service: str, action: str, parameters: Any, region: str, account: str, shown: str = ""
+    ) -> dict[str, Any]:
+        """Make a call.
+
+        Args:
+            service: as a state names it: ``sqs``, ``cognitoidentityprovider``.
+            action: ``sendMessage``.
+            parameters: the request, its members with capital letters.
+            account: the access key, where the user has no credentials.
+            shown: the service as errors name it; as AWS's Java client has it without.
+
+        Returns:
+            The answer, as AWS shows it.
+
+        Raises:
+            TaskFailed: the service says no, or can't be reached, or there is no such call.
+        """
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(THREADS, "perdure-aws")
+        work = partial(self._call, service, action, parameters, region, account, shown)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def close(self) -> None:
+        """Let go of the threads; a call that is under way is not waited for."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _call(
+        self, service: str, action: str, parameters: Any, region: str, account: str, shown: str
+    ) -> dict[str, Any]:
+        import botocore.exceptions
+
+        client = self._client(service, region, account)
+        model = client.meta.service_model
+        name = action[:1].upper() + action[1:]
+        if name not in model.operation_names:
+            raise TaskFailed("States.Runtime", f"{service} has no call {action}.")
+        operation = model.operation_model(name)
+        who = shown or java_name(model.service_id)
+        try:
+            asked = {} if operation.input_shape is None else _asked(operation.input_shape, parameters or {})
+            # boto3's own method names are made from the operations'; this asks for the operation as it is.
+            answer = client._make_api_call(name, asked)
+        except botocore.exceptions.ClientError as error:
+            raise _refused(who, error) from None
+        except botocore.exceptions.ParamValidationError as error:
+            raise TaskFailed("States.Runtime", str(error)) from None
+        except (botocore.exceptions.BotoCoreError, OSError) as error:
+            raise unreachable(who, str(error)) from None
+        metadata = answer.pop("ResponseMetadata", {})
+        output = {} if operation.output_shape is None else _answered(operation.output_shape, answer)
+        return {**output, **_metadata(metadata)}
+
+    def _client(self, service: str, region: str, account: str) -> Any:
+        import boto3
+        import botocore.config
+
+        name = self._boto_name(service)
+        key = (name, region, account)
+        if key not in self._clients:
+            session = boto3.Session(region_name=region)
+            given: dict[str, Any] = {}
+            endpoint = self._endpoints.get(name) or self._endpoints.get("*")
+            if endpoint and session.get_credentials() is None:
+                given = {"aws_access_key_id": account, "aws_secret_access_key": "none"}
+            config = botocore.config.Config(retries={"total_max_attempts": 1}, max_pool_connections=THREADS)
+            self._clients[key] = session.client(name, endpoint_url=endpoint or None, config=config, **given)
+        return self._clients[key]
+
+    def _boto_name(self, service: str) -> str:
+        import boto3
+
+        name = _NAMES.get(service, service)
+        if self._names is None:
+            known = boto3.Session().get_available_services()
+            self._names = {one: one for one in known} | {one.replace("-", ""): one for one in known}
+        found = self._names.get(name)
+        if found is None:
+            raise TaskFailed("States.Runtime", f"There is no service {service!r:.100}.")
+        return found
+
+
+def _asked(shape: Any, value: Any) -> Any:
+    """A request as boto3 has it, from one as a state has it: the first letter of a member may be of either case, and what
+    is to be text may be any value."""
+    match shape.type_name:
+        case "structure" if isinstance(value, dict):
+            names = {name[:1].upper() + name[1:]: name for name in shape.members}
+            own = {names.get(name[:1].upper() + name[1:], name): inner for name, inner in value.items()}
+            return {
+                name: _asked(shape.members[name], inner) if name in shape.members else inner
+                for name, inner in own.items()
+                if inner is not None
+            }
+        case "list" if isinstance(value, list):
+            return [_asked(shape.member, inner) for inner in value]
+        case "map" if isinstance(value, dict):
+            return {name: _asked(shape.value, inner) for name, inner in value.items()}
+        case "string" if isinstance(value, (dict, list, bool, int, float)):
+            return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        case "blob" if not isinstance(value, bytes):
+            return (value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))).encode()
+        case "integer" | "long" if isinstance(value, float) and value.is_integer():
+            return int(value)
+        case _:
+            return value
+
+
+def _answered(shape: Any, value: Any) -> Any:
+    """An answer as a state has it, from one as boto3 has it."""
+    match shape.type_name:
+        case "structure" if isinstance(value, dict):
+            return {
+                name[:1].upper() + name[1:]: _answered(shape.members[name], inner)
+                for name, inner in value.items()
+                if name in shape.members
+            }
+        case "list" if isinstance(value, list):
+            return [_answered(shape.member, inner) for inner in value]
+        case "map" if isinstance(value, dict):
+            return {name: _answered(shape.value, inner) for name, inner in value.items()}
+        case "timestamp" if isinstance(value, datetime):
+            return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case "blob":
+            content = value.read() if hasattr(value, "read") else value
+            return content.decode(errors="replace") if isinstance(content, bytes) else content
+        case _:
+            return value
+
+
+def _refused(who: str, error: Any) -> TaskFailed:
+    said, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    return refused_by(
+        who,
+        str(said.get("Code", "Unknown")),
+        str(said.get("Message", "")),
+        metadata.get("HTTPStatusCode", 500),
+        metadata.get("RequestId", ""),
+    )
+
+
+def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    headers = {name.title(): value for name, value in metadata.get("HTTPHeaders", {}).items()}
+    return {
+        "SdkHttpMetadata": {
+            "AllHttpHeaders": {name: [value] for name, value in headers.items()},
+            "HttpHeaders": headers,
+            "HttpStatusCode": metadata.get("HTTPStatusCode", 200),
+        },
+        "SdkResponseMetadata": {"RequestId": metadata.get("RequestId", "")},
+    }

@@ -1,0 +1,272 @@
+"""Executions, started and followed by boto3; functions answered by an HTTP server beside."""
+
+import asyncio
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from tests.protocols.stepfunctions.conftest import ACCOUNT, PASS, ROLE, Client, refused
+
+ACTIVITY = f"arn:aws:states:us-east-1:{ACCOUNT}:activity:pack"
+INVOKE = "arn:aws:states:::lambda:invoke"
+
+
+def task(resource, **more):
+    return json.dumps({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": resource, "End": True, **more}}})
+
+
+WAIT = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}})
+
+
+async def machine(client, definition=PASS, name="orders", **more):
+    made = await client.create_state_machine(name=name, definition=definition, roleArn=ROLE, **more)
+    return made["stateMachineArn"]
+
+
+async def ended(client, arn):
+    while (found := await client.describe_execution(executionArn=arn))["status"] == "RUNNING":
+        await asyncio.sleep(0.01)
+    return found
+
+
+@pytest.fixture
+def functions():
+    """Answers Lambda's Invoke call: ``echo`` gives its input back, ``broken`` fails, no other function is there."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            name = self.path.split("/functions/")[1].split("/")[0]
+            status, headers = 200, {}
+            if "echo" not in name and "broken" not in name:
+                status, headers = 404, {"x-amzn-ErrorType": "ResourceNotFoundException"}
+                body = b'{"Type": "User", "Message": "Function not found: nobody"}'
+            elif "broken" in name:
+                headers = {"X-Amz-Function-Error": "Unhandled"}
+                body = b'{"errorMessage": "out of stock", "errorType": "StockError"}'
+            self.send_response(status)
+            for key, value in {**headers, "content-length": str(len(body)), "x-amzn-RequestId": "r-1"}.items():
+                self.send_header(key, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+async def test_an_execution_is_started_described_and_listed(client):
+    arn = await machine(client)
+    started = await client.start_execution(stateMachineArn=arn, name="one", input='{"n": 1}')
+    execution = started["executionArn"]
+    assert execution == f"arn:aws:states:us-east-1:{ACCOUNT}:execution:orders:one"
+    found = await ended(client, execution)
+    assert (found["status"], found["output"], found["input"]) == ("SUCCEEDED", '{"a":1}', '{"n": 1}')
+    assert found["startDate"] == started["startDate"]
+    assert found["redriveStatusReason"] == "Execution is SUCCEEDED and cannot be redriven"
+    page = await client.list_executions(stateMachineArn=arn, statusFilter="SUCCEEDED")
+    assert [one["name"] for one in page["executions"]] == ["one"] and "nextToken" not in page
+    assert (await client.list_executions(stateMachineArn=arn, statusFilter="RUNNING"))["executions"] == []
+    events = (await client.get_execution_history(executionArn=execution))["events"]
+    assert [event["type"] for event in events] == [
+        "ExecutionStarted",
+        "PassStateEntered",
+        "PassStateExited",
+        "ExecutionSucceeded",
+    ]
+    back = await client.get_execution_history(executionArn=execution, reverseOrder=True, maxResults=1)
+    assert back["events"][0]["id"] == 4
+    bare = await client.get_execution_history(executionArn=execution, includeExecutionData=False)
+    assert "input" not in bare["events"][0]["executionStartedEventDetails"]
+    rest = await client.get_execution_history(
+        executionArn=execution, reverseOrder=True, maxResults=3, nextToken=back["nextToken"]
+    )
+    assert [event["id"] for event in rest["events"]] == [3, 2, 1] and "nextToken" not in rest
+
+
+async def test_a_name_is_used_once(client):
+    arn = await machine(client, WAIT)
+    first = await client.start_execution(stateMachineArn=arn, name="one", input="{}")
+    again = await client.start_execution(stateMachineArn=arn, name="one", input="{}")
+    assert again["startDate"] == first["startDate"]
+    expected = ("ExecutionAlreadyExists", f"Execution Already Exists: '{first['executionArn']}'")
+    assert await refused(client.start_execution(stateMachineArn=arn, name="one", input="[]")) == expected
+    await client.stop_execution(executionArn=first["executionArn"], error="Enough", cause="It is late.")
+    found = await ended(client, first["executionArn"])
+    assert (found["status"], found["error"], found["cause"]) == ("ABORTED", "Enough", "It is late.")
+    assert await refused(client.start_execution(stateMachineArn=arn, name="one", input="{}")) == expected
+    stopped = await client.stop_execution(executionArn=first["executionArn"])
+    assert stopped["stopDate"] == found["stopDate"]
+
+
+async def test_what_is_not_there_is_refused(client):
+    nobody = f"arn:aws:states:us-east-1:{ACCOUNT}:execution:orders:nobody"
+    message = f"Execution Does Not Exist: '{nobody}'"
+    for asked in (client.describe_execution, client.get_execution_history, client.stop_execution):
+        assert await refused(asked(executionArn=nobody)) == ("ExecutionDoesNotExist", message)
+    code, _ = await refused(client.describe_execution(executionArn="nonsense"))
+    assert code == "InvalidArn"
+    arn = await machine(client)
+    code, _ = await refused(client.start_sync_execution(stateMachineArn=arn))
+    assert code == "StateMachineTypeNotSupported"
+    code, _ = await refused(client.start_execution(stateMachineArn=arn, input="not json"))
+    assert code == "InvalidExecutionInput"
+    code, _ = await refused(client.start_execution(stateMachineArn=f"{arn}#NoSuchCase"))
+    assert code == "ValidationException"
+    assert await refused(client.send_task_success(taskToken="nonsense", output="{}")) == (
+        "InvalidToken",
+        "Invalid Token: 'Invalid token'",
+    )
+
+
+async def test_a_sync_execution_answers_with_its_end(client):
+    arn = await machine(client, PASS, type="EXPRESS")
+    done = await client.start_sync_execution(stateMachineArn=arn, name="quick", input="{}")
+    assert (done["status"], done["output"], done["name"]) == ("SUCCEEDED", '{"a":1}', "quick")
+    assert done["executionArn"].startswith(f"arn:aws:states:us-east-1:{ACCOUNT}:express:orders:quick:")
+
+
+async def test_a_version_goes_on_being_started_after_an_update(client):
+    arn = await machine(client, PASS, publish=True)
+    await client.update_state_machine(stateMachineArn=arn, definition=PASS.replace("1", "2"))
+    alias = await client.create_state_machine_alias(
+        name="prod", routingConfiguration=[{"stateMachineVersionArn": f"{arn}:1", "weight": 100}]
+    )
+    started = await client.start_execution(stateMachineArn=alias["stateMachineAliasArn"])
+    found = await ended(client, started["executionArn"])
+    assert found["output"] == '{"a":1}'
+    assert (found["stateMachineVersionArn"], found["stateMachineAliasArn"]) == (f"{arn}:1", f"{arn}:prod")
+    await ended(client, (await client.start_execution(stateMachineArn=arn))["executionArn"])
+    page = await client.list_executions(stateMachineArn=f"{arn}:prod")
+    assert [one["executionArn"] for one in page["executions"]] == [started["executionArn"]]
+    then = await client.describe_state_machine_for_execution(executionArn=started["executionArn"])
+    assert then["definition"] == PASS
+
+
+async def test_an_activity_is_taken_and_ended_by_its_token(client):
+    await client.create_activity(name="pack")
+    arn = await machine(client, task(ACTIVITY, TimeoutSeconds=60, HeartbeatSeconds=30))
+    execution = (await client.start_execution(stateMachineArn=arn, input='{"n": 1}'))["executionArn"]
+    given = await client.get_activity_task(activityArn=ACTIVITY, workerName="ada")
+    assert json.loads(given["input"]) == {"n": 1}
+    await client.send_task_heartbeat(taskToken=given["taskToken"])
+    code, _ = await refused(client.send_task_success(taskToken=given["taskToken"], output="no json"))
+    assert code == "InvalidOutput"
+    await client.send_task_success(taskToken=given["taskToken"], output='{"done": true}')
+    assert json.loads((await ended(client, execution))["output"]) == {"done": True}
+    assert (await refused(client.send_task_success(taskToken=given["taskToken"], output="{}")))[0] == "TaskTimedOut"
+    events = (await client.get_execution_history(executionArn=execution))["events"]
+    assert {"workerName": "ada"} in [event.get("activityStartedEventDetails") for event in events]
+
+
+async def test_an_activity_fails_in_its_own_words(client):
+    await client.create_activity(name="pack")
+    arn = await machine(client, task(ACTIVITY))
+    execution = (await client.start_execution(stateMachineArn=arn))["executionArn"]
+    given = await client.get_activity_task(activityArn=ACTIVITY)
+    await client.send_task_failure(taskToken=given["taskToken"], error="Broken", cause="It fell.")
+    found = await ended(client, execution)
+    assert (found["status"], found["error"], found["cause"]) == ("FAILED", "Broken", "It fell.")
+
+
+async def test_functions_are_invoked_at_their_endpoint(serve, functions):
+    server = await serve(endpoints={"lambda": functions})
+    client = Client(server.stepfunctions_port)
+    for name, definition, status, output, error in (
+        ("direct", task("arn:aws:lambda:us-east-1:1:function:echo"), "SUCCEEDED", {"n": 1}, None),
+        ("broken", task("arn:aws:lambda:us-east-1:1:function:broken"), "FAILED", None, "StockError"),
+        (
+            "nobody",
+            task(INVOKE, Parameters={"FunctionName": "nobody"}),
+            "FAILED",
+            None,
+            "Lambda.ResourceNotFoundException",
+        ),
+    ):
+        arn = await machine(client, definition, name)
+        found = await ended(
+            client, (await client.start_execution(stateMachineArn=arn, input='{"n": 1}'))["executionArn"]
+        )
+        assert (found["status"], found.get("error")) == (status, error)
+        assert output is None or json.loads(found["output"]) == output
+        if name == "nobody":
+            assert found["cause"].startswith(
+                "Function not found: nobody (Service: Lambda, Status Code: 404, Request ID: r-1)"
+            )
+
+
+async def test_a_task_waits_for_its_token(serve, functions):
+    server = await serve(endpoints={"lambda": functions})
+    client = Client(server.stepfunctions_port)
+    parameters = {"FunctionName": "echo", "Payload": {"token.$": "$$.Task.Token"}}
+    arn = await machine(client, task(f"{INVOKE}.waitForTaskToken", Parameters=parameters))
+    execution = (await client.start_execution(stateMachineArn=arn))["executionArn"]
+    token = None
+    while token is None:
+        for event in (await client.get_execution_history(executionArn=execution))["events"]:
+            if event["type"] == "TaskSubmitted":
+                token = json.loads(event["taskSubmittedEventDetails"]["output"])["Payload"]["token"]
+        await asyncio.sleep(0.01)
+    await client.send_task_success(taskToken=token, output='"yes"')
+    assert (await ended(client, execution))["output"] == '"yes"'
+    assert (await refused(client.send_task_success(taskToken=token, output="{}")))[0] == "TaskTimedOut"
+
+
+async def test_an_execution_starts_another_and_waits_for_it(client):
+    inner = await machine(client, PASS, "inner")
+    parameters = {"StateMachineArn": inner, "Input": {"n.$": "$.n"}}
+    outer = await machine(client, task("arn:aws:states:::states:startExecution.sync:2", Parameters=parameters), "outer")
+    started = await client.start_execution(stateMachineArn=outer, input='{"n": 7}')
+    output = json.loads((await ended(client, started["executionArn"]))["output"])
+    assert (output["Status"], output["Output"], output["Input"]) == ("SUCCEEDED", {"a": 1}, {"n": 7})
+    nested = await client.describe_execution(executionArn=output["ExecutionArn"])
+    assert nested["stateMachineArn"] == inner
+    lost = await machine(
+        client,
+        task("arn:aws:states:::states:startExecution", Parameters={"StateMachineArn": inner.replace("inner", "no")}),
+        "lost",
+    )
+    found = await ended(client, (await client.start_execution(stateMachineArn=lost))["executionArn"])
+    assert found["error"] == "StepFunctions.StateMachineDoesNotExistException"
+
+
+async def test_a_mock_file_stands_for_services(serve, tmp_path):
+    file = tmp_path / "mocks.json"
+    answers = {"0": {"Throw": {"Error": "Busy", "Cause": "later"}}, "1-5": {"Return": {"MessageId": "m"}}}
+    file.write_text(
+        json.dumps(
+            {
+                "StateMachines": {"orders": {"TestCases": {"busy": {"T": "sent"}}}},
+                "MockedResponses": {"sent": answers},
+            }
+        )
+    )
+    server = await serve(mock_config=str(file))
+    client = Client(server.stepfunctions_port)
+    retry = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "MaxAttempts": 2}]
+    arn = await machine(client, task("arn:aws:states:::sqs:sendMessage", Parameters={"QueueUrl": "q"}, Retry=retry))
+    found = await ended(client, (await client.start_execution(stateMachineArn=f"{arn}#busy"))["executionArn"])
+    assert json.loads(found["output"]) == {"MessageId": "m"}
+
+
+async def test_an_execution_goes_on_after_a_restart(serve, tmp_path):
+    url = f"sqlite:///{tmp_path / 'kept.db'}"
+    server = await serve(url)
+    client = Client(server.stepfunctions_port)
+    await client.create_activity(name="pack")
+    arn = await machine(client, task(ACTIVITY))
+    execution = (await client.start_execution(stateMachineArn=arn))["executionArn"]
+    given = await client.get_activity_task(activityArn=ACTIVITY)
+    await server.close()
+    server = await serve(url)
+    client = Client(server.stepfunctions_port)
+    await client.send_task_success(taskToken=given["taskToken"], output="3")
+    assert (await ended(client, execution))["output"] == "3"
