@@ -49,8 +49,11 @@ class Path:
     def read(self, document: Any) -> Any:
         """What the path selects from `document`, which is not copied.
 
+        A path that is not definite reads as an empty list where its way is not there; so AWS has it.
+
         Raises:
-            PathNotFound: the path is definite and there is nothing; its text says at which step.
+            PathNotFound: the path is definite and there is nothing; its text says at which step. Or the path selects
+                more than there is room for.
         """
         if self.plain is not None:  # nearly every path that is ever read
             value = document
@@ -64,8 +67,9 @@ class Path:
 
     def search(self, document: Any) -> Any:
         found, definite, where = [document], True, "$"
+        must = self.definite
         for step in self.steps:
-            selected = (item for value in found for item in step.select(value, document, where, definite))
+            selected = (item for value in found for item in step.select(value, document, where, must))
             found = list(itertools.islice(selected, MOST_FOUND + 1))
             if len(found) > MOST_FOUND:
                 raise PathNotFound(f"The path selects more than {MOST_FOUND} values")

@@ -13,7 +13,7 @@ from perdure.expressions.located_json import Place
 from perdure.languages.asl.checks.diagnostics import Findings
 
 ARN: Final = re.compile(
-    r"arn:(?P<partition>aws[\w-]*):(?P<service>[\w-]+):(?P<region>[\w-]*):(?P<account>\w*):(?P<rest>.+)"
+    r"arn:(?P<partition>aws[\w-]*):(?P<service>[\w-]+):(?P<region>[\w-]*):(?P<account>[\w-]*):(?P<rest>.+)"
 )
 INTEGRATION: Final = re.compile(
     r"(?P<service>[\w-]+):(?P<action>[\w.:-]+?)(?P<pattern>\.sync:2|\.sync|\.waitForTaskToken)?"
