@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 import perdure
 from perdure import App, Converter, EncryptionCodec, workflow
+from perdure.app.server import Server
 from perdure.model.ids import RunAddress
 
 CARD = "4111-1111-1111-1111"
@@ -108,3 +110,48 @@ async def test_a_run_goes_on_while_keys_are_changed(tmp_path: Path):
         await client.get("pay-2").signal("confirm", "Bob")
         assert await client.get("pay-2").result() == f"charged {CARD} for Bob"
         assert recent.id == "pay-2"
+
+
+async def test_a_server_and_whoever_asks_it_by_rest_need_no_key(tmp_path: Path):
+    """The keys are with the clients and the workers alone, also while they change."""
+    may, november = EncryptionCodec.new_key(), EncryptionCodec.new_key()
+    before = make_app({"may": may}, waits=True)
+    between = make_app({"november": november, "may": may}, waits=True)
+    server = Server(f"sqlite:///{tmp_path / 'cards.db'}", rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0")
+    await server.open()
+    seen = []
+    try:
+        async with await perdure.connect(server.url, before) as client, perdure.Worker(client, before):
+            await client.start("Pay", CARD, id="pay-1", memo={"kept": CARD})
+            await client.start("Pay", "4110", id="pay-2")
+            assert await client.get("pay-1").query("who") == ""
+        async with await perdure.connect(server.url, between) as client, perdure.Worker(client, between):
+            for id in ("pay-1", "pay-2"):
+                await client.get(id).signal("confirm", f"Ann {CARD}")
+            assert await client.get("pay-1").query("who") == f"Ann {CARD}"
+            assert await client.get("pay-1").result() == f"charged {CARD} for Ann {CARD}"
+            with pytest.raises(perdure.WorkflowFailedError, match="4110 was declined"):
+                await client.get("pay-2").result()
+        async with httpx.AsyncClient(base_url=f"{server.url}/api/v1/namespaces/default") as http:
+            for id in ("pay-1", "pay-2"):
+                for asked in ("", "/history", "/export", "/result", "/explain"):
+                    answer = await http.get(f"/workflows/{id}{asked}")
+                    assert answer.status_code < 500
+                    seen.append(answer.text)
+            listed = await http.get("/workflows")
+            assert {run["workflow_id"] for run in listed.json()["runs"]} == {"pay-1", "pay-2"}
+            seen.append(listed.text)
+            # What REST starts is in the clear, unless its caller encrypts it: the server can't.
+            result = (await http.get("/workflows/pay-1/result")).json()["result"]
+            assert result["metadata"]["encoding"] == "binary/encrypted"
+            copied = {"workflow_type": "Pay", "workflow_id": "pay-3", "input": [result]}
+            assert (await http.post("/workflows", json=copied)).status_code == 201
+        after = make_app({"november": november})
+        async with await perdure.connect(server.url, after) as client, perdure.Worker(client, after):
+            assert await client.get("pay-3").result() == f"charged charged {CARD} for Ann {CARD} for "
+    finally:
+        await server.close()
+    assert sum("binary/encrypted" in text for text in seen) >= 8
+    seen += [path.read_bytes().decode("latin-1") for path in tmp_path.iterdir()]
+    for text in seen:
+        assert CARD not in text and "4110" not in text
