@@ -62,12 +62,18 @@ def exported(perdure: Perdure, store: Path, tmp_path: Path) -> Path:
         ("Copying", ("backup", "{store}", "{folder}/copy.db", "--force")),
         ("Exporting", ("export", "{store}", "{id}", "{folder}/again.json", "--force")),
         ("Counting", ("stats", "{store}")),
+        ("Counting", ("count", "{store}")),
+        ("Counting the builds", ("versions", "{store}")),
+        ("Reading the audit log", ("audit", "list", "{store}")),
+        ("Verifying the audit log", ("audit", "verify", "{store}")),
+        ("Removing old entries", ("audit", "prune", "{copy}", "--older-than", "1d", "--yes")),
         ("Replaying", ("replay", f"{HERE / 'orders.py'}:app", "--from", "{folder}/run.json")),
     ],
 )
 def test_looking_at_a_store_file(perdure, store, exported, tmp_path, bar, arguments):
     workflow_id = json.loads(exported.read_text())["workflow_id"]
-    named = [each.format(store=store, folder=tmp_path, id=workflow_id) for each in arguments]
+    assert perdure("backup", store, copy := tmp_path / "unused.db").exit_code == 0
+    named = [each.format(store=store, folder=tmp_path, id=workflow_id, copy=copy) for each in arguments]
     shown = on_a_terminal(*named)
     assert bar in shown and LIVE in shown, shown
     piped = perdure(*named)
@@ -82,6 +88,10 @@ def test_looking_at_a_store_file(perdure, store, exported, tmp_path, bar, argume
         ("Replaying", ("replay", FLOWS, "--from", "{url}", "--type", "echo")),
         ("Exporting", ("export", "done-{id}", "{folder}/{id}.json", "--force")),
         ("Importing", ("import", "{folder}/gone-{id}.json")),
+        ("Counting", ("count", "{url}")),
+        ("asked for status", ("query", "talks-{id}", "status")),
+        ("add_document until it is completed", ("update", "talks-{id}", "add_document", '"a"')),
+        ("Deleting namespace", ("namespace", "delete", "space-{id}", "--yes")),
     ],
 )
 def test_asking_a_server(server, perdure, tmp_path, bar, arguments):
@@ -92,6 +102,8 @@ def test_asking_a_server(server, perdure, tmp_path, bar, arguments):
 
     for id in (f"{arguments[0]}-1", f"{arguments[0]}-2"):
         ask("start", "forever", "--id", f"waits-{id}")
+        ask("start", "Loan", "--id", f"talks-{id}")
+        ask("namespace", "create", f"space-{id}")
         for name in (f"done-{id}", f"gone-{id}"):
             ask("execute", "echo", "1", "--id", name)
         ask("export", f"gone-{id}", tmp_path / f"gone-{id}.json")

@@ -1,5 +1,6 @@
 """``perdure audit ...``: who was refused, and who changed what."""
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -37,11 +38,12 @@ def list_entries(
     import msgspec
 
     from perdure.cli import access_source
-    from perdure.cli.output import Column, Output, note
+    from perdure.cli.output import Column, Output, busy, note
     from perdure.cli.values import visible
 
     output = Output()
-    last = deque(access_source.audit_entries(place, server, token), limit)
+    with busy("Reading the audit log"):
+        last = deque(access_source.audit_entries(place, server, token), limit)
     entries = [msgspec.json.decode(entry) for entry in last]
     if json:
         for entry in entries:
@@ -85,11 +87,12 @@ def prune_log(
     from perdure.cli import access_source
     from perdure.cli.confirming import confirm
     from perdure.cli.inputs import nanoseconds
-    from perdure.cli.output import Output, note
+    from perdure.cli.output import Output, busy, note
 
     older_than_ns = nanoseconds(older_than, "--older-than")
     confirm(f"Remove all entries of the audit log of {file} that are older than {older_than}?", yes)
-    pruned = access_source.prune(file, older_than_ns)
+    with busy("Removing old entries"):
+        pruned = access_source.prune(file, older_than_ns)
     if json:
         Output().json({"pruned": pruned})
     else:
@@ -115,11 +118,12 @@ def verify_log(
 ) -> None:
     """Check that no entry of the audit log was changed, removed or put in, and print its head."""
     from perdure.cli import access_source
-    from perdure.cli.output import Output, note
+    from perdure.cli.output import Output, busy, note
     from perdure.security.chain import Head, verify
 
     expected = Head.parse(expect) if expect else None
-    verdict = verify(access_source.audit_entries(place, server, token), expected)
+    with busy("Verifying the audit log") as show:
+        verdict = verify(_counted(access_source.audit_entries(place, server, token), show), expected)
     if json:
         facts = {"entries": verdict.head.count, "pruned": verdict.pruned, "head": str(verdict.head)}
         Output().json({**facts, "problem": verdict.problem or None})
@@ -132,3 +136,11 @@ def verify_log(
         note(f"Bad: {verdict.problem}." if verdict.problem else good)
     if verdict.problem:
         raise typer.Exit(1)
+
+
+def _counted(entries: Iterable[bytes], show: Callable[[str], None] | None) -> Iterator[bytes]:
+    """The same, and how many there were so far is shown to whoever looks."""
+    for number, entry in enumerate(entries, 1):
+        yield entry
+        if show is not None and number % 1_000 == 0:
+            show(f"Verifying the audit log: {number:,} entries")

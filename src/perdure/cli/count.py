@@ -24,17 +24,18 @@ def count(
 ) -> None:
     """Count runs, and those of each group of a GROUP BY, the largest first."""
     from perdure.cli import count_view, runs_view
-    from perdure.cli.output import Output
+    from perdure.cli.output import Output, busy
     from perdure.cli.sources import look
     from perdure.cli.times import TimeStyle
 
     statuses = runs_view.statuses_of(status or [])
-    counted = look(
-        place,
-        server,
-        token,
-        lambda source: source.count(namespace, filter=filter, statuses=statuses, workflow_type=workflow_type),
-    )
+    with busy("Counting"):
+        counted = look(
+            place,
+            server,
+            token,
+            lambda source: source.count(namespace, filter=filter, statuses=statuses, workflow_type=workflow_type),
+        )
     if json:
         Output().json(count_view.count_json(counted))
     else:

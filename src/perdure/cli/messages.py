@@ -88,17 +88,20 @@ def query(
     """Ask a run for something, open or closed, without changing it; print the answer as JSON."""
     from perdure.cli.acting import act, print_answer
     from perdure.cli.inputs import payloads_of
+    from perdure.cli.output import busy
     from perdure.cli.sources import ask
+    from perdure.cli.values import visible
 
     payloads = payloads_of(args)
-    answer = ask(
-        place,
-        server,
-        token,
-        lambda service: act(
-            service, namespace, workflow_id, run_id, lambda address: service.query(address, name, payloads)
-        ),
-    )
+    with busy(f"{visible(workflow_id)}: asked for {visible(name)}"):
+        answer = ask(
+            place,
+            server,
+            token,
+            lambda service: act(
+                service, namespace, workflow_id, run_id, lambda address: service.query(address, name, payloads)
+            ),
+        )
     print_answer(answer)
 
 
@@ -125,22 +128,23 @@ def update(
     """Ask a run for a change, and print its answer as JSON."""
     from perdure.cli.acting import act, print_answer
     from perdure.cli.inputs import payloads_of
-    from perdure.cli.output import Output, note
+    from perdure.cli.output import Output, busy, note
     from perdure.cli.sources import ask, identity
-    from perdure.cli.values import UNLIMITED, failures_text, jsonable
+    from perdure.cli.values import UNLIMITED, failures_text, jsonable, visible
     from perdure.model.requests import UpdateWorkflow
     from perdure.model.service import UpdateStage
 
     request = UpdateWorkflow(update_id or secrets.token_hex(16), name, payloads_of(args), None, identity())
     stage = UpdateStage[wait.name]
-    outcome = ask(
-        place,
-        server,
-        token,
-        lambda service: act(
-            service, namespace, workflow_id, run_id, lambda address: service.update(address, request, stage)
-        ),
-    )
+    with busy(f"{visible(workflow_id)}: {visible(name)} until it is {wait.value}"):
+        outcome = ask(
+            place,
+            server,
+            token,
+            lambda service: act(
+                service, namespace, workflow_id, run_id, lambda address: service.update(address, request, stage)
+            ),
+        )
     if json:
         shown = {"update_id": request.update_id, **jsonable(outcome)}
         Output().json(shown)

@@ -169,11 +169,13 @@ def delete_namespace(
 ) -> None:
     """Remove a namespace with all its runs, their histories and its schedules, for good."""
     from perdure.cli.confirming import confirm
-    from perdure.cli.output import note
+    from perdure.cli.output import busy, note
     from perdure.cli.sources import ask
+    from perdure.cli.values import visible
 
     confirm(f"Delete namespace {name!r} with all its runs for good?", yes)
-    ask(place, server, token, lambda service: service.delete_namespace(name, force=force))
+    with busy(f"Deleting namespace {visible(name)}"):
+        ask(place, server, token, lambda service: service.delete_namespace(name, force=force))
     note(f"Namespace {name!r} takes nothing more, and its runs are being removed.")
 
 

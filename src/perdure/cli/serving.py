@@ -6,13 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from perdure.app import Worker, connect
 from perdure.app.config import Config
 from perdure.cli.certificates import certificates
-from perdure.cli.output import note
+from perdure.cli.output import busy, note
 from perdure.cli.values import visible
 from perdure.model.errors import InvalidArgumentError, UnavailableError
 from perdure.sdk.app import App
@@ -102,9 +102,10 @@ def serve_apps(
     from perdure.app.watching import tracing_of_environment
 
     async def work(told: asyncio.Event) -> None:
-        client = await _until(
-            told, patience, lambda: connect(url, *apps, namespace=namespace, token=token, **certificates())
-        )
+        with busy(f"Waiting for {url}") if patience else nullcontext():
+            client = await _until(
+                told, patience, lambda: connect(url, *apps, namespace=namespace, token=token, **certificates())
+            )
         if client is None:
             return
         async with client, Worker(client, *apps, tracing=tracing_of_environment(), **options) as worker:

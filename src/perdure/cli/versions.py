@@ -37,7 +37,7 @@ def versions(
     """List the builds of the code that open runs are on: how many of each workflow type, and since when."""
     from perdure.cli import versions_view
     from perdure.cli.app_loading import load_app
-    from perdure.cli.output import Output, note
+    from perdure.cli.output import Output, busy, note
     from perdure.cli.sources import Source, look
     from perdure.cli.times import TimeStyle
 
@@ -47,7 +47,8 @@ def versions(
         found = await versions_view.versions_of(source, namespace, here)
         return found, ", ".join(known.name for known in await source.namespaces())
 
-    found, names = look(place, server, token, read)
+    with busy("Counting the builds of open runs"):
+        found, names = look(place, server, token, read)
     output = Output()
     if json:
         for version in found:
