@@ -72,7 +72,8 @@ def exported(perdure: Perdure, store: Path, tmp_path: Path) -> Path:
 )
 def test_looking_at_a_store_file(perdure, store, exported, tmp_path, bar, arguments):
     workflow_id = json.loads(exported.read_text())["workflow_id"]
-    assert perdure("backup", store, copy := tmp_path / "unused.db").exit_code == 0
+    copy = tmp_path / "unused.db"
+    assert perdure("backup", store, copy).exit_code == 0
     named = [each.format(store=store, folder=tmp_path, id=workflow_id, copy=copy) for each in arguments]
     shown = on_a_terminal(*named)
     assert bar in shown and LIVE in shown, shown
