@@ -8,12 +8,14 @@ import msgspec
 from perdure.languages.asl import history, tokens
 from perdure.languages.asl.definition import definition_of
 from perdure.languages.asl.execution import Execution, execution_of, start_of
+from perdure.languages.asl.trials import About, Trial, TrialRefused
 from perdure.languages.asl.variable_references import references_of
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.events import Event, WorkflowExecutionStarted
 from perdure.model.ids import RunAddress
 from perdure.model.requests import StartWorkflow
-from perdure.protocols.stepfunctions.parts import LanguageRefusal, Outcome, Start
+from perdure.protocols.stepfunctions import result_shapes
+from perdure.protocols.stepfunctions.parts import LanguageRefusal, Outcome, Start, Tried
 
 
 class AslLanguage:
@@ -44,9 +46,12 @@ class AslLanguage:
             return "Invalid execution input."
         return None
 
-    def test_state(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def test_state(self, request: Mapping[str, Any], account: str, region: str, now: float, seed: str) -> Tried:
         """As ``Language.test_state``."""
-        raise LanguageRefusal("ValidationException", "TestState is not supported.")
+        try:
+            return Trial(request, About(account, region, int(now * 1000), seed), result_shapes.problem)
+        except TrialRefused as refused:
+            raise LanguageRefusal(refused.code, refused.message) from None
 
     def variable_references(self, definition: str) -> Mapping[str, Sequence[str]]:
         """As ``Language.variable_references``."""

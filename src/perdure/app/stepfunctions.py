@@ -148,6 +148,7 @@ class StepFunctionsServer:
             inside.start_nested,
             is_own="stepfunctions" not in settings.endpoints,
         )
+        self.parts.call_task = self._call_tried
         host, _, port = settings.address.rpartition(":")
         self._server = RestServer(
             create_app(self.parts),
@@ -172,6 +173,11 @@ class StepFunctionsServer:
             return await self._tasks.call(msgspec.convert({**about, "resource": resource}, TaskCall), parameters)
         except TaskFailed as failed:
             raise ApplicationError(failed.cause, type=failed.error) from None
+
+    async def _call_tried(self, resource: str, parameters: Any, account: str, region: str) -> Any:
+        from perdure.protocols.stepfunctions.calling.dispatch import TaskCall
+
+        return await self._tasks.call(TaskCall(resource, account=account, region=region), parameters)
 
     async def open(self) -> None:
         """Begin to listen. Raises ``OSError``."""

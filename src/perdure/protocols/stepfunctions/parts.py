@@ -69,6 +69,32 @@ class LanguageRefusal(Exception):
         self.message = message
 
 
+class Asked(Protocol):
+    """What a tried state's task asks for."""
+
+    @property
+    def resource(self) -> str: ...
+    @property
+    def parameters(self) -> Any: ...
+
+
+class Tried(Protocol):
+    """One state that was tried: its answer, or what its task asks for first."""
+
+    @property
+    def answer(self) -> dict[str, Any] | None: ...
+    @property
+    def call(self) -> Asked | None: ...
+
+    def answered(self, result: Any) -> dict[str, Any]:
+        """The answer, once the task has given a result."""
+        ...
+
+    def failed(self, error: str, cause: str) -> dict[str, Any]:
+        """The answer, once the task has failed."""
+        ...
+
+
 class Language(Protocol):
     """The Amazon States Language, as far as this protocol needs it. All of it is pure."""
 
@@ -85,8 +111,9 @@ class Language(Protocol):
         """What is wrong with an execution's input, in the words of AWS's parser; None for JSON."""
         ...
 
-    def test_state(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """TestState. Raises ``LanguageRefusal``."""
+    def test_state(self, request: Mapping[str, Any], account: str, region: str, now: float, seed: str) -> "Tried":
+        """Try one state, at a time in seconds since 1970; random numbers follow from the seed. Raises
+        ``LanguageRefusal``."""
         ...
 
     def variable_references(self, definition: str) -> Mapping[str, Sequence[str]]:
@@ -146,6 +173,7 @@ class Parts:
         has_authentication: whether callers must sign.
         allowed_hosts: the names that it answers to; None for any.
         now: seconds since 1970.
+        call_task: does what a task asks for, of a resource, parameters, an account and a region. Raises ``TaskFailed``.
     """
 
     gate: Gate
@@ -162,3 +190,4 @@ class Parts:
     allowed_hosts: frozenset[str] | None = None
     bounds: Bounds = field(default_factory=Bounds)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    call_task: Callable[[str, Any, str, str], Awaitable[Any]] | None = None

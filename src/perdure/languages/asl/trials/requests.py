@@ -95,7 +95,7 @@ def read(request: Mapping[str, Json], about: About, shapes: Shapes | None) -> Re
         raise TrialRefused("InvalidDefinition", refusal(request["definition"], found))
     kind = fields["Type"]
     mock = request.get("mock")
-    mock_rules(request, mock, kind)
+    mock_rules(request, mock, kind, str(fields.get("Resource", "")))
     given = read_json(request.get("input") or "{}")
     chance = Chance(f"trial {about.seed}")
     context = default_context(request, about, given, kind, chance)
@@ -152,7 +152,7 @@ def named(holder: Json, name: str) -> dict[str, Json] | None:
     return None
 
 
-def mock_rules(request: Mapping[str, Json], mock: Mapping[str, Json] | None, kind: str) -> None:
+def mock_rules(request: Mapping[str, Json], mock: Mapping[str, Json] | None, kind: str, resource: str) -> None:
     """What goes with a mock, and what without."""
     if mock is not None:
         if "result" in mock and "errorOutput" in mock:
@@ -176,6 +176,11 @@ def mock_rules(request: Mapping[str, Json], mock: Mapping[str, Json] | None, kin
         )
     if kind == "Task" and not request.get("roleArn"):
         raise invalid("RoleArn must be specified when testing a Task state")
+    if kind == "Task" and (resource.endswith(WAITING) or ":activity:" in resource):
+        raise TrialRefused(
+            "InvalidDefinition",
+            "TestState API does not support activities, '.sync' and '.waitForTaskToken' when a mock is not specified.",
+        )
 
 
 def invalid(message: str) -> TrialRefused:
