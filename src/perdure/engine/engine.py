@@ -28,7 +28,7 @@ from perdure.engine.dispatch import Dispatch
 from perdure.engine.ids import new_run_id
 from perdure.engine.loading import Loader
 from perdure.engine.outbox import Outbox
-from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline, Start
+from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline, Start, all_of
 from perdure.engine.ports import Clock, RunRow, Store
 from perdure.engine.refusals import refusal
 from perdure.engine.resident import Resident, Residents
@@ -51,6 +51,7 @@ from perdure.model.payloads import Payloads
 from perdure.model.program import Worker
 from perdure.model.requests import (
     CompleteActivity,
+    CompleteWorkflowTask,
     FireTimer,
     ForkWorkflow,
     Request,
@@ -161,7 +162,7 @@ class Engine:
             ):
                 done(Rejection(Reason.INVALID, refused))
             elif resident is None:
-                self._begin(namespace, request, done)
+                self._begin(namespace, request, done, may_wait=True)
             elif isinstance(resident, Resident):
                 self._start_beside(resident, request, done)
             else:
@@ -204,16 +205,32 @@ class Engine:
         suspect = None
         if kind in ENDS and (admission.tripped or kind is not CompleteActivity):
             suspect = admission.suspect(run, request)
+        withheld: Effect | None = None
+        if kind is CompleteWorkflowTask:
+            withheld = self.pipeline.turn_ended(resident)
+        elif resident.withheld is not None:
+            self.pipeline.release(resident)
         try:
             now, types = self.clock.now_ns(), self.attributes.known.get(run.namespace)
-            commit = transition(run, request, now, self.limits, Commit(run, now, self.limits, types))
+            if withheld is None:
+                begun = Commit(run, now, self.limits, types)
+            else:
+                # Its first decision is not on its way to the store yet, so the turn that it handed out ends in it.
+                begun = withheld.commit
+                begun.now, begun.attribute_types = now, types
+            commit = transition(run, request, now, self.limits, begun)
             if suspect is not None:
                 admission.judge(suspect, run, request, commit)
             if commit.__class__ is Commit:
-                self._go_on_and_commit(resident, commit, done)
+                both = done if withheld is None else all_of(withheld.done, done)
+                self._go_on_and_commit(resident, commit, both, may_wait=done is not None)
+            elif withheld is not None:
+                self.pipeline.add(resident, withheld.commit, None, withheld.done)
         except PerdureError as error:
             self._lose(resident)
             self.loader.park(run.run_id, error)
+            if withheld is not None and withheld.done is not None:
+                withheld.done(error)
             if done is not None:
                 done(error)
             return
@@ -227,7 +244,7 @@ class Engine:
         is_repeat = bool(request.request_id) and request.request_id == run.started.request_id
         match start_policy.decide(request, run.status, run.run_id, is_repeat):
             case start_policy.StartNew():
-                self._begin(run.namespace, request, done)
+                self._begin(run.namespace, request, done, may_wait=True)
             case start_policy.TerminateFirst():
                 reason = "TerminateIfRunning WorkflowIdReusePolicy"
                 self.decide(resident, TerminateWorkflow(reason, identity=request.identity), None)
@@ -251,13 +268,16 @@ class Engine:
         else:
             self.pipeline.when_durable(resident, answered)
 
-    def _begin(self, namespace: str, request: StartWorkflow, done: Started | None, run_id: str = "") -> None:
+    def _begin(
+        self, namespace: str, request: StartWorkflow, done: Started | None, run_id: str = "", *, may_wait: bool = False
+    ) -> None:
         now = self.clock.now_ns()
         run_id = run_id or self.make_run_id(now)
         commit = start(namespace, run_id, request, now, self.limits)
         if request.update is not None:
             transition(commit.run, request.update, now, self.limits, commit)
-        self._hold(commit, _answer_start(done, StartResult(run_id, is_new=True)) if done is not None else None)
+        answer = _answer_start(done, StartResult(run_id, is_new=True)) if done is not None else None
+        self._hold(commit, answer, may_wait=may_wait)
 
     def fork(
         self, namespace: str, request: ForkWorkflow, done: Callable[[str | Rejection | PerdureError], None]
@@ -292,29 +312,34 @@ class Engine:
         commit = start_fork(namespace, "", request, self.clock.now_ns(), self.limits)
         return commit if isinstance(commit, Rejection) else None
 
-    def _hold(self, commit: Commit, done: Done | None) -> None:
+    def _hold(self, commit: Commit, done: Done | None, *, may_wait: bool = False) -> None:
         """A run begins."""
         run = commit.run
         resident = Resident(self._next_key, run, RunAddress(run.namespace, run.started.workflow_id, run.run_id))
         self._next_key += 1
         self.residents.add(resident, is_current=True)
-        self._go_on_and_commit(resident, commit, done)
+        self._go_on_and_commit(resident, commit, done, may_wait=may_wait)
 
     # --- 3. the turn, and slots for activities
 
     def wake(self, resident: Resident) -> None:
         """See whether the run can go on: its turn may be due by now, or its program may be here now."""
+        self.pipeline.release(resident)
         self._go_on_and_commit(resident, Commit(resident.run, self.clock.now_ns(), self.limits), None)
 
     def try_turn_now(self, resident: Resident) -> None:
         """Take a failed turn again without waiting out its back-off: the code may be another one now."""
+        self.pipeline.release(resident)
         commit = Commit(resident.run, self.clock.now_ns(), self.limits)
         retry_now(commit)
         self._go_on_and_commit(resident, commit, None)
 
-    def _go_on_and_commit(self, resident: Resident, commit: Commit, done: Done | None) -> None:
-        """Let what can follow at once join the commit, and put it into the next batch (step 4)."""
-        worker = self.worker
+    def _go_on_and_commit(
+        self, resident: Resident, commit: Commit, done: Done | None, *, may_wait: bool = False
+    ) -> None:
+        """Let what can follow at once join the commit, and put it into the next batch (step 4). ``may_wait``: no
+        other run's decision has to be in the same transaction, so if this hands out a turn it may be withheld."""
+        worker, had_turn = self.worker, resident.is_turn_out
         starts: list[Start] | None = None
         if worker is not None and not self.closing:
             commit.attribute_types = self.attributes.known.get(commit.run.namespace)
@@ -326,6 +351,7 @@ class Engine:
                 if commit.run.close is not None:
                     self.outbox.tell_at_once(commit)
                 elif self.outbox.start_at_once(resident, commit):
+                    may_wait = False
                     self._take_turns(resident, commit, worker)
             if commit.ready:
                 starts = self.dispatch.start_ready(resident, commit, worker)
@@ -334,6 +360,14 @@ class Engine:
             if limit and commit.run.history_length > limit and commit.run.close is None:
                 transition(commit.run, TerminateWorkflow(too_long(limit)), commit.now, self.limits, commit)
             turns.note_events(resident, commit)
+            if (
+                may_wait
+                and resident.is_turn_out
+                and not had_turn
+                and not (commit.ready or commit.messages or commit.cancelled or commit.run.close)
+            ):
+                self.pipeline.withhold(resident, commit, done)
+                return
             self.pipeline.add(resident, commit, starts, done)
             successor = commit.successor
             if successor is not None:

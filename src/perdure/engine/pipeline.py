@@ -1,9 +1,16 @@
 """From decisions to transactions: commits gather in a batch while the batch before is being written.
 
+A decision that hands a turn to a worker elsewhere is withheld for a moment: the end of that turn most often follows at
+once, and then both are one commit, encoded, written and acted on once. Whatever else happens to the run ends that
+moment, and so does a short time.
+
 At most one batch is in the store's hands. When it is done the next one goes at once, and only then do the effects of
 the first happen, so the store is never idle while there is work. When a batch fails, everything in it is undone and
 everything decided since on top of it too: there is no telling which later decision stood on an earlier one.
 """
+
+# Else the annotations of inner functions would be worked out each time that the outer one is called.
+from __future__ import annotations
 
 import asyncio
 import logging
@@ -37,6 +44,15 @@ TURN_SECONDS = 0.001
 then there is one transaction instead of two, one after the other."""
 
 
+WITHHELD_SECONDS = 0.25
+"""How long a decision waits at most for the turn that it handed out; and no longer than twice what turns take lately. Who
+asked for it waits as long for the answer. Where nothing else is under way, or turns take longer anyway, it waits for
+``TURN_SECONDS`` alone."""
+
+TURNS = 16
+"""What turns take lately is measured over about so many."""
+
+
 class Effect(msgspec.Struct, eq=False, gc=False):
     """What to do once a commit is written: what the commit itself says, start ``starts``, and call ``done``."""
 
@@ -44,6 +60,8 @@ class Effect(msgspec.Struct, eq=False, gc=False):
     commit: Commit
     starts: list[Start] | None
     done: Done | None
+    until: float = 0.0
+    """While it is withheld: for how long, by the event loop's clock."""
 
 
 class Observer(Protocol):
@@ -88,16 +106,73 @@ class Pipeline:
         self._is_writing = False
         self._flush_scheduled = False
         self._later: asyncio.TimerHandle | None = None
+        self._withheld: dict[int, Effect] = {}
+        """By their runs' keys."""
+        self._turn_seconds = 0.0
+        self._releasing: asyncio.TimerHandle | None = None
         self._settled: asyncio.Future[None] | None = None
         self.observer: Observer | None = None
 
     @property
     def is_idle(self) -> bool:
         """Whether everything is written."""
-        return not (self._batch or self._is_writing)
+        return not (self._batch or self._is_writing or self._withheld)
+
+    # --- decisions that wait for a turn
+
+    def withhold(self, resident: Resident, commit: Commit, done: Done | None) -> None:
+        """Keep a decision until the turn that it handed out has ended (``turn_ended``), or for a moment. Nothing may hang
+        on it but ``done``, and no other run's decision that has to be in the same transaction."""
+        seconds = 2 * self._turn_seconds
+        if seconds > WITHHELD_SECONDS or not (self._withheld or self._batch or self._is_writing):
+            seconds = 0.0
+        now = self._loop.time()
+        until = now + TURN_SECONDS + seconds
+        resident.turn_sent = now
+        resident.in_flight += 1
+        resident.withheld = self._withheld[resident.key] = Effect(resident, commit, None, done, until)
+        if self._releasing is None or until < self._releasing.when():
+            self._release_at(until)
+
+    def turn_ended(self, resident: Resident) -> Effect | None:
+        """The turn that a decision handed out has ended. If that decision is still withheld, it is the caller's now."""
+        if resident.turn_sent:
+            took_seconds = self._loop.time() - resident.turn_sent
+            self._turn_seconds += (took_seconds - self._turn_seconds) / TURNS
+            resident.turn_sent = 0.0
+        return self._take_withheld(resident) if resident.withheld is not None else None
+
+    def release(self, resident: Resident) -> None:
+        """Put the decision that was withheld, if there is one, into the next batch."""
+        if resident.withheld is not None:
+            effect = self._take_withheld(resident)
+            self.add(resident, effect.commit, None, effect.done)
+
+    def _take_withheld(self, resident: Resident) -> Effect:
+        resident.withheld = None
+        resident.in_flight -= 1
+        return self._withheld.pop(resident.key)
+
+    def _release_at(self, due: float) -> None:
+        if self._releasing is not None:
+            self._releasing.cancel()
+        self._releasing = self._loop.call_at(due, self._release_late)
+
+    def _release_late(self) -> None:
+        self._releasing = None
+        now = self._loop.time()
+        for effect in list(self._withheld.values()):
+            if effect.until <= now:
+                self.release(effect.resident)
+        if self._withheld:
+            self._release_at(min(effect.until for effect in self._withheld.values()))
+
+    # --- batches
 
     def add(self, resident: Resident, commit: Commit, starts: list[Start] | None, done: Done | None) -> None:
         """Put a decision into the next batch."""
+        if resident.withheld is not None:
+            self.release(resident)
         commit.seal()
         key = resident.key
         records, blobs = encoding.encode(commit.records, self._blob_threshold_bytes)
@@ -158,6 +233,7 @@ class Pipeline:
         if not resident.in_flight:
             then(None)
             return
+        self.release(resident)
         # What is acted on now is written, but its effects are due in order: one may ask about a run that comes later.
         for effects in (self._effects, self._writing, self._acting):
             for effect in reversed(effects):
@@ -172,7 +248,7 @@ class Pipeline:
         """The run's events with numbers above ``after`` that are decided but not written."""
         return [
             event
-            for effect in (*self._writing, *self._effects)
+            for effect in (*self._writing, *self._effects, *self._withheld.values())
             if effect.resident is resident
             for event in numbered(effect.commit.records)
             if event.id > after
@@ -185,6 +261,8 @@ class Pipeline:
     async def settled(self) -> None:
         """Wait until everything decided so far is written, or has failed."""
         while not self.is_idle:
+            for effect in list(self._withheld.values()):
+                self.release(effect.resident)
             if self._settled is None or self._settled.done():
                 self._settled = self._loop.create_future()
             await self._settled
@@ -230,12 +308,27 @@ class Pipeline:
             if self.observer is not None:
                 self.observer.failed()
             self._attributes.undone()
-            undone = effects + self._effects
+            undone = [*effects, *self._effects, *self._withheld.values()]
             self._effects = []
+            for effect in self._withheld.values():
+                effect.resident.withheld = None
+            self._withheld.clear()
             self._batch = []
             self._undone(undone, error)
         if self._settled is not None and not self._settled.done():
             self._settled.set_result(None)
+
+
+def all_of(first: Done | None, second: Done | None) -> Done | None:
+    """Both hear of it."""
+    if first is None or second is None:
+        return first or second
+
+    def tell(outcome: Outcome) -> None:
+        first(outcome)
+        second(outcome)
+
+    return tell
 
 
 def _both(first: Done | None, then: Callable[[PerdureError | None], None]) -> Done:

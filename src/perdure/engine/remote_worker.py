@@ -44,6 +44,7 @@ QUERY_SECONDS = 10.0
 """A worker that has not answered a query after this is taken to be stuck."""
 
 _query_ids = count(1)
+_turn_tokens = count(1)
 
 
 class Group:
@@ -237,8 +238,8 @@ class RemoteWorker:
 
     def _turn_reported(self, report: TurnReport) -> None:
         program = self.turns.get(report.address.run_id)
-        if program is None or program.address != report.address or program.turn_in_hand != _name_of(report):
-            return  # the turn was taken from it meanwhile: it timed out, or its run was closed
+        if program is None or program.address != report.address or not program.has_in_hand(report):
+            return  # the turn was taken from it meanwhile: it timed out, its run was closed, or it never was
         del self.turns[report.address.run_id]
         program.turn_in_hand = None
         self._workers.turn_reported(self, report)
@@ -349,7 +350,8 @@ class RemoteProgram:
 
     def __init__(self, worker: RemoteWorker, address: RunAddress) -> None:
         self.address = address
-        self.turn_in_hand: tuple[int, int] | None = None
+        self.turn_in_hand: tuple[int, int, int] | None = None
+        """Its started event, its attempt, and its token."""
         self.questions: list[tuple[AnswerQuery, int]] = []
         """Queries that wait for so many turns to end, so that they see what happened before they were asked."""
         self._worker = worker
@@ -361,11 +363,23 @@ class RemoteProgram:
         started = events[-1]
         scheduled = events[-2]
         attempt = scheduled.attempt if isinstance(scheduled, WorkflowTaskScheduled) else 1
-        self.turn_in_hand = (started.id, attempt)
+        token = next(_turn_tokens)
+        self.turn_in_hand = (started.id, attempt, token)
         self._worker.take_turn(
-            self, TakeTurn(self.address, started.id, attempt, self._is_new, tuple(events), tuple(updates))
+            self, TakeTurn(self.address, started.id, attempt, self._is_new, tuple(events), tuple(updates), token)
         )
         self._is_new = False
+
+    def has_in_hand(self, report: TurnReport) -> bool:
+        """Whether the turn that is handed in is the one in hand. Its number and attempt do not tell: when a commit fails,
+        they go to another turn, with other events before it. Workers of earlier versions know no more, though."""
+        turn = self.turn_in_hand
+        return (
+            turn is not None
+            and turn[0] == report.started_event_id
+            and turn[1] == report.attempt
+            and report.token in (turn[2], 0)
+        )
 
     def catch_up(self, events: Sequence[Event]) -> None:
         """What the next query must bring along."""
@@ -380,7 +394,3 @@ class RemoteProgram:
     def close(self) -> None:
         """Have it forgotten there."""
         self._worker.forget(self)
-
-
-def _name_of(report: TurnReport) -> tuple[int, int]:
-    return report.started_event_id, report.attempt

@@ -7,6 +7,7 @@ is not here is wholly in the store.
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,6 +15,9 @@ from perdure.kernel.run import Run
 from perdure.model.events import Event
 from perdure.model.ids import RunAddress
 from perdure.model.program import Program, Worker
+
+if TYPE_CHECKING:
+    from perdure.engine.pipeline import Effect
 
 
 class Resident(msgspec.Struct, eq=False):
@@ -40,6 +44,10 @@ class Resident(msgspec.Struct, eq=False):
     """A worker elsewhere has its turn in hand."""
     is_told: bool = False
     """Runs that it started tell it how they end."""
+    withheld: "Effect | None" = None
+    """A decision that has not gone to the store: it waits for the end of the turn that it handed out."""
+    turn_sent: float = 0.0
+    """When that was, by the event loop's clock. 0.0 once the turn has ended."""
     is_lost: bool = False
     """Its last commits could not be written, so the state here is not the store's. Never used again."""
 
@@ -116,13 +124,15 @@ class Residents:
         return resident
 
     def remove(self, resident: Resident) -> None:
-        """Forget a run."""
+        """Forget a run, if it is here."""
         run = resident.run
-        self._by_key.pop(resident.key, None)
-        self._by_run_id.pop(run.run_id, None)
-        name = (run.namespace, run.started.workflow_id)
-        if self._current.get(name) is resident:
-            del self._current[name]
+        # One that was lost may be here again by now, folded anew.
+        if self._by_key.get(resident.key) is resident:
+            del self._by_key[resident.key]
+            self._by_run_id.pop(run.run_id, None)
+            name = (run.namespace, run.started.workflow_id)
+            if self._current.get(name) is resident:
+                del self._current[name]
         if resident.program is not None:
             # Whoever still holds the run, to query it, must not take what the program has not seen for the whole history.
             resident.drop_program()

@@ -88,6 +88,7 @@ class TurnReport(msgspec.Struct, frozen=True, gc=False):
     cause: str = ""
     failure: Failure | None = None
     state: bytes = b""
+    token: int = 0
 
 
 class QueryReport(msgspec.Struct, frozen=True, gc=False):
@@ -128,7 +129,7 @@ class Acknowledge(msgspec.Struct, frozen=True, gc=False):
 
 class TakeTurn(msgspec.Struct, frozen=True, gc=False):
     """Take a turn: ``events`` are those since the run's last one here, all of them if it ``is_new``. The answer names
-    ``started_event_id`` and ``attempt``."""
+    ``started_event_id``, ``attempt`` and ``token``."""
 
     address: RunAddress
     started_event_id: int
@@ -136,6 +137,7 @@ class TakeTurn(msgspec.Struct, frozen=True, gc=False):
     is_new: bool
     events: tuple[Event, ...]
     updates: tuple[UpdateAdmitted, ...] = ()
+    token: int = 0
 
 
 class AnswerQuery(msgspec.Struct, frozen=True, gc=False):

@@ -36,6 +36,7 @@ class Raw:
     def __init__(self, stream: Any) -> None:
         self.stream = stream
         self._said: list[pb.ToWorker] = []
+        self._tasks: list[pb.ActivityTask] = []
 
     async def say(self, **message: Any) -> None:
         await self.stream.write(pb.FromWorkers(messages=[pb.FromWorker(**message)]))
@@ -62,14 +63,17 @@ class Raw:
 
     async def task(self) -> pb.ActivityTask:
         """The next activity."""
+        if self._tasks:
+            return self._tasks.pop(0)
         while not isinstance(task := await self.hear(), pb.ActivityTask):
             pass
         return task
 
     async def acknowledged(self) -> pb.Acknowledge:
-        """The next acknowledgement."""
+        """The next acknowledgement. Activities that come before it are kept."""
         while not isinstance(answer := await self.hear(), pb.Acknowledge):
-            pass
+            if isinstance(answer, pb.ActivityTask):
+                self._tasks.append(answer)
         return answer
 
     async def refused(self) -> str:

@@ -106,6 +106,7 @@ def from_worker(message: pb.FromWorker, identity: str) -> w.FromWorker:
                 turn.cause,
                 failure(turn.failure) if turn.HasField("failure") else None,
                 turn.state,
+                turn.token,
             )
         case "query":
             query = message.query
@@ -154,6 +155,7 @@ def to_worker(message: pb.ToWorker) -> w.ToWorker | None:
                 turn.is_new,
                 _decode(_events, turn.events, "the events of a turn"),
                 _decode(_updates, turn.updates, "the updates of a turn") if turn.updates else (),
+                turn.token,
             )
         case "acknowledge":
             attempt = message.acknowledge.attempt

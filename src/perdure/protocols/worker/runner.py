@@ -249,6 +249,7 @@ class Runner:
 
     def _take_turn(self, turn: w.TakeTurn) -> None:
         run_id = turn.address.run_id
+        name = (turn.address, turn.started_event_id, turn.attempt)
         program = self._programs.get(run_id)
         if turn.is_new:
             if program is not None:
@@ -256,16 +257,14 @@ class Runner:
             program = self._programs[run_id] = self._create(turn.address, turn.events)
         if program is None:
             failed = Failure("the worker does not have the run's program")
-            self._say(w.TurnReport(turn.address, turn.started_event_id, turn.attempt, (), NO_PROGRAM, failed))
+            self._say(w.TurnReport(*name, (), NO_PROGRAM, failed, token=turn.token))
             return
         result = program.turn(turn.events, turn.updates)
         if isinstance(result, TurnCompleted):
-            report = w.TurnReport(
-                turn.address, turn.started_event_id, turn.attempt, tuple(result.commands), state=result.state
-            )
+            report = w.TurnReport(*name, tuple(result.commands), state=result.state, token=turn.token)
         else:
             assert result is not None
-            report = w.TurnReport(turn.address, turn.started_event_id, turn.attempt, (), result.cause, result.failure)
+            report = w.TurnReport(*name, (), result.cause, result.failure, token=turn.token)
         self._say(report)
 
     def _create(self, address: RunAddress, events: Sequence[Any]) -> Program:

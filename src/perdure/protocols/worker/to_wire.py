@@ -52,6 +52,7 @@ def from_worker(message: w.FromWorker) -> bytes:
         turn.started_event_id = message.started_event_id
         turn.attempt = message.attempt
         turn.commands = _encode(message.commands)
+        turn.token = message.token
         if message.cause:
             turn.cause = message.cause
         if message.failure is not None:
@@ -103,6 +104,7 @@ def to_worker(message: w.ToWorker) -> bytes:
         turn.started_event_id = message.started_event_id
         turn.attempt = message.attempt
         turn.events = _encode(message.events)
+        turn.token = message.token
         if message.is_new:
             turn.is_new = True
         if message.updates:

@@ -181,7 +181,7 @@ class Payloads(_message.Message):
     def __init__(self, payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...) -> None: ...
 
 class TurnReport(_message.Message):
-    __slots__ = ("run", "started_event_id", "attempt", "commands", "cause", "failure", "state")
+    __slots__ = ("run", "started_event_id", "attempt", "commands", "cause", "failure", "state", "token")
     RUN_FIELD_NUMBER: _ClassVar[int]
     STARTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -189,6 +189,7 @@ class TurnReport(_message.Message):
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
     run: Run
     started_event_id: int
     attempt: int
@@ -196,7 +197,8 @@ class TurnReport(_message.Message):
     cause: str
     failure: Failure
     state: bytes
-    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., commands: _Optional[bytes] = ..., cause: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., state: _Optional[bytes] = ...) -> None: ...
+    token: int
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., commands: _Optional[bytes] = ..., cause: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., state: _Optional[bytes] = ..., token: _Optional[int] = ...) -> None: ...
 
 class QueryReport(_message.Message):
     __slots__ = ("query_id", "result", "failure")
@@ -292,20 +294,22 @@ class Acknowledge(_message.Message):
     def __init__(self, attempt: _Optional[_Union[Attempt, _Mapping]] = ..., refused: _Optional[str] = ...) -> None: ...
 
 class TakeTurn(_message.Message):
-    __slots__ = ("run", "started_event_id", "attempt", "is_new", "events", "updates")
+    __slots__ = ("run", "started_event_id", "attempt", "is_new", "events", "updates", "token")
     RUN_FIELD_NUMBER: _ClassVar[int]
     STARTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     IS_NEW_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     UPDATES_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
     run: Run
     started_event_id: int
     attempt: int
     is_new: bool
     events: bytes
     updates: bytes
-    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., is_new: bool = ..., events: _Optional[bytes] = ..., updates: _Optional[bytes] = ...) -> None: ...
+    token: int
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., is_new: bool = ..., events: _Optional[bytes] = ..., updates: _Optional[bytes] = ..., token: _Optional[int] = ...) -> None: ...
 
 class AnswerQuery(_message.Message):
     __slots__ = ("query_id", "run", "name", "input", "events")
