@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from perdure.sdk.app import App
     from perdure.sdk.callables import Activity
     from perdure.sdk.client import Client
+    from perdure.sdk.languages import OwnQueue
     from perdure.sdk.worker import LocalWorker
 
 # A run is a few dozen objects that live as long as it does, and are freed without the collector's help: with a thousand in
@@ -50,6 +51,7 @@ class Embedded:
         make_worker: "Callable[..., LocalWorker] | None" = None,
         make_run_id: Callable[[int], str] = new_run_id,
         tracing: "Tracing | None" = None,
+        own_queues: "Sequence[OwnQueue] | None" = None,
         **worker_options: Any,
     ) -> None:
         from perdure.app.asl import asl_queue
@@ -63,7 +65,7 @@ class Embedded:
             task_queues=task_queues,
             mocks=mocks,
             own_apps=own_apps(lambda: self._for_clients),
-            own_queues=[asl_queue()],
+            own_queues=[asl_queue()] if own_queues is None else own_queues,
             tracing=tracing,
             **worker_options,
         )

@@ -10,7 +10,7 @@ class _StatesLanguage:
         """As ``Language.read``."""
         from perdure.languages.asl import language
 
-        machine = language.read(text, name, targets)
+        machine = language.read(text, name, file, targets)
         return Written(text, machine.create_program, machine.run_timeout_seconds, machine.comment)
 
 

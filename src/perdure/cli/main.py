@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from perdure.cli import (
+    asl,
     audit,
     backup,
     batch,
@@ -153,6 +154,7 @@ app.add_typer(schedule.schedule)
 app.add_typer(queue.queue)
 app.add_typer(namespace.namespace)
 app.add_typer(batch.batch)
+app.add_typer(asl.asl)
 app.add_typer(token.token)
 app.add_typer(audit.audit)
 _add_placed("export", export.export, export.EXAMPLES)

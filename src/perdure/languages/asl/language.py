@@ -5,9 +5,11 @@ from typing import Any
 
 import msgspec
 
+from perdure.languages.asl.checks import Diagnostic, check
 from perdure.languages.asl.definition import definition_of
 from perdure.languages.asl.execution import Execution
 from perdure.languages.asl.program import MachineProgram
+from perdure.model.errors import InvalidArgumentError
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.ids import RunAddress
 
@@ -36,17 +38,38 @@ class Machine(msgspec.Struct, frozen=True):
         return MachineProgram(address, started, execution)
 
 
-def read(text: str, name: str, targets: Mapping[str, tuple[str, str]]) -> Machine:
-    """Read a machine.
+def line_of(file: str, found: Diagnostic) -> str:
+    """What is wrong, in one line: where, what, and what would be right.
+
+    Args:
+        file: where the definition is; "" if it is in no file.
+        found: what is wrong.
+    """
+    place = f":{found.position.line}:{found.position.column}" if found.position is not None else ""
+    message = found.message if found.message.endswith(".") else f"{found.message}."
+    also = f" Expected {found.expected}." if found.expected else ""
+    if found.nearest:
+        also += f" Did you mean {found.nearest!r}?"
+    where = f"{file}{place}" if file else f"line{place.replace(':', ' ', 1)}"
+    return f"{where}: {found.severity.lower()} {found.code} at {found.json_path}: {message}{also}"
+
+
+def read(text: str, name: str, file: str, targets: Mapping[str, tuple[str, str]]) -> Machine:
+    """Read and check a machine.
 
     Args:
         text: its definition.
         name: its workflow type.
+        file: where it is, for messages; "" if it is in no file.
         targets: by resource: the activity type, and the task queue, that stand for it.
 
     Raises:
-        InvalidArgumentError: it can't be run.
+        InvalidArgumentError: it is wrong; a line for each thing that is.
     """
+    wrong = [found for found in check(text) if found.severity == "ERROR"]
+    if wrong:
+        lines = "\n".join(line_of(file, found) for found in wrong)
+        raise InvalidArgumentError(f"the state machine {name!r} is wrong:\n{lines}")
     definition = definition_of(text)
     comment: Any = definition.fields.get("Comment", "")
     return Machine(text, name, dict(targets), definition.timeout_seconds, comment if isinstance(comment, str) else "")
