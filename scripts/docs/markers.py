@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[str], str]] = {
     "settings": lambda _: settings.table(Settings),
     "server-settings": lambda _: settings.server_table(),
     "client-settings": lambda _: settings.client_table(),
+    "worker-settings": lambda _: settings.worker_table(),
     "operations": lambda _: operations.table(),
     "metrics": lambda _: metrics.table(),
     "temporal": temporal.table,

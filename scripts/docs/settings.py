@@ -3,11 +3,14 @@
 import ast
 import inspect
 import textwrap
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from perdure.app.client_config import CLIENT_SETTINGS
 from perdure.app.config import SETTINGS
+from perdure.app.worker_config import WORKER_SETTINGS
 from perdure.engine.settings import Settings
 from perdure.model.limits import Limits
 
@@ -53,9 +56,18 @@ def server_table() -> str:
 
 def client_table() -> str:
     """A row for each setting of the commands that ask a server."""
-    rows = ["| below `[client]` | option | variable | meaning | default |", "| --- | --- | --- | --- | --- |"]
-    for setting in CLIENT_SETTINGS:
-        default = setting.kind.show(setting.default)
+    return _below("client", CLIENT_SETTINGS)
+
+
+def worker_table() -> str:
+    """A row for each setting of a worker."""
+    return _below("worker", WORKER_SETTINGS)
+
+
+def _below(table: str, known: Sequence[Any]) -> str:
+    rows = [f"| below `[{table}]` | option | variable | meaning | default |", "| --- | --- | --- | --- | --- |"]
+    for setting in known:
+        default = "" if setting.default is None else setting.kind.show(setting.default)
         shown = f"`{default}`" if default else "none"
         rows.append(f"| `{setting.own_name}` | `{setting.flag}` | `{setting.variable}` | {setting.help} | {shown} |")
     return "\n".join(rows)

@@ -4,10 +4,12 @@ import pytest
 from scripts.docs import settings as tables
 
 from perdure.app.client_config import CLIENT_SETTINGS, read_client_config
-from perdure.app.config import BY_NAME, CLIENT_VARIABLES, SETTINGS, read_config
+from perdure.app.config import BY_NAME, CLIENT_VARIABLES, SETTINGS, WORKER_VARIABLES, read_config
 from perdure.app.setting_kinds import ADDRESS, BYTES, DURATION, FLAG, LIST, Address
+from perdure.app.worker_config import WORKER_SETTINGS, read_worker_config
 from perdure.engine.settings import Settings
 from perdure.model.errors import InvalidArgumentError, NotFoundError
+from perdure.model.options import SECOND_NS
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +116,13 @@ def test_every_default_can_be_written_down_and_read_again():
             assert setting.kind.read(setting.kind.show(setting.default)) == setting.default
 
 
+@pytest.mark.parametrize("setting", [*CLIENT_SETTINGS, *WORKER_SETTINGS], ids=lambda setting: setting.name)
+def test_every_setting_of_clients_and_workers_is_in_the_reference(setting):
+    table = tables.client_table() if setting in CLIENT_SETTINGS else tables.worker_table()
+    [row] = [row for row in table.splitlines() if row.startswith(f"| `{setting.own_name}` |")]
+    assert f"`{setting.flag}`" in row and f"`{setting.variable}`" in row and setting.help in row
+
+
 @pytest.mark.parametrize("name", BY_NAME)
 def test_every_setting_is_in_the_reference(name):
     [row] = [row for row in tables.server_table().splitlines() if row.startswith(f"| `{name}` |")]
@@ -131,3 +140,18 @@ def test_the_table_of_clients_is_no_business_of_the_server(tmp_path):
     (token,) = [setting for setting in CLIENT_SETTINGS if setting.name == "client.token"]
     assert token.shown(found["client.token"]) == "(secret)"
     assert {setting.variable for setting in CLIENT_SETTINGS} < set(CLIENT_VARIABLES)
+
+
+def test_a_worker_has_settings_of_its_own(tmp_path):
+    path = tmp_path / "perdure.toml"
+    path.write_text('[worker]\nqueues = ["orders", "mail"]\nmax_turns = 7\nmax_cpu = 0.5\n')
+    environment = {"PERDURE_WORKER_MAX_TURNS": "9", "PERDURE_WORKER_GRACE": "1m"}
+    assert read_config({}, environment, str(path))["rest_address"].port == 7420, "which are no business of the server"
+    found = read_worker_config(environment, str(path))
+    assert (found["worker.queues"], found["worker.max_cpu"]) == (("orders", "mail"), 0.5)
+    assert (found["worker.max_turns"], found.origins["worker.max_turns"]) == (9, "PERDURE_WORKER_MAX_TURNS")
+    assert found["worker.grace"] == 60 * SECOND_NS and found["worker.max_threads"] == 64
+    assert {setting.variable for setting in WORKER_SETTINGS} == set(WORKER_VARIABLES)
+    path.write_text("[worker]\nmax_turn = 7\n")
+    with pytest.raises(InvalidArgumentError, match=r"Did you mean worker\.max_turns"):
+        read_worker_config({}, str(path))

@@ -1,6 +1,9 @@
 """The commands that do something to runs, on a server with a worker for them."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -143,6 +146,37 @@ def test_a_history_is_followed_until_the_run_is_closed(asked):
     whole = asked("history", "d", "--json")
     assert followed.out == whole.out and len(whole.lines) == 11
     assert json.loads(followed.lines[-1])["type"] == "WorkflowExecutionCompleted"
+
+
+def test_a_history_is_followed_while_the_run_goes_on(asked):
+    url = json.loads(asked("config", "--json").out)["client.server"]["value"]
+    asked("start", "Loan", "7", "--id", "open")
+    following = subprocess.Popen(
+        [sys.executable, "-m", "perdure", "history", "open", "--follow", "--json"],
+        env={**os.environ, "PERDURE_SERVER": url},
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert following.stdout is not None
+
+    def until(type: str) -> list[str]:
+        seen: list[str] = []
+        while not seen or seen[-1] != type:
+            seen.append(json.loads(following.stdout.readline())["type"])  # type: ignore[union-attr]
+        return seen
+
+    try:
+        until("WorkflowExecutionStarted")
+        asked("update", "open", "add_document", '"passport"')
+        until("WorkflowExecutionUpdateCompleted")
+        assert following.poll() is None, "it goes on while the run does"
+        asked("signal", "open", "decide", '"yes"')
+        assert "WorkflowExecutionSignaled" in until("WorkflowExecutionCompleted")
+        assert following.wait(100) == 0 and following.stdout.read() == ""
+    finally:
+        following.kill()
+        following.wait()
+        following.stdout.close()
 
 
 def test_one_thing_is_done_to_many_runs(asked):

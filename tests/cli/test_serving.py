@@ -147,6 +147,37 @@ def test_a_server_and_a_worker_serve_until_they_are_told_to_stop(folder):
     assert {json.loads(line)["workflow_id"] for line in listed} == {"a", "b"}
 
 
+def test_a_worker_serves_the_queues_it_is_told_by_option_variable_or_file(folder):
+    (folder / "perdure.toml").write_text('[worker]\nqueues = ["of-the-file"]\nmax_threads = 3\nlabels = ["gpu=a100"]\n')
+    with running("server", *FREE, "--store", "memory://", cwd=folder) as server:
+        url = server.url()
+        with (
+            running("worker", "app.py:app", "--server", url, "--identity", "one", cwd=folder) as one,
+            running(
+                *("worker", "app.py:app", "--server", url, "--queue", "a", "-q", "default", "--identity", "two"),
+                cwd=folder,
+                PERDURE_WORKER_QUEUES="of-the-environment",
+            ) as two,
+            running(
+                *("worker", "app.py:app", "--server", url, "--identity", "three"),
+                cwd=folder,
+                PERDURE_WORKER_QUEUES="b,c",
+            ) as three,
+        ):
+            for worker in (one, two, three):
+                worker.until_it_says("Serves hello, slowly, stuck")
+            listed = [json.loads(line) for line in ask(url, "worker", "list", "--json").stdout.splitlines()]
+            served = {each["identity"]: each["task_queues"] for each in listed}
+            assert served == {"one": ["of-the-file"], "two": ["a", "default"], "three": ["b", "c"]}
+            assert all(each["labels"] == {"gpu": "a100"} for each in listed)
+            # Only one of them takes what waits there.
+            done = ask(url, "execute", "hello", '"queue"', "--id", "a")
+            assert (done.returncode, done.stdout) == (0, '"Hello, queue!"\n')
+    with running("worker", "app.py:app", cwd=folder, PERDURE_WORKER_MAX_TURNS="many") as bad:
+        assert "PERDURE_WORKER_MAX_TURNS in the environment is 'many', but must be" in bad.until_it_says("Error: ")
+        assert bad.end() == 2
+
+
 def test_a_second_signal_ends_a_worker_at_once(folder):
     with running("server", "--store", "memory://", *FREE, cwd=folder) as server:
         url = server.url()
@@ -206,6 +237,36 @@ def test_an_address_that_is_taken_and_a_store_in_use_are_named(folder):
         with running("server", *FREE, cwd=folder) as third:
             assert "perdure.db" in third.until_it_says("Error: ")
             assert third.end() == 2
+
+
+def test_config_says_what_is_in_force_and_where_it_came_from(folder):
+    (folder / "perdure.toml").write_text('store = "memory://"\n[limits]\npage_size = 500\n[worker]\nmax_turns = 7\n')
+
+    def config(*arguments: str) -> str:
+        command = [sys.executable, "-m", "perdure", "config", *arguments]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")}
+        environment = {**kept, "PERDURE_LOG_LEVEL": "debug", "PERDURE_TOKEN": "secret-of-mine", "COLUMNS": "160"}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=True)
+        assert "secret-of-mine" not in done.stdout
+        return done.stdout
+
+    changed = {
+        "store": ("memory://", "perdure.toml, line 1"),
+        "rest_address": ("127.0.0.1:0", "--rest-address"),
+        "log_level": ("debug", "PERDURE_LOG_LEVEL"),
+        "limits.page_size": ("500", "perdure.toml, line 3"),
+        "client.token": ("(secret)", "PERDURE_TOKEN"),
+        "worker.max_turns": ("7", "perdure.toml, line 5"),
+    }
+    flag = ("--rest-address", "127.0.0.1:0")
+    shown = json.loads(config("--changed", "--json", *flag))
+    assert {name: (each["value"], each["from"]) for name, each in shown.items()} == changed
+    everything = json.loads(config("--json", *flag))
+    assert {name for name, each in everything.items() if each["from"] != "default"} == changed.keys()
+    assert everything["grpc_address"] == {"value": "127.0.0.1:7421", "from": "default"}
+    lines = [line.split(maxsplit=2) for line in config("--changed", *flag).splitlines()]
+    assert lines[0] == ["SETTING", "VALUE", "FROM"]
+    assert {name: (value, origin.strip()) for name, value, origin in lines[1:]} == changed
 
 
 def test_settings_come_from_the_file_and_the_environment(folder):

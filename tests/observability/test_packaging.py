@@ -15,7 +15,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from tests.observability.scene import watched_engine, works
 
-from perdure.app.config import BY_NAME, CLIENT_VARIABLES
+from perdure.app.config import BY_NAME, CLIENT_VARIABLES, WORKER_VARIABLES
 from perdure.observability.catalogue import METRICS, Kind
 from perdure.observability.exposition import Exposition
 
@@ -29,7 +29,7 @@ EXPRESSIONS = [
     *(pytest.param(rule["expr"], id=rule["alert"]) for rule in RULES),
 ]
 OF_EVERY_SERIES = {"instance", "job", "le"}
-SETTINGS = {setting.variable for setting in BY_NAME.values()} | set(CLIENT_VARIABLES)
+SETTINGS = {setting.variable for setting in BY_NAME.values()} | set(CLIENT_VARIABLES) | set(WORKER_VARIABLES)
 
 
 def parsed(expression: str):

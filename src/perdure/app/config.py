@@ -54,7 +54,22 @@ CLIENT_VARIABLES = (
 )
 """What the commands that ask a server read; they are no settings of the server itself (see ``client_config``)."""
 
-CLIENT_TABLE = "client."
+WORKER_VARIABLES = (
+    "PERDURE_WORKER_QUEUES",
+    "PERDURE_WORKER_IDENTITY",
+    "PERDURE_WORKER_LABELS",
+    "PERDURE_WORKER_MAX_ASYNC",
+    "PERDURE_WORKER_MAX_THREADS",
+    "PERDURE_WORKER_MAX_PROCESSES",
+    "PERDURE_WORKER_MAX_TURNS",
+    "PERDURE_WORKER_MAX_CPU",
+    "PERDURE_WORKER_MAX_MEMORY",
+    "PERDURE_WORKER_GRACE",
+    "PERDURE_WORKER_WAIT",
+)
+"""What ``perdure worker`` reads (see ``worker_config``)."""
+
+TABLES = ("client.", "worker.")
 """Theirs in the TOML file."""
 
 
@@ -208,11 +223,11 @@ def _of_flags(flags: Mapping[str, str | None]) -> Found:
 def _of_environment(environment: Mapping[str, str]) -> Found:
     by_variable = {setting.variable: setting for setting in SETTINGS}
     for variable, given in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or variable in CLIENT_VARIABLES:
+        if not variable.startswith(PREFIX) or variable in CLIENT_VARIABLES or variable in WORKER_VARIABLES:
             continue
         setting = by_variable.get(variable)
         if setting is None:
-            meant = _suggestion(variable, [*by_variable, *CLIENT_VARIABLES])
+            meant = _suggestion(variable, [*by_variable, *CLIENT_VARIABLES, *WORKER_VARIABLES])
             raise InvalidArgumentError(
                 f"The environment has {variable}, but there is no such setting.{meant} See them all with perdure config."
             )
@@ -220,17 +235,17 @@ def _of_environment(environment: Mapping[str, str]) -> Found:
 
 
 def of_file(path: str, table: Sequence[Setting]) -> Found:
-    """What a TOML file says of a server's settings, or of a client's. Raises ``InvalidArgumentError`` for what can't be used,
+    """What a TOML file says of a server's settings, a client's or a worker's. Raises ``InvalidArgumentError`` for what can't be used,
     and ``NotFoundError``."""
     by_name = {setting.name: setting for setting in table}
-    is_clients = table is not SETTINGS
+    prefix = _table_of(table[0].name)
     text = _text_of(path)
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidArgumentError(f"{path} is not valid TOML: {error}.") from None
     for name, given in _flattened(found):
-        if name.startswith(CLIENT_TABLE) is not is_clients:
+        if _table_of(name) != prefix:
             continue
         line = _line_of(text, name)
         setting = by_name.get(name)
@@ -240,6 +255,11 @@ def of_file(path: str, table: Sequence[Setting]) -> Found:
                 "See them all with perdure config."
             )
         yield setting, read(setting.kind, given, f"{path}, line {line}: {name}"), f"{path}, line {line}"
+
+
+def _table_of(name: str) -> str:
+    """Of a setting that is not the server's; empty for the server's."""
+    return next((table for table in TABLES if name.startswith(table)), "")
 
 
 def _text_of(path: str) -> str:

@@ -26,13 +26,20 @@ def config(
     changed: Annotated[bool, typer.Option("--changed", help="Only settings that are not at their default.")] = False,
     json: Json = False,
 ) -> None:
-    """Print the settings that a server here would have, and commands that ask one, and where each comes from."""
+    """Print the settings that a server here would have, commands that ask one, and workers, and where each comes from."""
     from perdure.app.client_config import CLIENT_SETTINGS, read_client_config
+    from perdure.app.worker_config import WORKER_SETTINGS, read_worker_config
     from perdure.cli.output import FAINT, Column, Output
 
     clients = read_client_config(file=config.file or None)
-    config = Config({**config.values, **clients.values}, {**config.origins, **clients.origins}, config.file)
-    chosen = [each for each in (*SETTINGS, *CLIENT_SETTINGS) if not changed or config.origins[each.name] != "default"]
+    workers = read_worker_config(file=config.file or None)
+    config = Config(
+        {**config.values, **clients.values, **workers.values},
+        {**config.origins, **clients.origins, **workers.origins},
+        config.file,
+    )
+    known = (*SETTINGS, *CLIENT_SETTINGS, *WORKER_SETTINGS)
+    chosen = [each for each in known if not changed or config.origins[each.name] != "default"]
     output = Output()
     if json:
         rows = {

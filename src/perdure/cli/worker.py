@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from perdure.cli.groups import group
 from perdure.cli.parameters import Json, LookIn, Namespace, Server, ServerPlace, Token, Utc
 from perdure.cli.places import PlaceCommand
+from perdure.cli.worker_settings import WorkerCommand
 
 EXAMPLES = """Examples:
 
@@ -48,7 +49,7 @@ Queues = Annotated[
 ]
 
 
-@worker.command("run", epilog=EXAMPLES)
+@worker.command("run", cls=WorkerCommand, epilog=EXAMPLES)
 def run(
     apps: Apps,
     queues: Queues = None,
@@ -118,7 +119,8 @@ def run(
 ) -> None:
     """Serve apps to a server until told to stop: run their workflows and activities.
 
-    SIGTERM and Ctrl-C let what runs end, for as long as --grace says, and take nothing new; a second one ends at once.
+    What is not said here may come from the environment, such as PERDURE_WORKER_QUEUES, or from [worker] in the TOML file; perdure
+    config shows it. SIGTERM and Ctrl-C let what runs end, for as long as --grace says, and take nothing new; a second one ends at once.
     """
     from perdure.cli import inputs
     from perdure.cli.app_loading import load_app

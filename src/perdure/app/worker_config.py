@@ -1,0 +1,62 @@
+"""The settings of ``perdure worker``: an option, a variable, or a line below ``[worker]`` of the TOML file."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from perdure.app.config import DEFAULT_FILE, FILE_VARIABLE, Config, Setting, of_file
+from perdure.app.setting_kinds import COUNT, DURATION, LIST, NUMBER, TEXT, read
+from perdure.model.options import DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, SECOND_NS
+
+TABLE = "worker."
+
+DEFAULT_MAX_TURNS = 200
+
+
+class WorkerSetting(Setting, frozen=True):
+    """One of them. Its name in the file is ``worker.max_turns``, its variable ``PERDURE_WORKER_MAX_TURNS``, its option
+    ``--max-turns``."""
+
+    @property
+    def flag(self) -> str:
+        """``--max-turns``; ``--queue`` for ``queues``, which may be repeated."""
+        name = self.own_name.removesuffix("s") if self.kind is LIST else self.own_name
+        return "--" + name.replace("_", "-")
+
+    @property
+    def own_name(self) -> str:
+        """``max_turns``."""
+        return self.name.removeprefix(TABLE)
+
+
+WORKER_SETTINGS: tuple[WorkerSetting, ...] = (
+    WorkerSetting("worker.queues", LIST, (), "The task queues to serve; without any, all that the apps name."),
+    WorkerSetting("worker.identity", TEXT, "", "Who this is, in histories; process and host without it."),
+    WorkerSetting("worker.labels", LIST, (), "What this worker is, such as gpu=a100, which tasks may ask for."),
+    WorkerSetting("worker.max_async", COUNT, DEFAULT_MAX_ASYNC, "How many async activities may run at once."),
+    WorkerSetting("worker.max_threads", COUNT, DEFAULT_MAX_THREADS, "How many activities may run in threads at once."),
+    WorkerSetting("worker.max_processes", COUNT, None, "How many in child processes; as many as processors without it."),
+    WorkerSetting("worker.max_turns", COUNT, DEFAULT_MAX_TURNS, "How many turns of workflows it may have in hand."),
+    WorkerSetting("worker.max_cpu", NUMBER, None, "Offer fewer slots while more than this share of the processors is in use, such as 0.8."),
+    WorkerSetting("worker.max_memory", NUMBER, None, "The same for the machine's memory."),
+    WorkerSetting("worker.grace", DURATION, 10 * SECOND_NS, "How long running activities may take to end, once it is to stop."),
+    WorkerSetting("worker.wait", DURATION, 0, "How long to wait for a server that is not there yet."),
+)  # fmt: skip
+
+
+def read_worker_config(environment: Mapping[str, str] | None = None, file: str | None = None) -> Config:
+    """The settings in force for a worker whose command line says nothing. Raises as ``config.read_config``."""
+    environment = os.environ if environment is None else environment
+    values = {setting.name: setting.default for setting in WORKER_SETTINGS}
+    origins = dict.fromkeys(values, "default")
+    path = file or environment.get(FILE_VARIABLE) or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else "")
+    for setting, value, origin in of_file(path, WORKER_SETTINGS) if path else ():
+        values[setting.name], origins[setting.name] = value, origin
+    for setting in WORKER_SETTINGS:
+        if given := environment.get(setting.variable):
+            values[setting.name] = read(setting.kind, given, f"{setting.variable} in the environment")
+            origins[setting.name] = setting.variable
+    return Config(values, origins, path)
+
+
+__all__ = ["WORKER_SETTINGS", "WorkerSetting", "read_worker_config"]
