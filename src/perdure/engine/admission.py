@@ -7,6 +7,9 @@ queue has settings and no circuit breaker is open, nothing is asked.
 It owns the rules of task queues (``queue_rules``), the circuit breakers (``breakers``), and the permits: which attempts
 live now, from the decision to start one until its code has ended, where anything depends on it. Nothing here decides
 about a run, and nothing here but the settings outlives the process.
+
+While no limit is near, attempts that start and that end are only put down in two lists. Which of them live, and what of
+the limits is used up, is made from those when somebody asks, or when so many have started that a limit may be near.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,7 +20,7 @@ import msgspec
 from perdure.engine.backlog import FREE, Backlog, Entry, Kind, Line, QueueName
 from perdure.engine.breakers import Breaker, BreakerName, counts
 from perdure.engine.ports import Clock
-from perdure.engine.queue_rules import Permit, QueueRules, has_rules
+from perdure.engine.queue_rules import AttemptName, Permit, QueueRules, has_rules
 from perdure.engine.resident import Resident
 from perdure.kernel.activity import is_ready
 from perdure.kernel.commit import Commit, Rejection
@@ -41,6 +44,9 @@ ENDS = frozenset({CompleteActivity, FailActivity, FireTimer})
 HELD = Permit(None, "", 0, is_live=False)
 """Stands for the permit of an attempt that gets none."""
 
+_MOST_ENDED = 10_000
+"""So many attempts that end are put down at most, those of other queues too."""
+
 
 class Suspect(msgspec.Struct, frozen=True, gc=False):
     """A running attempt whose circuit breaker wants to know how it ends."""
@@ -61,6 +67,10 @@ class Admission:
         """Those that are open or half-open; read directly, too."""
         self.permits: dict[tuple[str, int], Permit] = {}
         """The attempts that live and that something depends on, by run id and scheduled event id."""
+        self.listed: list[QueueRules] = []
+        """Those that attempts were put down for as they started."""
+        self._ended: list[AttemptName] = []
+        """Attempts that have ended since the first of those started."""
         self.outside: set[tuple[str, int]] = set()
         """Those of them whose code has ended and that somebody outside completes."""
         self.changed: Callable[[QueueName], None] = _nobody
@@ -78,6 +88,14 @@ class Admission:
         """A permit for an attempt to start now in the slot that it has; None if it needs none, HELD if it may not."""
         scheduled = pending.scheduled
         rules = self.rules.get(queue)
+        if rules is not None and rules.room and not self.tripped:
+            rules.room -= 1
+            if not rules.listed:
+                self.listed.append(rules)
+            rules.listed.append((scheduled.limit_key, now, (run.run_id, scheduled.id, pending.attempt)))
+            return None
+        if self.listed:
+            self.settle()
         breaker = self.tripped.get((*queue, scheduled.activity_type)) if self.tripped else None
         if breaker is not None and breaker.held_until(now) is not None:
             return HELD
@@ -88,13 +106,36 @@ class Admission:
             return HELD
         if breaker is not None:
             breaker.trial = permit
-        elif rules is not None and not rules.limits_living:
-            return None
+        elif rules is not None:
+            rules.look()
+            if not rules.limits_living:
+                return None
         self._keep(permit)
         return permit
 
+    def settle(self) -> None:
+        """See which of the attempts that were put down live, and what all of them use up."""
+        listed, self.listed = self.listed, []
+        ended, self._ended = set(self._ended), []
+        for rules in listed:
+            starts, rules.listed, rules.room = rules.listed, [], 0
+            rules.note_starts(starts)
+            if rules.limits_living:
+                for limit_key, started, name in starts:
+                    if name not in ended:
+                        permit = Permit(rules, limit_key, started, *name)
+                        rules.add(permit)
+                        self._keep(permit)
+            ended.difference_update([name for _, _, name in starts])
+        for name in ended:
+            left = self._find(*name)
+            if left is not None:
+                self._remove(left)
+
     def permit(self, queue: QueueName, activity_type: str, limit_key: str, now: int) -> Permit | None:
         """A permit for an attempt that ``choose`` let start; None if it needs none."""
+        if self.listed:
+            self.settle()
         breaker = self.tripped.get((*queue, activity_type)) if self.tripped else None
         rules = self.rules.get(queue)
         if rules is None and breaker is None:
@@ -108,6 +149,8 @@ class Admission:
 
     def choose(self, line: Line, worker: Worker, now: int) -> tuple[Worker, Entry] | None:
         """Who of a line starts next, and where a slot is reserved for it. None if nobody can, and then the clock is set."""
+        if self.listed:
+            self.settle()
         queue = line.queue
         rules = self.rules.get(queue)
         held_until = None
@@ -186,12 +229,19 @@ class Admission:
 
     def undone(self, task: ActivityTask) -> None:
         """The decision to start an attempt could not be written."""
+        if self.listed:
+            self.settle()
         permit = self._find(task.address.run_id, task.scheduled.id, task.attempt)
         if permit is not None:
             self._remove(permit)
 
     def reported(self, address: RunAddress, request: Any) -> None:
         """A worker tells of an attempt by one of the requests that name it: mostly that its code runs no more."""
+        if self.listed:
+            if request.__class__ is not HeartbeatActivity and len(self._ended) < _MOST_ENDED:
+                self._ended.append((address.run_id, request.scheduled_event_id, request.attempt))
+                return
+            self.settle()
         permit = self.permits.get((address.run_id, request.scheduled_event_id))
         while permit is not None and permit.attempt != request.attempt:
             permit = permit.older
@@ -205,6 +255,8 @@ class Admission:
     def observe(self, resident: Resident, commit: Commit) -> None:
         """What a commit did to attempts that no worker reported: they timed out, were completed from outside, or are no
         longer wanted."""
+        if self.listed:
+            self.settle()
         run, worker = commit.run, self._worker
         for ref in commit.tasks:
             permit = self.permits.get((run.run_id, ref))
@@ -307,6 +359,8 @@ class Admission:
 
     def set(self, settings: TaskQueue, living: Iterable[ActivityTask]) -> None:
         """From now on these are a queue's settings; ``living`` are the attempts that live, of any queue."""
+        if self.listed:
+            self.settle()
         queue = (settings.namespace, settings.name)
         rules = self.rules.get(queue)
         if not has_rules(settings):
@@ -365,6 +419,8 @@ class Admission:
         self, queue: QueueName, activity_type: str, limit_key: str, now: int, affinity: Affinity | None = None
     ) -> Hold:
         """What holds an activity that stands in a queue's backlog."""
+        if self.listed:
+            self.settle()
         name = queue[1]
         rules = self.rules.get(queue)
         if rules is not None:

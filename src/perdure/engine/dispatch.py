@@ -41,7 +41,7 @@ class Dispatch:
         rules, tripped = self.admission.rules, self.admission.tripped
         for ref in commit.ready:
             pending = commit.run.activities.get(ref)
-            if pending is None:
+            if pending is None or not activity.is_ready(commit.run, pending, commit.now):
                 continue
             scheduled = pending.scheduled
             queue, activity_type = scheduled.task_queue, scheduled.activity_type

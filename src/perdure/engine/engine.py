@@ -434,7 +434,7 @@ class Engine:
                     host.start_activity(task)
             if commit.tasks or commit.timers:
                 self._set_alarms(resident.key, commit)
-                if self.admission.permits and (commit.cancelled or self.admission.outside):
+                if (commit.cancelled or self.admission.outside) and (self.admission.permits or self.admission.listed):
                     self.admission.observe(resident, commit)
             if commit.cancelled and self.worker is not None:
                 for ref in commit.cancelled:
@@ -563,7 +563,7 @@ class Engine:
         """A worker hands in what became of an attempt. It is asked for again until it is recorded or no longer
         wanted."""
         done = partial(self._reported, address, request)
-        if self.admission.permits:
+        if self.admission.permits or self.admission.listed:
             self.admission.reported(address, request)
         resident = self.residents.find(address.namespace, address.workflow_id, address.run_id)
         if resident is not None:

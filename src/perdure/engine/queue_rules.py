@@ -7,7 +7,7 @@ and no times.
 
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -16,9 +16,21 @@ from perdure.model.task_queues import HoldReason, TaskQueue
 Held = tuple[HoldReason, int]
 """Why nothing may start, and until when (ns since 1970) at least; 0 if no clock ends it."""
 
+AttemptName = tuple[str, int, int]
+"""Run id, scheduled event id and number of an attempt."""
+
+Listed = tuple[str, int, AttemptName]
+"""An attempt that started: its limit key, and when (ns since 1970)."""
+
 _PAUSED = (HoldReason.QUEUE_PAUSED, 0)
 _FULL = (HoldReason.CONCURRENCY_LIMIT, 0)
 _NO_LIMIT = sys.maxsize
+
+_FEW = 16
+"""A limit that so many starts would reach is looked at with each of them."""
+
+_MOST_LISTED = 2_000
+"""So many attempts at most start before what they use up is seen to, which takes a millisecond or two."""
 
 
 class Permit(msgspec.Struct, eq=False, gc=False):
@@ -55,6 +67,15 @@ class Use(msgspec.Struct, eq=False, gc=False):
         if len(starts) == starts.maxlen:
             self.free_at = starts[0] + per_ns
 
+    def note_starts(self, times: Sequence[int], per_ns: int) -> None:
+        """Attempts have started, fewer than could be too many."""
+        starts, old = self.starts, times[-1] - per_ns
+        while starts and starts[0] <= old:
+            starts.popleft()
+        starts.extend(times)
+        if len(starts) == starts.maxlen:
+            self.free_at = starts[0] + per_ns
+
     def take_back(self, started: int) -> None:
         """An attempt that was to start did not. If others have started since, its place is lost."""
         if self.starts and self.starts[-1] == started:
@@ -68,16 +89,19 @@ class Use(msgspec.Struct, eq=False, gc=False):
 
 
 class QueueRules:
-    """A task queue with settings that are not all defaults."""
+    """A task queue with settings that are not all defaults. ``room``: so many attempts may start, whatever they are, before
+    any limit could be reached; then ``look`` again. ``listed`` are those that have, and are not noted yet."""
 
     def __init__(self, settings: TaskQueue) -> None:
         self._all = Use(set(), deque())
         self._of_keys: dict[str, Use] = {}
+        self.listed: list[Listed] = []
         self.change(settings)
 
     def change(self, settings: TaskQueue) -> None:
         """From now on these are the settings."""
         self.settings = settings
+        self.room = self._looks_in = 0
         self.limits_living = bool(settings.concurrency or settings.concurrency_per_key)
         self.limits_starts = bool(settings.rate or settings.rate_per_key)
         self._limits_keys = self.limits_living or bool(settings.rate_per_key)
@@ -133,8 +157,45 @@ class QueueRules:
                 use.free_at = starts[0] + self._per_ns
         return True
 
+    def look(self) -> None:
+        """See how many may start before any limit could be reached, unless that was seen to be few just before."""
+        if self._looks_in:
+            self._looks_in -= 1
+            return
+        settings, uses = self.settings, self._of_keys.values()
+        room = min(self._most - len(self._all.permits), self._most_per_key, max(_MOST_LISTED, len(uses)))
+        if settings.rate:
+            room = min(room, settings.rate - len(self._all.starts))
+        if settings.rate_per_key:
+            room = min(room, settings.rate_per_key)
+        if room > _FEW and uses:
+            room = min(room, self._most_per_key - max(len(use.permits) for use in uses))
+            if settings.rate_per_key:
+                room = min(room, settings.rate_per_key - max(len(use.starts) for use in uses))
+        if room > _FEW:
+            self.room = room
+        else:
+            self._looks_in = max(_FEW, len(uses))
+
+    def note_starts(self, starts: Sequence[Listed]) -> None:
+        """Attempts have started within ``room``, in this order."""
+        settings = self.settings
+        if settings.rate:
+            self._all.note_starts([started for _, started, _ in starts], settings.per_ns)
+        if settings.rate_per_key:
+            of_keys: dict[str, list[int]] = {}
+            for key, started, _ in starts:
+                if key in of_keys:
+                    of_keys[key].append(started)
+                elif key:
+                    of_keys[key] = [started]
+            for key, times in of_keys.items():
+                use = self._of_keys.get(key) or self._new_key(key, times[-1])
+                use.note_starts(times, settings.per_ns)
+
     def enter(self, permit: Permit) -> None:
         """An attempt starts, which may."""
+        self.room = 0
         permit.use = self._use_of(permit.limit_key, permit.started)
         self._enter(permit, self._all, permit.use)
 
@@ -150,7 +211,8 @@ class QueueRules:
             of_key.note_start(permit.started, settings.per_ns)
 
     def add(self, permit: Permit) -> None:
-        """An attempt lives, and has started before there were these limits."""
+        """An attempt lives, whose start is noted, or was before there were these limits."""
+        self.room = 0
         self._all.permits.add(permit)
         permit.use = self._use_of(permit.limit_key, permit.started)
         if permit.use is not None:

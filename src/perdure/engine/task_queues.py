@@ -134,6 +134,7 @@ class TaskQueues:
     def _running(self, queue: QueueName) -> tuple[int, dict[str, int]]:
         rules = self._engine.admission.rules.get(queue)
         if rules is not None and rules.limits_living:
+            self._engine.admission.settle()
             return rules.living, dict(rules.living_by_key)
         mine = [
             task.scheduled.limit_key

@@ -343,7 +343,7 @@ class Workers:
     def report(self, worker: RemoteWorker, address: RunAddress, request: Request, attempt: Attempt) -> None:
         """What became of an attempt: acknowledged once it is recorded, and asked for again until it is."""
         engine = self._engine
-        if engine.admission.permits:
+        if engine.admission.permits or engine.admission.listed:
             engine.admission.reported(address, request)
 
         def done(outcome: Outcome) -> None:
