@@ -5,7 +5,7 @@ READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
 DOCS_READY := .venv/.ready-docs
 
-.PHONY: help setup test demo demo-server lint types imports docs check format proto bench bench-temporal clean
+.PHONY: help setup test demo demo-server lint types imports docs check format proto bench bench-temporal conformance-asl clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ bench: $(BENCH_READY) ## Measure, against peers in the same run
 
 bench-temporal: $(READY) ## Measure runs by Temporal's Python SDK; ARGS="--peer-binary PATH" compares
 	@$(BIN)/python -m bench.temporal $(ARGS)
+
+conformance-asl: $(READY) ## Judge the Step Functions API by recorded vectors; ARGS="--group assign" for some
+	@$(BIN)/python scripts/conformance_asl.py $(ARGS)
 
 clean: ## Remove .venv, caches and builds
 	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 
+from perdure.expressions.located_json import InvalidJson, parse
 from perdure.languages.asl import history, tokens
+from perdure.languages.asl.checks import check, refusal
 from perdure.languages.asl.definition import definition_of
 from perdure.languages.asl.execution import Execution, execution_of, start_of
 from perdure.languages.asl.trials import About, Trial, TrialRefused
@@ -32,18 +34,33 @@ class AslLanguage:
 
     def diagnostics(self, definition: str, type: str) -> Sequence[Mapping[str, str]]:
         """As ``Language.diagnostics``."""
-        return []
+        found = check(definition, type=type)
+        return [
+            {
+                "severity": one.severity,
+                "code": one.code,
+                "message": one.message,
+                **({"location": one.location} if one.location is not None else {}),
+            }
+            for one in found
+        ]
 
     def refusal(self, definition: str, type: str) -> str | None:
         """As ``Language.refusal``."""
-        return None
+        found = check(definition, type=type)
+        return refusal(definition, found) if any(one.severity == "ERROR" for one in found) else None
 
     def input_refusal(self, text: str) -> str | None:
         """As ``Language.input_refusal``."""
+        if not text.strip():
+            return "Invalid execution input."
         try:
             msgspec.json.decode(text)
         except msgspec.DecodeError:
-            return "Invalid execution input."
+            try:
+                parse(text)
+            except InvalidJson as error:
+                return error.message
         return None
 
     def test_state(self, request: Mapping[str, Any], account: str, region: str, now: float, seed: str) -> Tried:
@@ -72,6 +89,7 @@ class AslLanguage:
             start.start_time,
             test_case=start.test_case,
             mocked=tuple(start.mocked),
+            missing=tuple(start.missing),
             is_strict=self._is_strict,
             wait_time_scale=self._wait_time_scale,
         )

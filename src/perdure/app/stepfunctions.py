@@ -172,7 +172,7 @@ class StepFunctionsServer:
         try:
             return await self._tasks.call(msgspec.convert({**about, "resource": resource}, TaskCall), parameters)
         except TaskFailed as failed:
-            raise ApplicationError(failed.cause, type=failed.error) from None
+            raise ApplicationError(failed.cause, type=failed.error, non_retryable=True) from None
 
     async def _call_tried(self, resource: str, parameters: Any, account: str, region: str) -> Any:
         from perdure.protocols.stepfunctions.calling.dispatch import TaskCall

@@ -20,7 +20,7 @@ Record = Mapping[str, Any]
 
 
 def create(
-    place: str | None, server: str, token: str, name: str, grants: Sequence[str], lifetime_ns: int
+    place: str | None, server: str, token: str, name: str, grants: Sequence[str], lifetime_ns: int, for_signing: bool
 ) -> tuple[Record, str]:
     """A new token. Raises ``PerdureError``."""
     if place is not None and not is_server(place):
@@ -30,11 +30,13 @@ def create(
 
             async with file_administration(_url_of(place)) as administration:
                 session = FileSession(identity())
-                made, text = await administration.create_token(session, "file", name, grants, lifetime_ns)
+                made, text = await administration.create_token(session, "file", name, grants, lifetime_ns, for_signing)
                 return _record(made), text
 
         return asyncio.run(make())
     body = {"name": name, "grants": list(grants), "lifetime_seconds": lifetime_ns / 1e9 if lifetime_ns else None}
+    if for_signing:
+        body["for_signing"] = True
     answer = _asked(place, server, token, "POST", "/tokens", body)
     return answer["record"], answer["token"]
 

@@ -14,6 +14,8 @@ perdure token create perdure.db first-admin --role admin
 
 perdure token create billing-worker --role worker:billing --role operator:billing --lifetime 90d
 
+perdure token create ci --role operator --for-signing
+
 perdure token list
 
 perdure token revoke 3f9c21d07be4a658"""
@@ -40,6 +42,13 @@ def create_token(
         str,
         typer.Option("--lifetime", metavar="DURATION", help="How long it is good, such as 12h or 365d; 0 for ever."),
     ] = "90d",
+    for_signing: Annotated[
+        bool,
+        typer.Option(
+            "--for-signing",
+            help="AWS's clients may sign with it: the access key is its id, the secret access key the token. It is kept as it is.",
+        ),
+    ] = False,
     json: Json = False,
     server: Server = "",
     token: Token = "",
@@ -52,7 +61,9 @@ def create_token(
     from perdure.cli.inputs import nanoseconds
     from perdure.cli.output import Output, note
 
-    record, text = access_source.create(place, server, token, name, roles, nanoseconds(lifetime, "--lifetime"))
+    record, text = access_source.create(
+        place, server, token, name, roles, nanoseconds(lifetime, "--lifetime"), for_signing
+    )
     if json:
         Output().json({**record, "token": text})
         return

@@ -19,9 +19,16 @@ class Administration:
         self._now = now
 
     async def create_token(
-        self, session: Session, remote: str, name: str, grants: Iterable[str], lifetime_ns: int
+        self,
+        session: Session,
+        remote: str,
+        name: str,
+        grants: Iterable[str],
+        lifetime_ns: int,
+        for_signing: bool = False,
     ) -> tuple[Token, str]:
-        """A new token and its record. Whoever asks must be an admin wherever it grants something.
+        """A new token and its record; ``for_signing`` as in ``Tokens.create``. Whoever asks must be an admin wherever it
+        grants something.
 
         Raises ``InvalidArgumentError``, ``PermissionDeniedError``.
         """
@@ -30,9 +37,13 @@ class Administration:
             session.require(Permission.ADMINISTER, namespace)
         who = session.principal.name
         details = {"name": name, "grants": ", ".join(grants_text(roles)), "lifetime_ns": lifetime_ns}
+        if for_signing:
+            details["for_signing"] = True
         await self._audit.record("create_token", who, remote, **details)
         try:
-            token, text = await self._tokens.create(name, roles, lifetime_ns=lifetime_ns, created_by=who)
+            token, text = await self._tokens.create(
+                name, roles, lifetime_ns=lifetime_ns, created_by=who, for_signing=for_signing
+            )
         except Exception as error:
             await self._audit.failed("create_token", who, remote, error, **details)
             raise

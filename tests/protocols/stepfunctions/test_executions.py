@@ -252,7 +252,9 @@ async def test_a_mock_file_stands_for_services(serve, tmp_path):
     server = await serve(mock_config=str(file))
     client = Client(server.stepfunctions_port)
     retry = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "MaxAttempts": 2}]
-    arn = await machine(client, task("arn:aws:states:::sqs:sendMessage", Parameters={"QueueUrl": "q"}, Retry=retry))
+    arn = await machine(
+        client, task("arn:aws:states:::sqs:sendMessage", Parameters={"QueueUrl": "q", "MessageBody": "m"}, Retry=retry)
+    )
     found = await ended(client, (await client.start_execution(stateMachineArn=f"{arn}#busy"))["executionArn"])
     assert json.loads(found["output"]) == {"MessageId": "m"}
 

@@ -126,7 +126,13 @@ class Administration(Protocol):
     """What an admin does about tokens, and reads of the audit log. ``remote`` is where they call from."""
 
     async def create_token(
-        self, session: Session, remote: str, name: str, grants: Sequence[str], lifetime_ns: int
+        self,
+        session: Session,
+        remote: str,
+        name: str,
+        grants: Sequence[str],
+        lifetime_ns: int,
+        for_signing: bool = False,
     ) -> tuple[Token, str]:
         """A new token's record, and the token."""
         ...

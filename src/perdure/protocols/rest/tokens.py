@@ -18,11 +18,13 @@ AUDIT_PAGE = 1_000
 
 class TokenBody(Asked):
     """A token to be made. ``grants`` are roles: ``admin``, ``reader``, ``operator:billing`` ...; without ``lifetime_seconds``
-    it is good for ever."""
+    it is good for ever. With ``for_signing`` AWS's clients may sign with it: the access key is its id, the secret access key
+    the token, which is kept in the store then."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     grants: Annotated[list[Annotated[str, msgspec.Meta(max_length=1_100)]], msgspec.Meta(min_length=1, max_length=100)]
     lifetime_seconds: Limit | None = None
+    for_signing: bool = False
 
 
 class TokenView(msgspec.Struct, frozen=True):
@@ -70,7 +72,7 @@ async def create_token(call: Call[TokenBody, Nothing]) -> NewTokenView:
     """Make an API token. The answer is the only place where it can ever be seen."""
     body = call.body
     record, token = await _administration(call).create_token(
-        call.session, _remote(call), body.name, body.grants, to_ns(body.lifetime_seconds)
+        call.session, _remote(call), body.name, body.grants, to_ns(body.lifetime_seconds), body.for_signing
     )
     return NewTokenView(token, _view(record))
 

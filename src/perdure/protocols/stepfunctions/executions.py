@@ -1,5 +1,6 @@
 """Executions: start, stop, describe, list."""
 
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +24,9 @@ from perdure.protocols.stepfunctions.standing import (
     address_of,
     closing_of,
     execution_at,
+    filter_of,
     included,
+    map_run_of,
     note_of,
 )
 
@@ -167,7 +170,7 @@ async def list_executions(call: Call) -> Answer:
     if (said is None) == (body.get("mapRunArn") is None):
         raise invalid("Must provide a State Machine ARN or Map Run ARN")
     if said is None:
-        return await _list(call, _of_map_run(body["mapRunArn"]), "")
+        return await _list(call, filter_of(arns.parse(body["mapRunArn"], "mapRun")), map_run=body["mapRunArn"])
     arn = arns.parse(said, "stateMachine")
     machine = await call.parts.registry.machine_of(arn, said)
     if machine.type == "EXPRESS":
@@ -178,19 +181,17 @@ async def list_executions(call: Call) -> Answer:
         )
         if is_there is None:
             raise no_machine(said)
-    prefix = arns.make(arn.region, arn.account, "execution", arn.name) + ":"
-    return await _list(call, f"WorkflowType = {_quoted(arn.name)} AND WorkflowId STARTS_WITH {_quoted(prefix)}", said)
+    return await _list(call, filter_of(arn), version=said if arn.qualifier else "")
 
 
-async def _list(call: Call, filter: str, said: str) -> Answer:
-    """A page; with a version or an alias in what was said, only its executions."""
+async def _list(call: Call, filter: str, *, version: str = "", map_run: str = "") -> Answer:
+    """A page; only the executions of a version, an alias or a Map run, if one is given."""
     status = call.body.get("statusFilter")
     if status is not None:
         if status not in _LISTED:
             return {"executions": []}  # nothing waits for a redrive here
         filter += f" AND {_LISTED[status]}"
     size, cursor = paging.size_of(call.body), paging.read_token(call.body.get("nextToken"), str, "")
-    wanted = said if said and arns.parse(said).qualifier else ""
     found: list[dict[str, Any]] = []
     while len(found) < size:
         page = await call.service.list(
@@ -198,7 +199,9 @@ async def _list(call: Call, filter: str, said: str) -> Answer:
         )
         for summary in page.runs:
             note = note_of(summary)
-            if wanted and wanted not in (note.version, note.alias):
+            if version and version not in (note.version, note.alias):
+                continue
+            if map_run and map_run_of(summary) != map_run:
                 continue
             one = {
                 "executionArn": summary.workflow_id,
@@ -208,6 +211,8 @@ async def _list(call: Call, filter: str, said: str) -> Answer:
                 "redriveCount": 0,
                 **note.shown,
             }
+            if map_run:
+                one["mapRunArn"] = map_run
             if summary.close_time:
                 one["stopDate"] = summary.close_time / SECOND_NS
             found.append(one)
@@ -259,6 +264,7 @@ async def starting(call: Call, *, is_sync: bool = False) -> tuple[Machine, Start
         datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         case,
         parts.mocks.states(machine.name, case),
+        await _missing(call, revision.definition),
     )
     note = Note(machine.arn, now, version, alias, revision.id)
     request = msgspec.structs.replace(
@@ -288,19 +294,17 @@ async def _routed(call: Call, machine: Machine, arn: arns.Arn, said: str) -> tup
     return version.revision, version_arn, alias_arn
 
 
+_ACTIVITY = re.compile(r"arn:[\w-]*:states:[\w-]*:\d*:activity:[^\"\\]+")
+
+
+async def _missing(call: Call, definition: str) -> list[str]:
+    """The activities that a definition names and that are not there."""
+    named = set(_ACTIVITY.findall(definition))
+    return [arn for arn in sorted(named) if await call.parts.registry.find_activity(arn) is None]
+
+
 def _revision_of(machine: Machine | None, note: Note) -> Revision | None:
     if machine is None:
         return None
     known = [machine.revision, *(version.revision for version in machine.versions)]
     return next((revision for revision in known if revision.id == note.revision), None)
-
-
-def _of_map_run(arn: str) -> str:
-    """The filter for the children of a Map run, ``...:mapRun:MACHINE/LABEL:ID``: they are named after it."""
-    parsed = arns.parse(arn, "mapRun")
-    prefix = arns.make(parsed.region, parsed.account, "execution", parsed.name) + ":"
-    return f"WorkflowType = {_quoted(parsed.name)} AND WorkflowId STARTS_WITH {_quoted(prefix)}"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

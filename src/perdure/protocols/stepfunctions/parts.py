@@ -44,7 +44,7 @@ class Outcome(Protocol):
 
 
 class Start(NamedTuple):
-    """What an execution is started with. ``start_time`` is ISO 8601."""
+    """What an execution is started with. ``start_time`` is ISO 8601; ``missing`` are activities that are not there."""
 
     definition: str
     name: str
@@ -58,6 +58,7 @@ class Start(NamedTuple):
     start_time: str
     test_case: str = ""
     mocked: Sequence[str] = ()
+    missing: Sequence[str] = ()
 
 
 class LanguageRefusal(Exception):

@@ -19,6 +19,9 @@ SECOND_NS = 10**9
 NOTE = "stepfunctions"
 """The memo's key."""
 
+MAP_RUN = "map_run"
+"""The memo's key of what the interpreter says of the children of a Map run."""
+
 STATUSES = {
     RunStatus.RUNNING: "RUNNING",
     RunStatus.PAUSED: "RUNNING",
@@ -71,6 +74,26 @@ def address_of(call: Call, arn: str, *kinds: str) -> RunAddress:
     """The run of an execution. Raises ``Refusal`` for what is no ARN of one."""
     arns.parse(arn, *(kinds or ("execution",)))
     return RunAddress(call.namespace, arn)
+
+
+def filter_of(arn: arns.Arn) -> str:
+    """What finds the executions of a state machine, or of a Map run, whose ARN begins with the state machine's name and its
+    state's."""
+    prefix = arns.make(arn.region, arn.account, "execution", arn.name) + ":"
+    return f"WorkflowType = {_quoted(arn.name)} AND WorkflowId STARTS_WITH {_quoted(prefix)}"
+
+
+def map_run_of(summary: RunSummary) -> str:
+    """The Map run that an execution is a child of; empty if it is none's."""
+    kept = summary.memo.get(MAP_RUN)
+    try:
+        return "" if kept is None else msgspec.json.decode(kept.data, type=str)
+    except msgspec.MsgspecError:
+        return ""
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 class Execution(NamedTuple):
