@@ -34,6 +34,14 @@ def asl_queue(call: Call = no_call) -> OwnQueue:
         resource = activity.info().activity_type
         if resource == TOKEN_TYPE:
             activity.raise_complete_later()
-        return await call(resource, parameters, about or {})
+        try:
+            return await call(resource, parameters, about or {})
+        except ApplicationError as error:
+            error.non_retryable = True  # Retry is the state's to say; only a lost attempt is made again by itself
+            raise
+        except Exception as error:
+            raise ApplicationError(
+                f"{type(error).__name__}: {error}", type="States.Runtime", non_retryable=True
+            ) from error
 
     return OwnQueue(TASK_QUEUE, MachineProgram, app)

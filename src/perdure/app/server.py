@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Any, Protocol
 
+from starlette.routing import Route
+
 from perdure.app.access import Access, AccessControl
 from perdure.app.asl import asl_queue, no_call
 from perdure.app.embedded import tuned
@@ -171,6 +173,7 @@ class Server:
                 switch=Switch(self._protocol.upgrade, self._protocol.paths, self._protocol.switch),
                 trusts_everybody=not self._access.has_authentication,
                 administration=control.administration,
+                more_routes=self._more_routes(),
                 watched=self.watched,
                 with_metrics=self._with_metrics,
                 ssl_context_factory=None if tls is None else tls.context,
@@ -211,6 +214,11 @@ class Server:
         )
         self._stack.push_async_callback(self._stepfunctions.close)
         await self._stepfunctions.open()
+
+    def _more_routes(self) -> list[Route]:
+        """AWS's clients may ask at the address of REST, too: what they ask is a POST of ``/``."""
+        api = self._stepfunctions
+        return [] if api is None else [Route("/", api.application, methods=["POST"])]
 
     async def _call_task(self, resource: str, parameters: Any, about: dict[str, Any]) -> Any:
         call = no_call if self._stepfunctions is None else self._stepfunctions.call

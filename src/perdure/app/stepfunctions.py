@@ -80,7 +80,7 @@ class StepFunctions(msgspec.Struct, frozen=True):
 
 
 class StepFunctionsServer:
-    """The listener: ``RestServer``'s socket with another application behind it, and what the tasks of executions call.
+    """The listener: ``RestServer``'s socket with another ``application`` behind it, and what the tasks of executions call.
 
     Args:
         settings: of it.
@@ -150,8 +150,9 @@ class StepFunctionsServer:
         )
         self.parts.call_task = self._call_tried
         host, _, port = settings.address.rpartition(":")
+        self.application = create_app(self.parts)
         self._server = RestServer(
-            create_app(self.parts),
+            self.application,
             host.strip("[]"),
             int(port),
             bounds=ListeningBounds(),

@@ -102,6 +102,13 @@ async def test_accounts_and_regions_live_side_by_side(client):
     assert [one["stateMachineArn"] for one in (await client.list_state_machines())["stateMachines"]] == [ARN]
 
 
+async def test_the_address_of_rest_does_too(serve):
+    server = await serve()
+    client = Client(server.rest_port)
+    await create(client)
+    assert len((await client.list_state_machines())["stateMachines"]) == 1
+
+
 async def test_activities_and_tags(client):
     created = await client.create_activity(name="pack", tags=[{"key": "team", "value": "a"}])
     arn = created["activityArn"]

@@ -27,7 +27,7 @@ async def guarded(serve, tmp_path):
 
 async def test_who_signs_with_a_token_may_do_what_it_may(guarded):
     port, made = guarded
-    clients = {role: Client(port, *[made[role][0]], secret=made[role][1]) for role in made}
+    clients = {role: Client(port, key, secret=secret) for role, (key, secret) in made.items()}
     made_machine = await clients["operator"].create_state_machine(name="a", definition=PASS, roleArn=ROLE)
     assert made_machine["stateMachineArn"] == "arn:aws:states:us-east-1:999999999999:stateMachine:a"
     listed = await clients["reader"].list_state_machines()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 ONCE = RetryPolicy(max_attempts=1)
 
+UNTIL_ANSWERED = RetryPolicy(max_attempts=0)
+"""Of calls by the engine's own worker. What they fail with is final; only an attempt that was lost with a server is made again."""
+
 
 def about(run: Interpreter, line: Line, state: State, resource: str) -> dict[str, Any]:
     """Who calls, and what for."""
@@ -37,4 +40,4 @@ def about(run: Interpreter, line: Line, state: State, resource: str) -> dict[str
 def call(name: str, resource: str, parameters: Any, told: dict[str, Any]) -> c.ScheduleActivityTask:
     """The command for a call by the engine's own worker."""
     inputs = (Payload(encode(parameters)), Payload(encode(told)))
-    return c.ScheduleActivityTask(name, resource, TASK_QUEUE, inputs, retry_policy=ONCE)
+    return c.ScheduleActivityTask(name, resource, TASK_QUEUE, inputs, retry_policy=UNTIL_ANSWERED)

@@ -88,7 +88,7 @@ class Task(Kind):
                 schedule_to_close_timeout_ns=0 if is_polled or has_token else timeout_ns,
                 start_to_close_timeout_ns=timeout_ns if is_polled else 0,
                 heartbeat_timeout_ns=heartbeat_ns if is_polled else 0,
-                retry_policy=calls.ONCE,
+                retry_policy=calls.UNTIL_ANSWERED if target is None else calls.ONCE,
             )
         )
         if has_token:

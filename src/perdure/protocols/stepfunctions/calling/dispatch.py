@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from perdure.protocols.stepfunctions.calling import own, resources
+from perdure.protocols.stepfunctions.calling import own, readers, resources
 from perdure.protocols.stepfunctions.calling.failures import TaskFailed
 from perdure.protocols.stepfunctions.calling.lambdas import Lambdas
 from perdure.protocols.stepfunctions.calling.services import Services
@@ -38,6 +38,8 @@ class TaskCall(msgspec.Struct, frozen=True):
     region: str = ""
     account: str = ""
     test_case: str = ""
+    reader_config: dict[str, Any] | None = None
+    """Of an ItemReader, whose call this is."""
 
 
 StartNested = Callable[[Mapping[str, Any], str, str], Awaitable[tuple[str, str, float]]]
@@ -90,6 +92,8 @@ class Tasks:
                 if mocked.throw is not None:
                     raise TaskFailed(mocked.throw.error, mocked.throw.cause)
                 return {"output": mocked.return_} if resource.pattern else mocked.return_
+        if task.reader_config is not None:
+            return await self._read(resource, task, parameters)
         match resource.pattern:
             case "":
                 return await self._once(resource, task, parameters)
@@ -97,6 +101,17 @@ class Tasks:
                 return {"submitted": await self._once(resource, task, parameters)}
             case _:
                 return await self._and_wait(resource, task, parameters)
+
+    async def _read(self, resource: resources.Resource, task: TaskCall, parameters: Any) -> Any:
+        """What an ItemReader reads."""
+        answer = readers.text_of(await self._once(resource, task, parameters))
+        if (task.reader_config or {}).get("InputType") != readers.MANIFEST:
+            return answer
+
+        async def get(bucket: str, key: str) -> bytes:
+            return await self._services.object(bucket, key, task.region, task.account)
+
+        return await readers.parts_of(answer, get)
 
     async def _once(self, resource: resources.Resource, task: TaskCall, parameters: Any) -> Any:
         account, region = task.account, task.region

@@ -6,13 +6,15 @@ the answer so. boto3 blocks, so calls are made in threads.
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from perdure.protocols.stepfunctions.calling.failures import TaskFailed, java_name, refused_by, unreachable
+
+T = TypeVar("T")
 
 THREADS = 32
 
@@ -70,9 +72,15 @@ class Services:
         Raises:
             TaskFailed: the service says no, or can't be reached, or there is no such call.
         """
+        return await self._in_thread(partial(self._call, service, action, parameters, region, account, shown))
+
+    async def object(self, bucket: str, key: str, region: str, account: str) -> bytes:
+        """An object of S3 as it is. Raises ``TaskFailed``."""
+        return await self._in_thread(partial(self._object, bucket, key, region, account))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS, "perdure-aws")
-        work = partial(self._call, service, action, parameters, region, account, shown)
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
@@ -105,6 +113,18 @@ class Services:
         metadata = answer.pop("ResponseMetadata", {})
         output = {} if operation.output_shape is None else _answered(operation.output_shape, answer)
         return {**output, **_metadata(metadata)}
+
+    def _object(self, bucket: str, key: str, region: str, account: str) -> bytes:
+        import botocore.exceptions
+
+        try:
+            answer = self._client("s3", region, account).get_object(Bucket=bucket, Key=key)
+            content: bytes = answer["Body"].read()
+            return content
+        except botocore.exceptions.ClientError as error:
+            raise _refused("S3", error) from None
+        except (botocore.exceptions.BotoCoreError, OSError) as error:
+            raise unreachable("S3", str(error)) from None
 
     def _client(self, service: str, region: str, account: str) -> Any:
         import boto3
