@@ -50,6 +50,7 @@ from perdure.sdk.converter import Converter
 from perdure.sdk.encryption import EncryptionCodec
 from perdure.sdk.explanations import RunExplanation
 from perdure.sdk.handles import Run
+from perdure.sdk.pending import PendingActivities
 from perdure.sdk.references import Message, message
 from perdure.sdk.replay import History, replay
 from perdure.sdk.retry import Retry
@@ -99,6 +100,7 @@ __all__ = [
     "NonDeterminismError",
     "NotAllowedInWorkflowError",
     "NotFoundError",
+    "PendingActivities",
     "PerdureError",
     "PermissionDeniedError",
     "QueryFailedError",

@@ -14,6 +14,7 @@ from perdure.kernel.timer import deadline
 from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model import requests as r
+from perdure.model.activity_options import ActivityOptions
 from perdure.model.failures import Failure
 from perdure.model.ids import DetachedStart, RunAddress
 from perdure.model.options import SECOND_NS, RetryPolicy
@@ -205,6 +206,7 @@ def _fitting(run: Run) -> list[type | r.Request]:
         else:
             fitting += [r.StartActivity(ref, activity.attempt)] * 5
         fitting.append(r.FireTimer(ref))
+        fitting += about_activity(activity.scheduled.activity_id)
     fitting += [r.FireTimer(ref) for ref in run.timer_ids]
     fitting += [r.FireTimer(key) for key in (-1, -2, -3, -4) if deadline(run, key)]
     for ref in run.children:
@@ -217,6 +219,20 @@ def _fitting(run: Run) -> list[type | r.Request]:
     fitting += [r.ExternalSignalDelivered(ref, cause) for ref in run.external_signals for cause in ("", "NOT_FOUND")]
     fitting += [r.ExternalCancelDelivered(ref, cause) for ref in run.external_cancels for cause in ("", "NOT_FOUND")]
     return fitting
+
+
+def about_activity(activity_id: str) -> list[r.Request]:
+    """What people do to an activity that has not ended."""
+    options = ActivityOptions("other", start_to_close_timeout_ns=5 * SECOND_NS, retry_initial_ns=2 * SECOND_NS)
+    return [
+        r.PauseActivity(activity_id),
+        r.UnpauseActivity(activity_id, delay_ns=SECOND_NS),
+        r.UnpauseActivity(activity_type="work", resets_attempts=True, resets_heartbeat=True),
+        r.ResetActivity(activity_id, resets_heartbeat=True, keeps_paused=True),
+        r.ResetActivity(restores_options=True),
+        r.UpdateActivityOptions(activity_id, options=options),
+        r.UpdateActivityOptions(activity_id),
+    ]
 
 
 class ChildClosing:

@@ -18,7 +18,7 @@ from perdure.kernel import commands as kernel_commands
 from perdure.kernel.apply import APPLIERS
 from perdure.kernel.commit import Message
 from perdure.kernel.transition import HANDLERS
-from perdure.model import affinity, failures, ids, options, payloads, task_queues
+from perdure.model import activity_options, affinity, failures, ids, options, payloads, task_queues
 from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model import requests as r
@@ -94,6 +94,10 @@ FACT_NUMBERS = {
     "WorkflowTaskRequested": 111,
     "EventBuffered": 112,
     "EventFlushed": 113,
+    "ActivityPaused": 114,
+    "ActivityUnpaused": 115,
+    "ActivityReset": 116,
+    "ActivityOptionsUpdated": 117,
 }
 
 REQUEST_NUMBERS = {
@@ -106,6 +110,10 @@ REQUEST_NUMBERS = {
     "ResumeWorkflow": 7,
     "ForkWorkflow": 8,
     "UpdateWorkflowOptions": 9,
+    "PauseActivity": 10,
+    "UnpauseActivity": 11,
+    "ResetActivity": 12,
+    "UpdateActivityOptions": 13,
     "StartWorkflowTask": 20,
     "CompleteWorkflowTask": 21,
     "FailWorkflowTask": 22,
@@ -238,6 +246,7 @@ STORED = (
     payloads.Payload,
     payloads.UserMetadata,
     options.RetryPolicy,
+    activity_options.ActivityOptions,
     affinity.Affinity,
     task_queues.Priority,
     task_queues.BreakerPolicy,

@@ -42,6 +42,8 @@ RUN_AGAIN = {"event_id": 3, "workflow_id": "copy"}
 REST: dict[str, tuple[Any, str]] = {
     "terminate_workflow": ({}, "TerminateWorkflow"),
     "pin_workflow": ({"build_id": "b"}, "UpdateWorkflowOptions"),
+    "reset_activities": ({}, "ResetActivity"),
+    "update_activity_options": ({"restore": True}, "UpdateActivityOptions"),
     "reset_workflow": ({"event_id": 3}, "reset"),
     "fork_workflow": (RUN_AGAIN, "fork"),
     "delete_workflow": (None, "delete"),
@@ -77,6 +79,8 @@ REST_OTHERS = {
     "update_workflow",
     "cancel_workflow",
     "pause_workflow",
+    "pause_activities",
+    "unpause_activities",
     "resume_workflow",
     "poll_activity",
     "complete_activity",
@@ -277,6 +281,8 @@ FILTER = ("--filter", "ExecutionStatus = 'Running'", "--yes", "--detach")
 
 COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
     "terminate": (("w",), "TerminateWorkflow"),
+    "activity reset": (("w",), "ResetActivity"),
+    "activity options": (("w", "--restore"), "UpdateActivityOptions"),
     "reset": (("w", "--event", "3"), "reset"),
     "fork": (("w", "copy", "--event", "3"), "fork"),
     "delete": (("w", "--yes"), "delete"),
@@ -314,7 +320,7 @@ LOOKS = {
 }
 RUNS = {
     *("start", "execute", "signal", "update", "cancel", "pause", "resume", "worker run", "server", "dev", "demo"),
-    *("complete", "fail", "heartbeat"),
+    *("complete", "fail", "heartbeat", "activity pause", "activity unpause"),
 }
 ON_FILES = {"audit prune"}
 """Tested with the audit log itself."""

@@ -161,6 +161,7 @@ async def test_each_request_to_a_run(secured, request_type, role):
         r.SignalWorkflow: ("finish",),
         r.UpdateWorkflowOptions: ("",),
         r.FailActivity: (5, 1, Failure("x")),
+        **dict.fromkeys((r.PauseActivity, r.UnpauseActivity, r.ResetActivity, r.UpdateActivityOptions), ()),
     }.get(request_type, (5, 1) if "Activity" in request_type.__name__ else ())
     session = await secured.session(str(role))
     refused = await outcome(lambda: session.service.request(RunAddress("default", "w"), request_type(*arguments)))

@@ -38,6 +38,7 @@ from perdure.kernel.workflow_task import preview, suggests_continue_as_new
 from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model import requests as r
+from perdure.model.activity_options import ActivityOptions
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import SECOND_NS, IdConflict, IdReuse, RetryPolicy
@@ -233,12 +234,26 @@ class Simulation:
             request, done = r.ResumeWorkflow("go on"), _nothing
         elif kind < 0.90:
             request, done = r.UpdateWorkflowOptions(chance.choice(("", BUILD, "old build"))), _nothing
+        elif kind < 0.94:
+            request, done = self._about_activities(), _nothing
         else:
             self._fork()
             return
         self.late.append(Envelope(address, request=request, done=done))
         if chance.random() < 0.2:
             self.late.append(Envelope(address, request=request, done=done))
+
+    def _about_activities(self) -> r.Request:
+        options = ActivityOptions("default", start_to_close_timeout_ns=SECOND_NS, retry_initial_ns=2 * SECOND_NS)
+        return self.chance.choice(
+            (
+                r.PauseActivity(),
+                r.UnpauseActivity(delay_ns=SECOND_NS),
+                r.ResetActivity(resets_heartbeat=True),
+                r.UpdateActivityOptions(options=options),
+                r.UpdateActivityOptions(),
+            )
+        )
 
     def _some_address(self) -> RunAddress:
         key = self.chance.choice(list(self.store.ledgers))
@@ -530,6 +545,9 @@ class Simulation:
                 return True
             if ledger.shadow is not None and ledger.shadow.is_open and ledger.shadow.pinned_build_id == "old build":
                 self.engine.decide(self.engine.load(key), r.UpdateWorkflowOptions(BUILD), None)
+                return True
+            if ledger.shadow is not None and any(pending.paused for pending in ledger.shadow.activities.values()):
+                self.engine.decide(self.engine.load(key), r.UnpauseActivity(), None)
                 return True
         return False
 

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from perdure.cli import (
+    activity,
     asl,
     audit,
     backup,
@@ -150,6 +151,7 @@ _add_placed("count", count.count, count.EXAMPLES)
 _add_placed("show", show.show, show.EXAMPLES)
 _add_placed("explain", explain.explain, explain.EXAMPLES)
 _add_placed("history", history.history, history.EXAMPLES)
+app.add_typer(activity.activity)
 app.add_typer(schedule.schedule)
 app.add_typer(queue.queue)
 app.add_typer(namespace.namespace)

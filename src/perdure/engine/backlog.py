@@ -313,11 +313,15 @@ class Backlog:
         limit_key: str = "",
         affinity: Affinity | None = None,
     ) -> Line:
-        """Join a line, ``since`` ns since 1970; whoever stands in one stays where it is. The queue's line."""
+        """Join a line, ``since`` ns since 1970; whoever stands in it stays where it is. The queue's line."""
         line = self.waiting.get(queue)
         if line is None:
             line = self.waiting[queue] = Line(queue, self._names)
-        if name not in self._names:
+        present = self._names.get(name)
+        if present is not None and present[2] is not line:
+            self.discard(name)  # it was moved to another task queue
+            present = None
+        if present is None:
             item = self._names[name] = (name, since, line)
             line.count += 1
             line.add(item, ((activity_type, affinity), priority, limit_key))

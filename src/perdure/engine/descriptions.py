@@ -7,6 +7,7 @@ import msgspec
 from perdure.engine.ports import RunRow
 from perdure.kernel.run import Run
 from perdure.model import service as s
+from perdure.model.events import ActivityPaused
 from perdure.model.ids import ParentLink
 from perdure.model.payloads import PayloadMap
 from perdure.model.search import Group, Query
@@ -38,6 +39,10 @@ def run_count(query: Query, groups: Sequence[Group]) -> s.RunCount:
     """A store's counts as clients see them."""
     ordered = sorted(groups, key=lambda group: (-group.count, [(value is None, value) for value in group.values]))
     return s.RunCount(sum(group.count for group in groups), query.groups, ordered)
+
+
+def _pause(paused: ActivityPaused) -> tuple[int, str, str]:
+    return paused.time, paused.reason, paused.identity
 
 
 def describe(run: Run, history_bytes: int) -> s.RunDescription:
@@ -83,7 +88,7 @@ def describe(run: Run, history_bytes: int) -> s.RunDescription:
                 activity.scheduled.activity_id,
                 activity.scheduled.activity_type,
                 activity.scheduled.task_queue,
-                activity.attempt,
+                activity.attempt_count,
                 activity.scheduled.retry_policy.max_attempts,
                 activity.scheduled.time,
                 activity.started_time,
@@ -94,6 +99,7 @@ def describe(run: Run, history_bytes: int) -> s.RunDescription:
                 activity.identity,
                 activity.cancel_requested_event_id > 0,
                 activity.scheduled.affinity,
+                *(() if activity.paused is None else _pause(activity.paused)),
             )
             for ref, activity in run.activities.items()
         ],

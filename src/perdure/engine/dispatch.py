@@ -122,13 +122,18 @@ class Dispatch:
         """An activity of the backlog has a slot; its run may have changed its mind meanwhile."""
         namespace, *of_worker = kind
         pending = resident.run.activities.get(name[1]) if isinstance(resident, Resident) else None
-        if pending is None or not isinstance(resident, Resident) or resident.run.namespace != namespace:
+        if (
+            pending is None
+            or not isinstance(resident, Resident)
+            or resident.run.namespace != namespace
+            or pending.scheduled.task_queue != of_worker[0]
+        ):
             host.release(*of_worker)
             self.admission.give_back(permit)
             if isinstance(resident, StoreError):
                 self._engine.after_store_retry(partial(self._engine.take_up, name[0]))
             elif pending is not None and isinstance(resident, Resident):
-                # The file is of before tasks were stored with their namespace.
+                # The file is of before tasks were stored with their namespace, or it was moved to another task queue.
                 self._let_wait(resident, pending, self._engine.clock.now_ns())
                 self.drain()
             return
@@ -152,4 +157,5 @@ def task_of(resident: Resident, pending: Activity) -> ActivityTask:
         pending.heartbeat_details,
         pending.last_failure,
         pending.attempt_scheduled_time,
+        pending.first_attempt,
     )

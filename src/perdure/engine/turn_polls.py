@@ -234,10 +234,9 @@ class TurnPolls:
         limit = self._engine.limits.suggest_history_events
         return preview(run, 0 < limit <= run.next_event_id)
 
-    async def is_cancel_requested(self, address: RunAddress, scheduled_event_id: int) -> bool:
-        """Whether an activity is to stop."""
-        activity = (await self.resident(address)).run.activities.get(scheduled_event_id)
-        return activity is not None and activity.cancel_requested_event_id > 0
+    async def activity(self, address: RunAddress, scheduled_event_id: int) -> Activity | None:
+        """An activity that has not ended. Raises ``NotFoundError`` for the run."""
+        return (await self.resident(address)).run.activities.get(scheduled_event_id)
 
     def _submit(self, resident: Resident, request: Request) -> "asyncio.Future[None]":
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()

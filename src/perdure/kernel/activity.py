@@ -27,7 +27,12 @@ from perdure.model.requests import (
 
 def is_ready(run: Run, activity: Activity, now: int) -> bool:
     """Whether its next attempt may start now."""
-    return not activity.started_time and activity.next_attempt_time <= now and run.status is not PAUSED
+    return (
+        not activity.started_time
+        and activity.next_attempt_time <= now
+        and run.status is not PAUSED
+        and activity.paused is None
+    )
 
 
 # --- from the program
@@ -210,6 +215,8 @@ def heartbeat(commit: Commit, request: HeartbeatActivity) -> Rejection | None:
 def clock(commit: Commit, activity: Activity) -> bool:
     """Whatever is due for this activity by now. False when nothing is."""
     now, scheduled = commit.now, activity.scheduled
+    if activity.paused is not None and not activity.started_time:
+        return False
     if scheduled.schedule_to_close_timeout_ns and now >= scheduled.time + scheduled.schedule_to_close_timeout_ns:
         _time_out(commit, activity, TimeoutType.SCHEDULE_TO_CLOSE)
     elif not activity.started_time:
@@ -300,7 +307,7 @@ def _next_attempt(commit: Commit, activity: Activity, failure: Failure) -> tuple
     scheduled = activity.scheduled
     limit = scheduled.schedule_to_close_timeout_ns
     return next_attempt(
-        scheduled.retry_policy, activity.attempt, failure, commit.now, scheduled.time + limit if limit else 0
+        scheduled.retry_policy, activity.attempt_count, failure, commit.now, scheduled.time + limit if limit else 0
     )
 
 
@@ -330,15 +337,15 @@ def _retry(commit: Commit, activity: Activity, failure: Failure, delay_ns: int) 
 
 def _record_started(commit: Commit, activity: Activity) -> int:
     """Write the start that the history has been spared so far; the event's number, 0 while it has none."""
-    number = commit.occurrence_id()
+    number, attempt = commit.occurrence_id(), activity.attempt - activity.first_attempt + 1
     commit.occur(
         e.ActivityTaskStarted(
             number,
             activity.started_time,
             activity.scheduled.id,
             activity.identity,
-            activity.attempt,
-            activity.last_failure,
+            attempt,
+            activity.last_failure if attempt > 1 else None,
         )
     )
     return number

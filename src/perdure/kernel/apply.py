@@ -12,8 +12,9 @@ import msgspec
 
 from perdure.kernel.run import Activity, Child, Run, Timer, Update, WorkflowTask
 from perdure.model import events as e
+from perdure.model.activity_options import ActivityOptions
 from perdure.model.errors import InvariantError
-from perdure.model.options import RunStatus
+from perdure.model.options import RetryPolicy, RunStatus
 from perdure.model.payloads import JSON, NULL, Payload, PayloadMap
 from perdure.model.search import PINNED_BUILD_ID
 
@@ -272,6 +273,10 @@ def _attempt_failed(run: Run, record: e.ActivityAttemptFailed) -> None:
     activity.next_attempt_time = record.next_attempt_time
     activity.attempt_scheduled_time = record.next_attempt_time
     activity.failed_time = record.time
+    if activity.reset is not None:
+        if activity.reset.resets_heartbeat:
+            activity.heartbeat_details = ()
+        activity.reset = None
 
 
 def _heartbeat(run: Run, record: e.ActivityHeartbeatRecorded) -> None:
@@ -285,6 +290,62 @@ def _activity_cancel_requested(run: Run, event: e.ActivityTaskCancelRequested) -
     activity = run.activities.get(event.scheduled_event_id)
     if activity is not None:  # else it ended while the turn that no longer wants it was taken
         activity.cancel_requested_event_id = event.id
+
+
+def _activity_paused(run: Run, record: e.ActivityPaused) -> None:
+    run.activities[record.scheduled_event_id].paused = record
+
+
+def _activity_unpaused(run: Run, record: e.ActivityUnpaused) -> None:
+    activity = run.activities[record.scheduled_event_id]
+    activity.paused = None
+    if record.resets_attempts:
+        activity.first_attempt = activity.attempt
+    if record.resets_heartbeat:
+        activity.heartbeat_details = ()
+    _retry_at(activity, record.next_attempt_time)
+
+
+def _activity_reset(run: Run, record: e.ActivityReset) -> None:
+    activity = run.activities[record.scheduled_event_id]
+    activity.first_attempt = activity.attempt
+    if not record.keeps_paused:
+        activity.paused = None
+    if activity.started_time:
+        activity.reset = record
+    elif record.resets_heartbeat:
+        activity.heartbeat_details = ()
+    _retry_at(activity, record.next_attempt_time)
+
+
+def _activity_options(run: Run, record: e.ActivityOptionsUpdated) -> None:
+    activity = run.activities[record.scheduled_event_id]
+    original = activity.original or activity.scheduled
+    if record.options is None:
+        activity.scheduled, activity.original = original, None
+    else:
+        activity.scheduled, activity.original = with_options(activity.scheduled, record.options), original
+    _retry_at(activity, record.next_attempt_time)
+
+
+def _retry_at(activity: Activity, time: int) -> None:
+    if time:
+        activity.next_attempt_time = activity.attempt_scheduled_time = time
+
+
+def with_options(scheduled: e.ActivityTaskScheduled, options: ActivityOptions) -> e.ActivityTaskScheduled:
+    """An activity as it would be if it had been scheduled with these options."""
+    policy = scheduled.retry_policy
+    changed = {name: value for name in _SCHEDULED_WITH if (value := getattr(options, name)) is not None}
+    parts = (options.retry_initial_ns, options.retry_backoff, options.retry_maximum_ns, options.retry_max_attempts)
+    if any(part is not None for part in parts):
+        present = (policy.initial_ns, policy.backoff, policy.maximum_ns, policy.max_attempts)
+        initial, backoff, maximum, most = (old if new is None else new for new, old in zip(parts, present, strict=True))
+        changed["retry_policy"] = RetryPolicy(initial, backoff, maximum, most, policy.non_retryable)  # type: ignore[arg-type]
+    return msgspec.structs.replace(scheduled, **changed)
+
+
+_SCHEDULED_WITH = tuple(name for name in ActivityOptions.__struct_fields__ if not name.startswith("retry_"))
 
 
 def _activity_ended(run: Run, event: Any) -> None:
@@ -435,4 +496,8 @@ APPLIERS: dict[type, Callable[[Run, Any], None]] = {
     e.FirstTaskReady: _first_task_ready,
     e.EventBuffered: _buffered,
     e.EventFlushed: _flushed,
+    e.ActivityPaused: _activity_paused,
+    e.ActivityUnpaused: _activity_unpaused,
+    e.ActivityReset: _activity_reset,
+    e.ActivityOptionsUpdated: _activity_options,
 }

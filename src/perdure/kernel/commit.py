@@ -102,6 +102,8 @@ def activity_due(activity: Activity) -> int:
         if scheduled.heartbeat_timeout_ns:
             beat = (activity.heartbeat_time or activity.started_time) + scheduled.heartbeat_timeout_ns
             soonest = min(soonest, beat) if soonest else beat
+    elif activity.paused is not None:
+        return 0
     else:
         soonest = activity.next_attempt_time
         if scheduled.schedule_to_start_timeout_ns:

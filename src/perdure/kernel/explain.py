@@ -136,7 +136,7 @@ def _turn(run: Run, task: WorkflowTask, now: int) -> Wait:
 def _activity(activity: Activity, now: int) -> Wait:
     scheduled = activity.scheduled
     limit = scheduled.retry_policy.max_attempts
-    attempt = f"attempt {activity.attempt} of {limit}" if limit else f"attempt {activity.attempt}"
+    attempt = f"attempt {activity.attempt_count} of {limit}" if limit else f"attempt {activity.attempt_count}"
     until, expires = 0, activity_due(activity)
     if activity.is_outside:
         state, since = f"{attempt} was left to somebody outside", activity.started_time
@@ -144,6 +144,10 @@ def _activity(activity: Activity, now: int) -> Wait:
     elif activity.started_time:
         state, since = f"{attempt} runs on {activity.identity}", activity.started_time
         ends_by = f"the worker {activity.identity}, or whoever completes it from outside"
+    elif (paused := activity.paused) is not None:
+        by = f" by {paused.identity}" if paused.identity else ""
+        state, since = f"{attempt} is paused{by}{f': {paused.reason}' if paused.reason else ''}", paused.time
+        ends_by = "whoever unpauses the activity"
     elif activity.next_attempt_time > now:
         state, since = f"{attempt} waits out its back-off", activity.failed_time or scheduled.time
         ends_by, until = CLOCK, activity.next_attempt_time

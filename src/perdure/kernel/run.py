@@ -7,6 +7,8 @@ so a waiting run stays small.
 import msgspec
 
 from perdure.model.events import (
+    ActivityPaused,
+    ActivityReset,
     ActivityTaskScheduled,
     Event,
     RequestCancelExternalWorkflowExecutionInitiated,
@@ -66,6 +68,18 @@ class Activity(msgspec.Struct, gc=False):
     """The attempt that runs is no worker's any more: a process that dies does not take it along."""
     worker_id: str = ""
     """Which worker has the attempt that runs, if that worker may outlive the engine's process."""
+    paused: ActivityPaused | None = None
+    first_attempt: int = 1
+    """The attempt that counts as the first. A number is never used for two attempts, so nobody takes one for another."""
+    original: ActivityTaskScheduled | None = None
+    """As it was scheduled, if it has other options now."""
+    reset: ActivityReset | None = None
+    """Of the attempt that runs: whoever runs it may want to stop, and begin anew."""
+
+    @property
+    def attempt_count(self) -> int:
+        """Which attempt this is, as people count."""
+        return self.attempt - self.first_attempt + 1
 
 
 class Timer(msgspec.Struct, gc=False):

@@ -10,6 +10,7 @@ from typing import Any
 
 from perdure.kernel import (
     activity,
+    activity_control,
     child,
     control,
     external,
@@ -39,6 +40,10 @@ HANDLERS: dict[type, Handler] = {
     r.PauseWorkflow: control.pause,
     r.ResumeWorkflow: control.resume,
     r.UpdateWorkflowOptions: control.update_options,
+    r.PauseActivity: activity_control.pause,
+    r.UnpauseActivity: activity_control.unpause,
+    r.ResetActivity: activity_control.reset,
+    r.UpdateActivityOptions: activity_control.update_options,
     r.StartWorkflowTask: workflow_task.start,
     r.CompleteWorkflowTask: turn.complete,
     r.FailWorkflowTask: workflow_task.fail,

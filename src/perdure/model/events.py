@@ -20,6 +20,7 @@ from typing import Union
 
 import msgspec
 
+from perdure.model.activity_options import ActivityOptions
 from perdure.model.affinity import Affinity
 from perdure.model.failures import Failure, RetryState, TimeoutType
 from perdure.model.ids import CompletionCallback, DetachedStart, ParentLink, RunAddress
@@ -647,6 +648,47 @@ class FirstTaskReady(Record, frozen=True, array_like=True, gc=False, tag=110):
     """The start delay, or the back-off between two runs, is over."""
 
 
+class ActivityPaused(Record, frozen=True, array_like=True, gc=False, tag=114):
+    """No further attempt starts until it is unpaused."""
+
+    scheduled_event_id: int
+    reason: str = ""
+    identity: str = ""
+
+
+class ActivityUnpaused(Record, frozen=True, array_like=True, gc=False, tag=115):
+    """Attempts may start again: the next one at ``next_attempt_time`` (ns since 1970; 0 while one runs)."""
+
+    scheduled_event_id: int
+    next_attempt_time: int = 0
+    resets_attempts: bool = False
+    resets_heartbeat: bool = False
+    identity: str = ""
+
+
+class ActivityReset(Record, frozen=True, array_like=True, gc=False, tag=116):
+    """Attempts count from 1 again: the one that runs, or the next one, which starts at ``next_attempt_time`` (ns since
+    1970; 0 if nothing changes there)."""
+
+    scheduled_event_id: int
+    next_attempt_time: int = 0
+    resets_heartbeat: bool = False
+    keeps_paused: bool = False
+    identity: str = ""
+
+
+class ActivityOptionsUpdated(Record, frozen=True, array_like=True, gc=False, tag=117):
+    """The activity has other options; without ``options`` those again that it was scheduled with.
+
+    ``next_attempt_time`` (ns since 1970) is when a retry that waits is due now; 0 if none waits.
+    """
+
+    scheduled_event_id: int
+    options: ActivityOptions | None = None
+    next_attempt_time: int = 0
+    identity: str = ""
+
+
 Event = Union[
     WorkflowExecutionStarted,
     WorkflowExecutionCompleted,
@@ -723,6 +765,10 @@ Fact = Union[
     FirstTaskReady,
     EventBuffered,
     EventFlushed,
+    ActivityPaused,
+    ActivityUnpaused,
+    ActivityReset,
+    ActivityOptionsUpdated,
 ]
 
 AnyRecord = Event | Fact

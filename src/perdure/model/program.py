@@ -78,7 +78,7 @@ class Program(Protocol):
 
 class ActivityTask(msgspec.Struct, frozen=True, gc=False):
     """One attempt of an activity, for a worker. Times are ns since 1970; ``attempt_scheduled_time`` is when this attempt
-    could have started."""
+    could have started. ``first_attempt`` is the one that counts as the first."""
 
     address: RunAddress
     workflow_type: str
@@ -88,6 +88,12 @@ class ActivityTask(msgspec.Struct, frozen=True, gc=False):
     heartbeat_details: Payloads = ()
     last_failure: Failure | None = None
     attempt_scheduled_time: int = 0
+    first_attempt: int = 1
+
+    @property
+    def attempt_count(self) -> int:
+        """Which attempt this is, as people count."""
+        return self.attempt - self.first_attempt + 1
 
     @property
     def idempotency_key(self) -> str:

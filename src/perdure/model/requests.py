@@ -8,6 +8,7 @@ from typing import Union
 
 import msgspec
 
+from perdure.model.activity_options import ActivityOptions
 from perdure.model.affinity import Affinity
 from perdure.model.commands import AnyCommand
 from perdure.model.events import AnyRecord
@@ -184,6 +185,60 @@ class ForkWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=8):
     is_reset: bool = False
 
 
+class PauseActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=10):
+    """Start no further attempt of activities until they are unpaused, and let none of their timeouts pass while they wait;
+    an attempt that runs may finish.
+
+    As in the next three, they are named by their ``activity_id``, or are all pending ones of an ``activity_type``; or, if
+    both are empty, all of the run.
+    """
+
+    activity_id: str = ""
+    activity_type: str = ""
+    reason: str = ""
+    identity: str = ""
+
+
+class UnpauseActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=11):
+    """Go on after a pause: the next attempt waits no longer than ``delay_ns``. ``resets_attempts`` counts from 1 again;
+    ``resets_heartbeat`` forgets what attempts have reported."""
+
+    activity_id: str = ""
+    activity_type: str = ""
+    resets_attempts: bool = False
+    resets_heartbeat: bool = False
+    delay_ns: int = 0
+    identity: str = ""
+
+
+class ResetActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=12):
+    """Count attempts from 1 again; one that waits for its next attempt goes on after ``delay_ns``, paused or not.
+
+    ``keeps_paused``: a paused one stays so. ``restores_options``: its options are those again that it was scheduled with.
+    """
+
+    activity_id: str = ""
+    activity_type: str = ""
+    resets_heartbeat: bool = False
+    keeps_paused: bool = False
+    restores_options: bool = False
+    delay_ns: int = 0
+    identity: str = ""
+
+
+class UpdateActivityOptions(BaseRequest, frozen=True, array_like=True, gc=False, tag=13):
+    """Change options of activities that have not ended; None for ``options`` gives back those that they were scheduled
+    with. A retry that waits, waits as the new retry policy says."""
+
+    activity_id: str = ""
+    activity_type: str = ""
+    options: ActivityOptions | None = None
+    identity: str = ""
+
+
+AboutActivities = Union[PauseActivity, UnpauseActivity, ResetActivity, UpdateActivityOptions]
+
+
 # --- from workers
 
 
@@ -329,6 +384,10 @@ ClientRequest = Union[
     PauseWorkflow,
     ResumeWorkflow,
     UpdateWorkflowOptions,
+    PauseActivity,
+    UnpauseActivity,
+    ResetActivity,
+    UpdateActivityOptions,
     ForkWorkflow,
 ]
 
@@ -352,6 +411,10 @@ OutsideRequest = Union[
     PauseWorkflow,
     ResumeWorkflow,
     UpdateWorkflowOptions,
+    PauseActivity,
+    UnpauseActivity,
+    ResetActivity,
+    UpdateActivityOptions,
     CompleteActivity,
     FailActivity,
     CancelActivity,

@@ -51,7 +51,7 @@ class UpdateOutcome(msgspec.Struct, frozen=True, gc=False):
 
 
 class PendingActivity(msgspec.Struct, frozen=True, gc=False):
-    """An activity that has not ended. Times are ns since 1970, 0 when not so."""
+    """An activity that has not ended. Times are ns since 1970, 0 when not so; ``attempt`` counts from the last reset."""
 
     scheduled_event_id: int
     activity_id: str
@@ -68,6 +68,9 @@ class PendingActivity(msgspec.Struct, frozen=True, gc=False):
     identity: str
     cancel_requested: bool
     affinity: Affinity | None = None
+    paused_time: int = 0
+    pause_reason: str = ""
+    pause_identity: str = ""
 
 
 class PendingTimer(msgspec.Struct, frozen=True, gc=False):

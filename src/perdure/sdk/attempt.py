@@ -167,7 +167,7 @@ def _info_of(task: ActivityTask, converter: Converter) -> ActivityInfo:
         activity_id=scheduled.activity_id,
         activity_type=scheduled.activity_type,
         task_queue=scheduled.task_queue,
-        attempt=task.attempt,
+        attempt=task.attempt_count,
         max_attempts=scheduled.retry_policy.max_attempts,
         idempotency_key=task.idempotency_key,
         heartbeat_details=None if not details else details[0] if len(details) == 1 else tuple(details),

@@ -26,6 +26,7 @@ from perdure.sdk.durations import Duration, to_seconds
 from perdure.sdk.explanations import RunExplanation
 from perdure.sdk.handlers import QueryHandler, SignalHandler, UpdateHandler
 from perdure.sdk.names import checked_name, checked_text
+from perdure.sdk.pending import PendingActivities
 from perdure.sdk.random_ids import new_id
 from perdure.sdk.references import resolve
 from perdure.sdk.replay import History
@@ -248,6 +249,15 @@ class Run(Generic[R_co]):
     async def unpin(self) -> None:
         """Let workers of any build take the workflow's turns again."""
         await self._send(UpdateWorkflowOptions("", self._identity, new_id()))
+
+    def activities(self, id: str = "", *, type: str = "") -> PendingActivities:
+        """Activities that have not ended, to pause, unpause, reset or change them.
+
+        Args:
+            id: of one, as ``describe`` shows it.
+            type: all of this type. Without both, all that the run has.
+        """
+        return PendingActivities(self._send, self._identity, id, type)
 
     async def reset(self, event_id: int, reason: str = "") -> "Run[R_co]":
         """Go back: start the workflow again from a copy of this run's history, up to the turn that ``event_id`` is in.

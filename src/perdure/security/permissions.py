@@ -71,6 +71,10 @@ REQUESTS: Mapping[type[r.BaseRequest], Need] = {
     r.PauseWorkflow: Need((_OPERATE,)),
     r.ResumeWorkflow: Need((_OPERATE,)),
     r.UpdateWorkflowOptions: Need((_OPERATE,), audited=True),
+    r.PauseActivity: Need((_OPERATE,)),
+    r.UnpauseActivity: Need((_OPERATE,)),
+    r.ResetActivity: Need((_OPERATE,), audited=True),
+    r.UpdateActivityOptions: Need((_OPERATE,), audited=True),
     # Whoever has the token of an activity that was left to somebody outside may say how it ended: a person or a program.
     r.CompleteActivity: Need((_WORK, _OPERATE)),
     r.FailActivity: Need((_WORK, _OPERATE)),

@@ -6,6 +6,7 @@ import perdure
 from perdure.protocols.rest import OPERATIONS
 from perdure.sdk.batches.client import Batches, BatchHandle
 from perdure.sdk.handles import Run
+from perdure.sdk.pending import PendingActivities
 from perdure.sdk.schedules.client import ScheduleHandle, Schedules
 from perdure.sdk.task_queues import TaskQueues
 from perdure.sdk.updates import UpdateHandle
@@ -57,6 +58,7 @@ CLIENT = {
         "resume": "resume_workflow",
         "pin": "pin_workflow",
         "unpin": "pin_workflow",
+        "activities": HERE,
         "reset": "reset_workflow",
         "fork": "fork_workflow",
         "delete": "delete_workflow",
@@ -64,6 +66,13 @@ CLIENT = {
         "run_id": HERE,
         "namespace": HERE,
         "is_new": HERE,
+    },
+    PendingActivities: {
+        "pause": "pause_activities",
+        "unpause": "unpause_activities",
+        "reset": "reset_activities",
+        "update_options": "update_activity_options",
+        "restore_options": "update_activity_options",
     },
     Schedules: {
         "create": "create_schedule",

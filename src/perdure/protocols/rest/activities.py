@@ -214,7 +214,7 @@ def _view(task: ActivityTask) -> TaskView:
         scheduled.activity_type,
         scheduled.task_queue,
         to_values(scheduled.input),
-        task.attempt,
+        task.attempt_count,
         scheduled.retry_policy.max_attempts,
         task.idempotency_key,
         to_time(scheduled.time),

@@ -69,7 +69,7 @@ class AffinityView(msgspec.Struct, frozen=True):
 
 
 class ActivityView(msgspec.Struct, frozen=True):
-    """An activity that has not ended. Times are null where they are not so."""
+    """An activity that has not ended. Times are null where they are not so; ``attempt`` counts from the last reset."""
 
     scheduled_event_id: int
     activity_id: str
@@ -86,6 +86,9 @@ class ActivityView(msgspec.Struct, frozen=True):
     identity: str
     cancel_requested: bool
     affinity: AffinityView | None = None
+    paused_time: datetime | None = None
+    pause_reason: str = ""
+    pause_identity: str = ""
 
 
 class TimerView(msgspec.Struct, frozen=True):
@@ -217,6 +220,9 @@ def _activity(activity: PendingActivity) -> ActivityView:
         activity.identity,
         activity.cancel_requested,
         _affinity(activity.affinity),
+        to_time(activity.paused_time),
+        activity.pause_reason,
+        activity.pause_identity,
     )
 
 

@@ -36,7 +36,7 @@ def activity_task(task: ActivityTask) -> pb.PollActivityTaskQueueResponse:
         scheduled_time=timestamp(scheduled.time),
         current_attempt_scheduled_time=timestamp(task.attempt_scheduled_time or scheduled.time),
         started_time=timestamp(task.started_time),
-        attempt=task.attempt,
+        attempt=task.attempt_count,
         schedule_to_close_timeout=duration(scheduled.schedule_to_close_timeout_ns),
         start_to_close_timeout=duration(scheduled.start_to_close_timeout_ns),
         heartbeat_timeout=duration(scheduled.heartbeat_timeout_ns),

@@ -11,6 +11,7 @@ from temporalio.api.protocol.v1 import message_pb2 as protocol
 from temporalio.api.update.v1 import message_pb2 as update_pb
 
 from perdure.model import commands as c
+from perdure.model.events import ActivityTaskScheduled
 from perdure.model.failures import BAD_COMMAND, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import Initiator
@@ -78,7 +79,8 @@ def commands(
             raise BadCommand(_bad(field), wrong)
         translated = translate(attributes, namespace)
         if translated.__class__ is c.ScheduleActivityTask:
-            translated = _bounded(translated, run_timeout_ns)
+            assert isinstance(translated, c.ScheduleActivityTask)
+            translated = msgspec.structs.replace(translated, **bounded(translated, run_timeout_ns))
         if command.HasField("user_metadata") and hasattr(translated, "user_metadata"):
             metadata = to_user_metadata(command.user_metadata)
             translated = msgspec.structs.replace(translated, user_metadata=metadata)
@@ -146,11 +148,15 @@ def _schedule_activity(a: pb.ScheduleActivityTaskCommandAttributes, namespace: s
     )
 
 
-def _bounded(command: c.AnyCommand, run_timeout_ns: int) -> c.AnyCommand:
-    """An activity with its timeouts as Temporal's server fills them in, and shows them."""
-    assert isinstance(command, c.ScheduleActivityTask)
-    to_close, to_start = command.schedule_to_close_timeout_ns, command.schedule_to_start_timeout_ns
-    start_to_close, heartbeat = command.start_to_close_timeout_ns, command.heartbeat_timeout_ns
+def bounded(activity: c.ScheduleActivityTask | ActivityTaskScheduled, run_timeout_ns: int) -> Mapping[str, int]:
+    """The timeouts of an activity as Temporal's server fills them in, and shows them, by their names here.
+
+    Args:
+        activity: with the timeouts that were asked for.
+        run_timeout_ns: of the run, which no activity outlasts; 0 for none.
+    """
+    to_close, to_start = activity.schedule_to_close_timeout_ns, activity.schedule_to_start_timeout_ns
+    start_to_close, heartbeat = activity.start_to_close_timeout_ns, activity.heartbeat_timeout_ns
     if to_close:
         to_start = min(to_start or to_close, to_close)
         start_to_close = min(start_to_close or to_close, to_close)
@@ -159,13 +165,12 @@ def _bounded(command: c.AnyCommand, run_timeout_ns: int) -> c.AnyCommand:
     if run_timeout_ns:
         to_close, to_start = min(to_close, run_timeout_ns), min(to_start, run_timeout_ns)
         start_to_close = min(start_to_close, run_timeout_ns)
-    return msgspec.structs.replace(
-        command,
-        schedule_to_close_timeout_ns=to_close,
-        schedule_to_start_timeout_ns=to_start,
-        start_to_close_timeout_ns=start_to_close,
-        heartbeat_timeout_ns=min(heartbeat, start_to_close),
-    )
+    return {
+        "schedule_to_close_timeout_ns": to_close,
+        "schedule_to_start_timeout_ns": to_start,
+        "start_to_close_timeout_ns": start_to_close,
+        "heartbeat_timeout_ns": min(heartbeat, start_to_close),
+    }
 
 
 def _cancel_activity(a: pb.RequestCancelActivityTaskCommandAttributes, namespace: str) -> c.AnyCommand:
@@ -325,4 +330,4 @@ def bad_command_failure(error: BadCommand) -> Failure:
     return Failure(error.message, type=BAD_COMMAND, source="perdure")
 
 
-__all__ = ["COMMANDS", "BadCommand", "bad_command_failure", "commands"]
+__all__ = ["COMMANDS", "BadCommand", "bad_command_failure", "bounded", "commands"]

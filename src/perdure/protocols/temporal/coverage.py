@@ -24,6 +24,7 @@ NOTES: Mapping[str, str] = {
     "ListWorkflowExecutions": "the filter language is the engine's; attributes that only Temporal has are refused",
     "PollWorkflowTaskQueue": "queries come as tasks of their own, never with a turn",
     "RespondWorkflowTaskCompleted": "versioning behaviour and deployment are not recorded; only the build id is",
+    "UpdateActivityOptions": "parts of the retry policy by their own paths, as with Temporal's server of today",
     "CreateSchedule": "a calendar that can never match is refused, and so is timezone_data",
     "UpdateSchedule": "as CreateSchedule; another conflict token than the present one is refused",
     "ListSchedules": "filters by ScheduleId, TemporalSchedulePaused and the schedules' search attributes; no ORDER BY",

@@ -102,11 +102,18 @@ async def _canceled(call: Call, token: ActivityToken, request: Any) -> None:
         ) from None
 
 
-async def _beat(call: Call, token: ActivityToken, request: Any) -> bool:
-    """Whether the attempt is to stop."""
+async def _beat(call: Call, token: ActivityToken, request: Any) -> dict[str, bool]:
+    """Why the attempt is to stop, if it is."""
     details = to_payloads(request.details)
     await _hand_in(call, token, HeartbeatActivity(token.scheduled_event_id, token.attempt, details, request.identity))
-    return await call.parts.turns.is_cancel_requested(token.address, token.scheduled_event_id)
+    activity = await call.parts.turns.activity(token.address, token.scheduled_event_id)
+    if activity is None:
+        return {}
+    return {
+        "cancel_requested": activity.cancel_requested_event_id > 0,
+        "activity_paused": activity.paused is not None,
+        "activity_reset": activity.reset is not None,
+    }
 
 
 @methods.add
@@ -168,8 +175,7 @@ async def record_activity_task_heartbeat(
     call: Call, request: pb.RecordActivityTaskHeartbeatRequest
 ) -> pb.RecordActivityTaskHeartbeatResponse:
     """It is alive; the answer says whether to stop."""
-    stops = await _beat(call, await _by_token(call, request), request)
-    return pb.RecordActivityTaskHeartbeatResponse(cancel_requested=stops)
+    return pb.RecordActivityTaskHeartbeatResponse(**await _beat(call, await _by_token(call, request), request))
 
 
 @methods.add
@@ -177,5 +183,4 @@ async def record_activity_task_heartbeat_by_id(
     call: Call, request: pb.RecordActivityTaskHeartbeatByIdRequest
 ) -> pb.RecordActivityTaskHeartbeatByIdResponse:
     """It is alive; the answer says whether to stop."""
-    stops = await _beat(call, await _by_id(call, request), request)
-    return pb.RecordActivityTaskHeartbeatByIdResponse(cancel_requested=stops)
+    return pb.RecordActivityTaskHeartbeatByIdResponse(**await _beat(call, await _by_id(call, request), request))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from temporalio.api.activity.v1 import message_pb2 as activity_pb
 from temporalio.api.common.v1 import message_pb2 as common
 from temporalio.api.enums.v1 import task_queue_pb2
 from temporalio.api.enums.v1 import workflow_pb2 as enums
@@ -11,11 +12,12 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.kernel.run import Activity, Run, WorkflowTask
 from perdure.model.errors import NotFoundError
+from perdure.model.events import ActivityTaskScheduled
 from perdure.model.service import RunSummary
 from perdure.model.task_queues import Poller
 from perdure.protocols.temporal.calls import Call, Methods, execution_of
 from perdure.protocols.temporal.failures import failure
-from perdure.protocols.temporal.names import activity_type, execution, priority, queue, workflow_type
+from perdure.protocols.temporal.names import activity_type, execution, priority, queue, retry_policy, workflow_type
 from perdure.protocols.temporal.options import PARENT_CLOSE
 from perdure.protocols.temporal.payloads import memo, payloads, user_metadata
 from perdure.protocols.temporal.search_values import search_attributes
@@ -133,6 +135,13 @@ def _activity(activity: Activity) -> workflow.PendingActivityInfo:
         state = ActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
     elif activity.started_time:
         state = ActivityState.PENDING_ACTIVITY_STATE_STARTED
+    paused = activity.paused
+    if paused is not None:
+        state = (
+            ActivityState.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED
+            if activity.started_time and not activity.cancel_requested_event_id
+            else ActivityState.PENDING_ACTIVITY_STATE_PAUSED
+        )
     limit = scheduled.schedule_to_close_timeout_ns
     waits = activity.next_attempt_time and not activity.started_time
     return workflow.PendingActivityInfo(
@@ -142,7 +151,7 @@ def _activity(activity: Activity) -> workflow.PendingActivityInfo:
         heartbeat_details=payloads(activity.heartbeat_details),
         last_heartbeat_time=timestamp(activity.heartbeat_time),
         last_started_time=timestamp(activity.started_time),
-        attempt=activity.attempt,
+        attempt=activity.attempt_count,
         maximum_attempts=scheduled.retry_policy.max_attempts,
         scheduled_time=timestamp(activity.next_attempt_time if waits else activity.attempt_scheduled_time),
         expiration_time=timestamp(scheduled.time + limit if limit else 0),
@@ -151,6 +160,27 @@ def _activity(activity: Activity) -> workflow.PendingActivityInfo:
         current_retry_interval=duration(activity.next_attempt_time - activity.failed_time) if waits else None,
         last_attempt_complete_time=timestamp(activity.failed_time),
         next_attempt_schedule_time=timestamp(activity.next_attempt_time) if waits else None,
+        priority=priority(scheduled.priority),
+        paused=paused is not None,
+        pause_info=workflow.PendingActivityInfo.PauseInfo(
+            pause_time=timestamp(paused.time),
+            manual=workflow.PendingActivityInfo.PauseInfo.Manual(identity=paused.identity, reason=paused.reason),
+        )
+        if paused is not None
+        else None,
+        activity_options=activity_options(scheduled),
+    )
+
+
+def activity_options(scheduled: ActivityTaskScheduled) -> activity_pb.ActivityOptions:
+    """With which options an activity goes on."""
+    return activity_pb.ActivityOptions(
+        task_queue=queue(scheduled.task_queue),
+        schedule_to_close_timeout=duration(scheduled.schedule_to_close_timeout_ns),
+        schedule_to_start_timeout=duration(scheduled.schedule_to_start_timeout_ns),
+        start_to_close_timeout=duration(scheduled.start_to_close_timeout_ns),
+        heartbeat_timeout=duration(scheduled.heartbeat_timeout_ns),
+        retry_policy=retry_policy(scheduled.retry_policy),
         priority=priority(scheduled.priority),
     )
 

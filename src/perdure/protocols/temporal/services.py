@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from perdure.protocols.temporal import (
     service_activities,
+    service_activity_control,
     service_batches,
     service_describe,
     service_history,
@@ -32,6 +33,7 @@ WORKFLOW_METHODS: Mapping[str, Handler] = {
     **service_lists.methods.handlers,
     **service_turns.methods.handlers,
     **service_activities.methods.handlers,
+    **service_activity_control.methods.handlers,
 }
 
 OPERATOR_METHODS: Mapping[str, Handler] = {

@@ -201,6 +201,7 @@ def _activity_task(task: pb.ActivityTask) -> ActivityTask:
         task.started_time,
         payloads(task.heartbeat_details),
         failure(task.last_failure) if task.HasField("last_failure") else None,
+        first_attempt=task.first_attempt or 1,
     )
 
 

@@ -144,6 +144,8 @@ def _activity_task(wire: pb.ActivityTask, task: ActivityTask) -> None:
     wire.activity_type = scheduled.activity_type
     wire.task_queue = scheduled.task_queue
     wire.attempt = task.attempt
+    if task.first_attempt != 1:
+        wire.first_attempt = task.first_attempt
     wire.max_attempts = scheduled.retry_policy.max_attempts
     wire.scheduled_time = scheduled.time
     wire.started_time = task.started_time

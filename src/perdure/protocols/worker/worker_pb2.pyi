@@ -233,7 +233,7 @@ class ToWorker(_message.Message):
     def __init__(self, activity: _Optional[_Union[ActivityTask, _Mapping]] = ..., cancel: _Optional[_Union[CancelAttempt, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., turn: _Optional[_Union[TakeTurn, _Mapping]] = ..., query: _Optional[_Union[AnswerQuery, _Mapping]] = ..., evict: _Optional[_Union[Evict, _Mapping]] = ...) -> None: ...
 
 class ActivityTask(_message.Message):
-    __slots__ = ("run", "workflow_type", "scheduled_event_id", "activity_id", "activity_type", "task_queue", "attempt", "max_attempts", "input", "header", "scheduled_time", "started_time", "schedule_to_close_timeout", "start_to_close_timeout", "heartbeat_timeout", "heartbeat_details", "last_failure")
+    __slots__ = ("run", "workflow_type", "scheduled_event_id", "activity_id", "activity_type", "task_queue", "attempt", "max_attempts", "input", "header", "scheduled_time", "started_time", "schedule_to_close_timeout", "start_to_close_timeout", "heartbeat_timeout", "heartbeat_details", "last_failure", "first_attempt")
     class HeaderEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -258,6 +258,7 @@ class ActivityTask(_message.Message):
     HEARTBEAT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_DETAILS_FIELD_NUMBER: _ClassVar[int]
     LAST_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    FIRST_ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     run: Run
     workflow_type: str
     scheduled_event_id: int
@@ -275,7 +276,8 @@ class ActivityTask(_message.Message):
     heartbeat_timeout: int
     heartbeat_details: _containers.RepeatedCompositeFieldContainer[Payload]
     last_failure: Failure
-    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., workflow_type: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., attempt: _Optional[int] = ..., max_attempts: _Optional[int] = ..., input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., header: _Optional[_Mapping[str, Payload]] = ..., scheduled_time: _Optional[int] = ..., started_time: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., heartbeat_timeout: _Optional[int] = ..., heartbeat_details: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+    first_attempt: int
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., workflow_type: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., attempt: _Optional[int] = ..., max_attempts: _Optional[int] = ..., input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., header: _Optional[_Mapping[str, Payload]] = ..., scheduled_time: _Optional[int] = ..., started_time: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., heartbeat_timeout: _Optional[int] = ..., heartbeat_details: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ..., first_attempt: _Optional[int] = ...) -> None: ...
 
 class CancelAttempt(_message.Message):
     __slots__ = ("run", "scheduled_event_id")

@@ -16,6 +16,7 @@ from tests.protocols.temporal.python import (
     activities,
     activity_stories,
     child_stories,
+    control_stories,
     life_stories,
     local_stories,
     message_stories,
@@ -24,7 +25,15 @@ from tests.protocols.temporal.python import (
 from tests.protocols.temporal.python.headers import Headers
 from tests.protocols.temporal.python.telling import QUEUE, Story, Teller, stories
 
-MODULES = (activity_stories, local_stories, message_stories, child_stories, life_stories, visible_stories)
+MODULES = (
+    activity_stories,
+    local_stories,
+    message_stories,
+    child_stories,
+    life_stories,
+    visible_stories,
+    control_stories,
+)
 WORKFLOWS: list[type] = [workflow for module in MODULES for workflow in module.WORKFLOWS]
 STORY_SECONDS = 50
 AT_ONCE = 24
@@ -44,7 +53,7 @@ async def main() -> None:
         client,
         task_queue=QUEUE,
         workflows=WORKFLOWS,
-        activities=activities.ALL,
+        activities=[*activities.ALL, *control_stories.ACTIVITIES],
         max_cached_workflows=chosen.cache,
         workflow_runner=UnsandboxedWorkflowRunner(),
         activity_executor=ThreadPoolExecutor(20),
