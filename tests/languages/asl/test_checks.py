@@ -203,8 +203,23 @@ def test_what_is_right(definition):
         (
             machine({**PASS, "Output": ["{% 1 + %}", "{% 1"]}, QueryLanguage="JSONata"),
             [
-                schema("Unexpected end of expression", "/States/X/Output[0]"),
+                ("INVALID_JSONATA_EXPRESSION", "Unexpected end of expression", "/States/X/Output[0]"),
                 schema("JSONata string must start with {% and end with %}", "/States/X/Output[1]"),
+            ],
+        ),
+        (
+            machine(
+                {**PASS, "Output": "{% $$ & $map([1], function($x) { phone }) & $states.errorOutput %}"},
+                QueryLanguage="JSONata",
+            ),
+            [
+                ("UNSUPPORTED_JSONATA_EXPRESSION", "Reference to '$$' is not supported.", "/States/X/Output"),
+                (
+                    "UNSUPPORTED_JSONATA_EXPRESSION",
+                    "Reference to 'phone' at the top level is not supported.",
+                    "/States/X/Output",
+                ),
+                ("UNSUPPORTED_JSONATA_EXPRESSION", "Field '$states.errorOutput' does not exist.", "/States/X/Output"),
             ],
         ),
         (

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from jsonata.utils import Utils
+
 from perdure.expressions.jsonata.errors import EvaluationFailed
 
 # A few seconds of one processor.
 MOST_STEPS = 400_000
-# Nodes inside nodes; the library needs several frames of Python's stack for each.
-DEEPEST = 500
-LONGEST_TEXT = 10_000_000
-LONGEST_LIST = 1_000_000
-# Items, or letters, that cost as much as one node.
-FREE = 64
+# Nodes inside nodes, as AWS has it; the library needs several frames of Python's stack for each.
+DEEPEST = 100
+# AWS's limit of what an expression may hold: letters, and numbers of eight bytes.
+MOST_BYTES = 6_990_256
+NUMBER_BYTES = 8
+# Items, and letters, that cost as much as one node.
+ITEMS_OF_A_STEP = 64
+LETTERS_OF_A_STEP = 4096
 LARGEST_NUMBER = 2**1024
 
 
@@ -41,24 +45,32 @@ class Bounds:
     def leave(self, node: Any, focus: Any, environment: Any, result: Any) -> None:
         self.depth -= 1
         if isinstance(result, str):
-            if len(result) > LONGEST_TEXT:
-                raise EvaluationFailed("D3001", f"A text grew longer than {LONGEST_TEXT} characters")
-            self.spend(len(result) // FREE)
+            if len(result) > MOST_BYTES:
+                raise too_large()
+            self.spend(len(result) // LETTERS_OF_A_STEP)
         elif isinstance(result, list):
-            if len(result) > LONGEST_LIST:
-                raise EvaluationFailed("D2014", f"An array grew longer than {LONGEST_LIST} items")
-            self.spend(len(result) // FREE)
+            count = len(result) - isinstance(result, Utils.RangeList)  # which counts its end, too
+            if count * NUMBER_BYTES > MOST_BYTES:
+                raise too_large()
+            self.spend(count // ITEMS_OF_A_STEP)
         elif isinstance(result, int) and not -LARGEST_NUMBER < result < LARGEST_NUMBER:
             raise EvaluationFailed("D1001", "Number out of range: Infinity")
 
     def spend(self, steps: int) -> None:
         self.steps_left -= steps
         if self.steps_left < 0:
-            raise EvaluationFailed("D1012", "Evaluation took too many steps. Check for infinite loop")
+            raise EvaluationFailed("", "Expression evaluation timeout: Check for infinite loop")
+
+
+# AWS's words for these have no code of JSONata's.
 
 
 def too_deep() -> EvaluationFailed:
     return EvaluationFailed(
-        "D1011",
-        "Stack overflow. Check for non-terminating recursive function.  Consider rewriting as tail-recursive",
+        "",
+        "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive",
     )
+
+
+def too_large() -> EvaluationFailed:
+    return EvaluationFailed("", "Expression evaluation memory limit exceeded: Check for excessive memory usage")

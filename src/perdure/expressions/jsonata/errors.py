@@ -4,7 +4,13 @@ from __future__ import annotations
 
 
 class JsonataError(Exception):
-    """Args: code: JSONata's own ("T1006"). message: what was wrong. position: in the text, in characters, or -1."""
+    """Something is wrong with an expression.
+
+    Args:
+        code: JSONata's own ("T1006"), or "" for what goes beyond a bound.
+        message: what was wrong.
+        position: in the text, in characters, or -1.
+    """
 
     def __init__(self, code: str, message: str, position: int = -1) -> None:
         super().__init__(f"{code}: {message}")

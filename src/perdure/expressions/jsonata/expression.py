@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ UNDEFINED: Final = Undefined()
 PLAIN = re.compile(r"\$(\w+)((?:\.[A-Za-z_]\w*)*)", re.ASCII)
 WORDS = frozenset({"and", "or", "in"})
 LONGEST_EXPRESSION = 100_000
+TYPES = {"n": "numbers", "s": "strings", "b": "booleans", "o": "objects", "a": "arrays", "f": "functions"}
 INSERT = re.compile(r"\{\{\{(\w+)\}\}\}|\{\{(\w+)\}\}")
 
 
@@ -114,7 +116,7 @@ class Expression:
             raise
         except RecursionError:
             raise too_deep() from None
-        except (ArithmeticError, OverflowError):
+        except ArithmeticError:
             raise EvaluationFailed("D1001", "Number out of range: Infinity") from None
         except Exception as e:  # the library's own slips on odd arguments must not end a run's worker
             raise EvaluationFailed("D3137", str(e) or type(e).__name__) from None
@@ -130,9 +132,43 @@ def compile_expression(text: str) -> Expression:
     return Expression(text)
 
 
+class Reckoning(Jsonata):  # type: ignore[misc]
+    """The library's evaluation with JavaScript's arithmetic: of floats, where a division by 0 is infinite."""
+
+    def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: Any) -> Any:
+        if not is_number(lhs) or not is_number(rhs) or op not in ARITHMETIC:
+            return super().evaluate_numeric_expression(lhs, rhs, op)
+        found = ARITHMETIC[op](float(lhs), float(rhs))
+        return int(found) if found.is_integer() and abs(found) < LARGEST_SHOWN_WHOLE else found
+
+
+def divided(left: float, right: float) -> float:
+    if right == 0:
+        return math.nan if left == 0 or math.isnan(left) else math.copysign(math.inf, left) * math.copysign(1, right)
+    return left / right
+
+
+def remainder(left: float, right: float) -> float:
+    return math.nan if right == 0 or math.isinf(left) else math.fmod(left, right)
+
+
+ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {
+    "+": lambda left, right: left + right,
+    "-": lambda left, right: left - right,
+    "*": lambda left, right: left * right,
+    "/": divided,
+    "%": remainder,
+}
+LARGEST_SHOWN_WHOLE: Final = 1e21
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def compiled(text: str) -> Any:
     try:
-        expression = Jsonata(text, regular_expression)
+        expression = Reckoning(text, regular_expression)
     except jexception.JException as e:
         raise InvalidExpression(*described(e)) from None
     except RecursionError:
@@ -157,8 +193,13 @@ def regular_expression(pattern: str, flags: RegexFlags) -> Any:
 
 def described(error: jexception.JException) -> tuple[str, str, int]:
     """Code, message and place. The library's sentences say "Object" for "function", as it was once translated."""
-    template = jexception.JException.error_codes.get(error.error, str(error)).replace("Object", "function")
-    inserts = iter([error.current, error.expected, error.extra])
+    codes = jexception.JException.error_codes
+    if error.error not in codes:  # a sentence in the code's stead
+        said = str(error.error)
+        return next((code for code, text in codes.items() if text.replace("Object", "function") == said), ""), said, -1
+    template = codes[error.error].replace("Object", "function")
+    extra = TYPES.get(error.extra, error.extra) if error.error == "T0412" else error.extra
+    inserts = iter([error.current, error.expected, extra])
 
     def inserted(found: re.Match[str]) -> str:
         value = next(inserts, None)

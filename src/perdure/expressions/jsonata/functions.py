@@ -15,75 +15,123 @@ from typing import Any
 from jsonata.functions import Functions
 from jsonata.jsonata import Jsonata
 
-from perdure.expressions.jsonata.bounds import LONGEST_TEXT
+from perdure.expressions.jsonata.bounds import MOST_BYTES, NUMBER_BYTES, too_large
 from perdure.expressions.jsonata.errors import EvaluationFailed
 from perdure.expressions.jsonata.values import NULL, given
 
-MOST_ITEMS = 1_000
+TAKES_NULL = frozenset({"distinct"})
 ALGORITHMS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
 
 class Native(Jsonata.JFunctionCallable):  # type: ignore[misc]
     """A function of ours, as the library calls it; arguments left out are None."""
 
-    def __init__(self, body: Callable[..., Any], arity: int) -> None:
-        self.body, self.arity = body, arity
+    def __init__(self, name: str, body: Callable[..., Any], arity: int) -> None:
+        self.name, self.body, self.arity = name, body, arity
 
     def call(self, input: Any, args: Sequence[Any] | None) -> Any:
-        given_arguments = list(args or ())[: self.arity]
-        return self.body(*given_arguments, *[None] * (self.arity - len(given_arguments)))
+        found = list(args or ())[: self.arity]
+        if NULL in found and self.name not in TAKES_NULL:
+            place = found.index(NULL) + 1
+            raise EvaluationFailed(
+                "T0410", f'Argument {place} of function "{self.name}" does not match function signature'
+            )
+        return self.body(*found, *[None] * (self.arity - len(found)))
 
 
-def native(signature: str, arity: int, body: Callable[..., Any]) -> Any:
-    return Jsonata.JFunction(Native(body, arity), signature)
+def native(name: str, signature: str, arity: int, body: Callable[..., Any]) -> Any:
+    return Jsonata.JFunction(Native(name, body, arity), signature)
 
 
 def partition(items: list[Any] | None, size: float | None) -> Any:
-    if items is None or size is None:
+    """Parts of a size, rounded towards 0; 0 gives nothing, and no size at all one part."""
+    if items is None or not items:
         return None
-    size = math.floor(size)
-    if size < 1:
-        raise EvaluationFailed("D3200", "The second argument of the partition function must be a positive number")
-    return [items[start : start + size] for start in range(0, len(items), size)]
+    whole = len(items) if size is None else math.trunc(size)
+    if whole < 0:
+        raise EvaluationFailed("D3137", "Second argument must be zero or greater")
+    return [items[start : start + whole] for start in range(0, len(items), whole)] if whole else None
 
 
 def number_range(first: float | None, last: float | None, step: float | None) -> Any:
-    if first is None or last is None or step is None:
+    """Numbers from one to another, rounded towards 0. A range of one is that number, and an empty one is nothing."""
+    if first is None or last is None or step is None or math.trunc(step) == 0:
         return None
-    if step == 0:
-        raise EvaluationFailed("D3201", "The third argument of the range function must not be 0")
-    count = math.floor((last - first) / step) + 1
-    if count > MOST_ITEMS:
-        raise EvaluationFailed("D3202", f"The range function gives at most {MOST_ITEMS} items, not {count}")
-    return [first + step * place for place in range(max(count, 0))]
+    start, end, by = math.trunc(first), math.trunc(last), math.trunc(step)
+    count = (end - start) // by + 1
+    if count * NUMBER_BYTES > MOST_BYTES:
+        raise too_large()
+    found = [start + by * place for place in range(max(count, 0))]
+    return found if len(found) > 1 else found[0] if found else None
 
 
 def hashed(text: str | None, algorithm: str | None) -> Any:
-    if text is None:
+    if text is None or algorithm is None:
         return None
-    name = "SHA-256" if algorithm is None else algorithm
-    if name not in ALGORITHMS:
-        raise EvaluationFailed("D3203", f"The hash function has no algorithm {json.dumps(name)}")
-    return hashlib.new(ALGORITHMS[name], text.encode(errors="surrogatepass")).hexdigest()
+    if algorithm not in ALGORITHMS:
+        raise EvaluationFailed("D3137", f"Unsupported hash algorithm: {algorithm}")
+    return hashlib.new(ALGORITHMS[algorithm], text.encode(errors="surrogatepass")).hexdigest()
 
 
 def parse(text: str | None) -> Any:
     if text is None:
         return None
     try:
-        value = json.loads(text, parse_constant=no_number)
+        value = json.loads(
+            text, parse_int=a_number, parse_float=a_number, parse_constant=a_number, object_pairs_hook=a_dict
+        )
     except (ValueError, RecursionError) as e:
-        raise EvaluationFailed("D3204", f"The argument of the parse function is not JSON: {e}") from None
+        raise EvaluationFailed("D3137", f"Invalid JSON: {e}") from None
     return given(value)
 
 
-def no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+def a_number(text: str) -> int | float:
+    """A whole number is exact while it fits 64 bits, as AWS has it; beyond that, and with a point, it is a float."""
+    if text.lstrip("-").isdigit() and -(2**63) <= (whole := int(text)) < 2**63:
+        return whole
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no JSON number")
+    return value
+
+
+def a_dict(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def number(value: Any) -> Any:
+    """As the library's, but what is no number says so in JSONata's words."""
+    try:
+        return Functions.number(value)
+    except ValueError:
+        raise EvaluationFailed("D3030", f"Unable to cast value to a number: {json.dumps(value)}") from None
+
+
+def to_millis(text: str | None, picture: str | None) -> Any:
+    """As the library's, but what is no time says so in JSONata's words."""
+    try:
+        return Functions.datetime_to_millis(text, picture)
+    except ValueError:
+        raise EvaluationFailed(
+            "D3110",
+            f"The argument of the toMillis function must be an ISO 8601 formatted timestamp. Given {json.dumps(text)}",
+        ) from None
+
+
+def parse_integer(text: str | None, picture: str | None) -> Any:
+    """As the library's, but what the picture cannot read is NaN."""
+    try:
+        return Functions.parse_integer(text, picture)
+    except ValueError:
+        return math.nan
 
 
 def pad(text: str | None, width: float | None, filling: str | None) -> Any:
-    if width is not None and abs(width) > LONGEST_TEXT:
-        raise EvaluationFailed("D3001", f"A text grew longer than {LONGEST_TEXT} characters")
+    if width is not None and abs(width) > MOST_BYTES:
+        raise too_large()
     return Functions.pad(text, width, filling)
 
 
@@ -117,17 +165,25 @@ def shuffled(items: list[Any] | None, random: Callable[[], float]) -> Any:
 
 
 def seeded(seed: float) -> float:
-    digest = hashlib.blake2b(repr(float(seed)).encode(), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
+    """The first number of java.util.Random, which AWS draws from; the seed is rounded towards 0."""
+    state = (math.trunc(seed) ^ 0x5DEECE66D) & ((1 << 48) - 1)
+    drawn = []
+    for bits in (26, 27):
+        state = (state * 0x5DEECE66D + 0xB) & ((1 << 48) - 1)
+        drawn.append(state >> (48 - bits))
+    return ((drawn[0] << 27) + drawn[1]) / (1 << 53)
 
 
 PURE: dict[str, Any] = {
-    "partition": native("<an:a<a>>", 2, partition),
-    "range": native("<nnn:a<n>>", 3, number_range),
-    "hash": native("<s-s?:s>", 2, hashed),
-    "parse": native("<s-:x>", 1, parse),
-    "pad": native("<s-ns?:s>", 3, pad),
-    "distinct": native("<x:x>", 1, distinct),
+    "partition": native("partition", "<an?:a<a>>", 2, partition),
+    "range": native("range", "<nnn?:a<n>>", 3, number_range),
+    "hash": native("hash", "<s-s?:s>", 2, hashed),
+    "parse": native("parse", "<s-:x>", 1, parse),
+    "number": native("number", "<(nsb)-:n>", 1, number),
+    "parseInteger": native("parseInteger", "<s-s:n>", 2, parse_integer),
+    "toMillis": native("toMillis", "<s-s?:n>", 2, to_millis),
+    "pad": native("pad", "<s-ns?:s>", 3, pad),
+    "distinct": native("distinct", "<x:x>", 1, distinct),
     "eval": None,  # Amazon's dialect has it not; a name bound to nothing is no function
 }
 
@@ -136,9 +192,11 @@ def of_evaluation(now_ms: int, random: Callable[[], float], uuid: Callable[[], s
     """All functions that are other than the library's, for one evaluation at one time."""
     return {
         **PURE,
-        "now": native("<s?s?:s>", 2, lambda picture, zone: Functions.datetime_from_millis(now_ms, picture, zone)),
-        "millis": native("<:n>", 0, lambda: now_ms),
-        "random": native("<n?:n>", 1, lambda seed: random() if seed is None else seeded(seed)),
-        "shuffle": native("<a:a>", 1, lambda items: shuffled(items, random)),
-        "uuid": native("<:s>", 0, uuid),
+        "now": native(
+            "now", "<s?s?:s>", 2, lambda picture, zone: Functions.datetime_from_millis(now_ms, picture, zone)
+        ),
+        "millis": native("millis", "<:n>", 0, lambda: now_ms),
+        "random": native("random", "<n?:n>", 1, lambda seed: random() if seed is None else seeded(seed)),
+        "shuffle": native("shuffle", "<a:a>", 1, lambda items: shuffled(items, random)),
+        "uuid": native("uuid", "<:s>", 0, uuid),
     }

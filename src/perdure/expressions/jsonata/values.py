@@ -14,7 +14,8 @@ from typing import Any
 
 from jsonata.utils import Utils
 
-from perdure.expressions.jsonata.errors import EvaluationFailed, UnsupportedResult
+from perdure.expressions.jsonata.bounds import too_large
+from perdure.expressions.jsonata.errors import UnsupportedResult
 
 NULL = Utils.NULL_VALUE
 
@@ -67,21 +68,21 @@ def taken(value: Any) -> Any:
 
     Raises:
         UnsupportedResult: it is a function or a regular expression.
-        EvaluationFailed: D1001, no JSON number; D2014, more than a payload can hold.
+        EvaluationFailed: it is more than a payload can hold.
     """
     return as_json(value, iter(range(MOST_VALUES)))
 
 
 def as_json(value: Any, left: Iterator[int]) -> Any:
     if next(left, None) is None:
-        raise EvaluationFailed("D2014", f"The result has more than {MOST_VALUES} values")
+        raise too_large()
     if value is NULL:
         return None
     if isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise EvaluationFailed("D1001", f"Number out of range: {value}")
+        if not math.isfinite(value):  # AWS writes them as texts
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         return int(value) if value.is_integer() and abs(value) < 2**53 else value
     if isinstance(value, dict):
         return {key: as_json(inner, left) for key, inner in value.items() if inner is not None}

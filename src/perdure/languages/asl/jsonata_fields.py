@@ -59,7 +59,8 @@ def evaluate_jsonata(text: str, scope: Scope, *, field: str, expected: str | Non
     except jsonata.InvalidExpression as e:
         raise query_evaluation(f"{said} is not valid. {e.code}: {e.message}", field) from None
     except jsonata.EvaluationFailed as e:
-        raise query_evaluation(f"{said} threw an error during evaluation. {e.code}: {e.message}", field) from None
+        told = f". {e.code}: {e.message}" if e.code else f": {e.message}"
+        raise query_evaluation(f"{said} threw an error during evaluation{told}", field) from None
     except jsonata.UnsupportedResult:
         raise query_evaluation(f"{said} returned an unsupported result type.", field) from None
     if value is jsonata.UNDEFINED:

@@ -80,9 +80,11 @@ def found(path: str, scope: Scope) -> tuple[bool, Any]:
 
 def missing(path: str, scope: Scope, field: str, why: PathNotFound) -> StateFailure:
     if field in TOLD_WITH_INPUT or field.endswith(".$"):
+        # A path of the context object is shown as if it were the input, as AWS shows it.
+        shown, seen = (path[1:], scope.context) if path.startswith("$$") else (path, scope.input)
         return runtime(
-            f"The JSONPath '{path}' specified for the field '{field}' could not be found in the input "
-            f"'{compact(scope.input)}'"
+            f"The JSONPath '{shown}' specified for the field '{field}' could not be found in the input "
+            f"'{compact(seen)}'"
         )
     return runtime(f"Invalid path '{path}' : {why}")
 

@@ -43,7 +43,7 @@ def result(state: State, given: Any, scope: Scope) -> Any:
     return templates.fill(state.fields["ResultSelector"], replace(scope, input=given), field="ResultSelector")
 
 
-def output(state: State, fields: Mapping[str, Any], raw: Any, outcome: Any, scope: Scope) -> Any:
+def output(state: State, fields: Mapping[str, Any], raw: Any, outcome: Any, scope: Scope, *, within: str = "") -> Any:
     """What goes to the next state.
 
     Args:
@@ -52,11 +52,12 @@ def output(state: State, fields: Mapping[str, Any], raw: Any, outcome: Any, scop
         raw: the state's input.
         outcome: what came out of it: a result, or an error's output.
         scope: with ``result`` and ``error_output`` for JSONata.
+        within: where the fields stand, for causes: "Catch[1]/".
     """
     if state.is_jsonata:
         if "Output" not in fields:
             return outcome
-        return templates.fill_jsonata(fields["Output"], replace(scope, input=raw), field="Output")
+        return templates.fill_jsonata(fields["Output"], replace(scope, input=raw), field=f"{within}Output")
     merged = outcome
     if "ResultPath" in fields:
         merged = reference_paths.insert(raw, fields["ResultPath"], outcome)
@@ -65,7 +66,7 @@ def output(state: State, fields: Mapping[str, Any], raw: Any, outcome: Any, scop
     return _path(fields["OutputPath"], merged, scope, "OutputPath")
 
 
-def assigned(state: State, fields: Mapping[str, Any], seen: Any, scope: Scope) -> dict[str, Any]:
+def assigned(state: State, fields: Mapping[str, Any], seen: Any, scope: Scope, *, within: str = "") -> dict[str, Any]:
     """The variables that are assigned.
 
     Args:
@@ -73,11 +74,12 @@ def assigned(state: State, fields: Mapping[str, Any], seen: Any, scope: Scope) -
         fields: its own, or those of one of its Choices or Catch.
         seen: what ``$`` is in JSONPath; the state's input in JSONata.
         scope: with ``result`` and ``error_output`` for JSONata.
+        within: where the fields stand, for causes: "Catch[1]/".
     """
     if "Assign" not in fields:
         return {}
     fill = templates.fill_jsonata if state.is_jsonata else templates.fill
-    values: dict[str, Any] = fill(fields["Assign"], replace(scope, input=seen), field="Assign")
+    values: dict[str, Any] = fill(fields["Assign"], replace(scope, input=seen), field=f"{within}Assign")
     return values
 
 

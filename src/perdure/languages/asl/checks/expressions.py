@@ -6,12 +6,11 @@ import re
 from typing import Any
 
 from perdure.expressions.located_json import Place
-from perdure.languages.asl.checks.diagnostics import Findings
+from perdure.languages.asl.checks.diagnostics import INVALID, UNSUPPORTED, Findings
 from perdure.languages.asl.jsonata_fields import CLOSE, OPEN, inside, is_jsonata
 
 # Fields that hold states of their own, whose texts are judged with them.
 INNER = frozenset({"ItemProcessor", "Iterator", "Branches"})
-ROOT = re.compile(r"(?<![\w$])\$\$(?![\w$])")
 ERROR_OUTPUT = re.compile(r"\$states\.errorOutput\b")
 TEXTS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|/\*.*?\*/", re.DOTALL)
 
@@ -39,22 +38,32 @@ def text(value: str, place: Place, found: Findings, errors: bool) -> None:
     if not is_jsonata(value):
         found.add(place, "JSONata string must start with {% and end with %}", expected="both marks, or neither of them")
         return
-    from perdure.expressions import jsonata  # a large library, so only where a definition uses it
+    from perdure.expressions.jsonata import InvalidExpression  # a large library, so only where a definition uses it
+    from perdure.expressions.jsonata.top_level import ROOT, top_level
 
     expression = inside(value)
     try:
-        jsonata.compile_expression(expression)
-        jsonata.compiled(expression)
-    except jsonata.InvalidExpression as e:
+        names = top_level(expression)
+    except InvalidExpression as e:
         where = f", at character {e.position} of the expression" if e.position > 0 else ""
-        found.add(place, e.message, expected=f"a JSONata expression ({e.code}{where})")
+        found.add(place, e.message, code=INVALID, expected=f"a JSONata expression ({e.code}{where})")
         return
-    code = TEXTS.sub("''", expression)
-    if ROOT.search(code):
-        found.add(place, "'$$' is not supported in JSONata expressions", expected="$states.input for the state's input")
-    if ERROR_OUTPUT.search(code) and not errors:
+    for name in names:
+        if name == ROOT:
+            found.add(
+                place, "Reference to '$$' is not supported.", code=UNSUPPORTED, expected="$states.input or a variable"
+            )
+        else:
+            found.add(
+                place,
+                f"Reference to '{name}' at the top level is not supported.",
+                code=UNSUPPORTED,
+                expected=f"$states.input.{name}, or ${name} for a variable",
+            )
+    if ERROR_OUTPUT.search(TEXTS.sub("''", expression)) and not errors:
         found.add(
             place,
-            "'$states.errorOutput' is only supported in the 'Output' and 'Assign' fields of a Catch",
-            expected="$states.input or $states.result",
+            "Field '$states.errorOutput' does not exist.",
+            code=UNSUPPORTED,
+            expected="$states.input or $states.result; errorOutput is there in a Catch alone",
         )

@@ -144,8 +144,8 @@ class Trial:
         self.assign(self.state.fields, raw if self.state.is_jsonata else selected, scope)
         self.succeed(state_data.output(self.state, self.state.fields, raw, selected, scope), self.state.next)
 
-    def assign(self, fields: Mapping[str, Json], seen: Json, scope: Scope) -> None:
-        assigned = state_data.assigned(self.state, fields, seen, scope)
+    def assign(self, fields: Mapping[str, Json], seen: Json, scope: Scope, within: str = "") -> None:
+        assigned = state_data.assigned(self.state, fields, seen, scope, within=within)
         if assigned:
             self.note("variables", {**self.request.variables, **assigned})
 
@@ -168,7 +168,8 @@ class Trial:
         for index, rule in enumerate(self.state.fields["Choices"]):
             if choices.matches(rule, scope, language, index=index):
                 own = {name: rule[name] for name in ("Output", "Assign") if name in rule}
-                self.through(effective, {**self.state.fields, "Assign": {}, **own}, rule["Next"])
+                fields = {**self.state.fields, "Assign": {}, **own}
+                self.through(effective, fields, rule["Next"], f"Choices[{index}]/" if own else "")
                 return
         if "Default" not in self.state.fields:
             raise StateFailure("States.NoChoiceMatched", "No choice matched and no default choice is defined.")
@@ -188,11 +189,11 @@ class Trial:
                 )
         self.answer = self.told("FAILED", error=told.get("Error"), cause=told.get("Cause"))
 
-    def through(self, effective: Json, fields: Mapping[str, Json], next_state: str | None) -> None:
+    def through(self, effective: Json, fields: Mapping[str, Json], next_state: str | None, within: str = "") -> None:
         """The end of a state that hands on what it got."""
-        self.assign(fields, effective, self.scope)
+        self.assign(fields, effective, self.scope, within)
         if self.state.is_jsonata:
-            output = state_data.output(self.state, fields, effective, effective, self.scope)
+            output = state_data.output(self.state, fields, effective, effective, self.scope, within=within)
         else:
             path = {name: fields[name] for name in ("OutputPath",) if name in fields}
             output = state_data.output(self.state, path, effective, effective, self.scope)
@@ -237,8 +238,9 @@ class Trial:
             scope = state_data.in_jsonata(self.scope, self.request.input, error_output=caught)
             try:
                 own = {key: value for key, value in catcher.items() if key != "OutputPath"}
-                output = state_data.output(self.state, own, self.request.input, caught, scope)
-                self.assign(catcher, self.request.input if self.state.is_jsonata else caught, scope)
+                within = f"Catch[{index}]/"
+                output = state_data.output(self.state, own, self.request.input, caught, scope, within=within)
+                self.assign(catcher, self.request.input if self.state.is_jsonata else caught, scope, within)
             except StateFailure as e:
                 return self.told("FAILED", details, error=e.error, cause=e.cause)
             return self.told(
