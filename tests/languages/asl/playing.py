@@ -202,7 +202,7 @@ class Play:
                 seconds, result = result
             request = r.CompleteActivity(event.id, 1, (Payload(msgspec.json.encode(result)),), "worker")
         except Failed as failed:
-            failure = Failure(failed.cause, type=failed.error, source="asl")
+            failure = Failure(failed.cause, type=failed.error, source="asl", non_retryable=True)
             request = r.FailActivity(event.id, 1, failure, "worker")
         except Never:
             return

@@ -1,6 +1,7 @@
 """``app.state_machine``: a machine is a workflow like any other, on a real engine."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -71,8 +72,8 @@ async def test_targets_stand_for_other_resources():
     app = make_app()
 
     @app.activity
-    async def send(message: dict[str, int]) -> int:
-        return 2 * message["MessageBody"]
+    async def send(message: dict[str, Any]) -> int:
+        return 2 * int(message["MessageBody"])
 
     arn = "arn:aws:states:::sqs:sendMessage"
     task = {"Type": "Task", "Resource": arn, "Parameters": {"QueueUrl": "q", "MessageBody.$": "$"}, "End": True}
@@ -151,3 +152,42 @@ def test_names_and_targets_are_checked():
         app.state_machine(EACH)
     with pytest.raises(InvalidArgumentError, match="must be an activity or its name"):
         app.state_machine(EACH, name="other", targets={"arn": 3})  # type: ignore[dict-item]
+
+
+async def test_a_failed_execution_is_redriven_from_the_state_that_failed():
+    app = perdure.App("machines")
+    calls: list[str] = []
+
+    @app.activity
+    async def first(given: Any) -> Any:
+        calls.append("first")
+        return given
+
+    @app.activity
+    async def second(given: Any) -> Any:
+        calls.append("second")
+        if len(calls) < 3:
+            raise ValueError("not yet")
+        return given
+
+    states = {
+        "A": {"Type": "Task", "Resource": "first", "Next": "B"},
+        "B": {"Type": "Task", "Resource": "second", "Next": "C"},
+        "C": {"Type": "Pass", "Parameters": {"redriven.$": "$$.Execution.RedriveCount"}, "End": True},
+    }
+    flow = app.state_machine({"StartAt": "A", "States": states}, name="redriven")
+    async with environment(app) as env:
+        run = await env.client.start(flow, {}, id="one")
+        with pytest.raises(WorkflowFailedError, match="not yet"):
+            await run.result()
+        history = await run.fetch_history()
+        service, address = env.client._service, RunAddress("default", "one", run.run_id)
+        last = history.events[-1].id
+        run_id = await service.reset(address, event_id=last, reason="RedriveExecution", request_id="redrive-1")
+        again = env.client.get("one", run_id)
+        assert await again.result() == {"redriven": 1}
+        events = aws_events((await again.fetch_history()).events)
+    assert calls == ["first", "second", "second"]
+    kinds = [event["type"] for event in events]
+    assert kinds.count("ExecutionRedriven") == 1
+    assert kinds[kinds.index("ExecutionRedriven") + 1 :][:2] == ["ActivityScheduled", "ActivityStarted"]

@@ -1,11 +1,13 @@
 """The context object: what ``$$`` and ``$states.context`` say of the execution."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from perdure.languages.asl.execution import Execution
 
 
+@lru_cache(maxsize=1024)
 def timestamp(ns: int) -> str:
     """A time as AWS writes it.
 

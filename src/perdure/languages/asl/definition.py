@@ -24,7 +24,7 @@ class State:
         pointer: where it stands, as a JSON pointer.
     """
 
-    __slots__ = ("fields", "is_jsonata", "is_plain", "kind", "name", "name_raw", "next", "pointer")
+    __slots__ = ("fields", "is_fixed", "is_jsonata", "is_plain", "kind", "name", "name_raw", "next", "pointer")
 
     def __init__(self, name: str, fields: dict[str, Any], is_jsonata: bool, pointer: str) -> None:
         self.name = name
@@ -36,6 +36,12 @@ class State:
         self.name_raw = msgspec.Raw(msgspec.json.encode(name))
         # Whether what comes in is what goes out, with nothing to evaluate on the way.
         self.is_plain = fields.keys().isdisjoint(_EVALUATED)
+        # And whether a Task's or a Wait's own fields have to be evaluated neither.
+        self.is_fixed = self.is_plain and all(
+            name != "Credentials" and not name.endswith("Path") and not isinstance(fields[name], str)
+            for name in fields
+            if name in _TIMES or name.endswith("Path") or name == "Credentials"
+        )
 
 
 _EVALUATED = {
@@ -49,6 +55,8 @@ _EVALUATED = {
     "ResultPath",
     "ResultSelector",
 }
+
+_TIMES = {"HeartbeatSeconds", "Seconds", "TimeoutSeconds", "Timestamp"}
 
 
 class States:

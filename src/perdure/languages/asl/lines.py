@@ -94,7 +94,7 @@ class Delta(msgspec.Struct, omit_defaults=True):
 
     ``execution`` is what the run goes by, where its start did not say. ``values`` are by line and name; older ones of
     the lines in ``cleared`` are gone. ``children`` are child workflows under way, by workflow id: the names that lines
-    wait for.
+    wait for. ``redrive_time`` (ns since 1970) is there where the execution goes on after it had failed.
     """
 
     log: list[Entry] = []
@@ -107,6 +107,7 @@ class Delta(msgspec.Struct, omit_defaults=True):
     execution: Execution | None = None
     last_line: int = 0
     children: dict[str, str | None] = {}
+    redrive_time: int = 0
 
 
 def _as_it_is(type_: type, value: Any) -> Any:
@@ -137,6 +138,8 @@ class Lines:
         self.values: dict[int, dict[str, Data]] = {}
         self.children: dict[str, str] = {}
         self.map_runs: dict[str, MapRun] = {}
+        self.redrives = 0
+        self.redrive_time = 0
         self.last_line = 0
         self.last_event = 0
         self.execution: Execution | None = None
@@ -173,6 +176,9 @@ class Lines:
                 self._saved[line_id] = (self.lines[line_id].input, self.lines[line_id].variables)
             else:
                 self._saved.pop(line_id, None)
+        if delta.redrive_time:
+            self.redrives += 1
+            self.redrive_time = delta.redrive_time
         self.last_line = max(self.last_line, delta.last_line)
         if delta.execution is not None:
             self.execution = delta.execution
@@ -231,6 +237,12 @@ class Lines:
         """A child workflow has closed."""
         if self.children.pop(workflow_id, None) is not None:
             self._delta.children[workflow_id] = None
+
+    def redrive(self, now_ns: int) -> int:
+        """The execution goes on after it had failed; how often it has."""
+        self.redrives += 1
+        self.redrive_time = self._delta.redrive_time = now_ns
+        return self.redrives
 
     def pin(self, execution: Execution) -> None:
         """Save what the run goes by."""

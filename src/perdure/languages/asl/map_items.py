@@ -52,7 +52,7 @@ def checked(items: Any, error: str, path: str | None) -> list[Any]:
         return items
     shown = encode(items).decode()
     if path is not None:
-        raise StateFailure(error, f'Reference path "{path}" must point to array.')
+        raise StateFailure(error, f'Reference path "{path.replace("$$", "$")}" must point to array.')
     raise StateFailure(error, f"Map state input must be an array but was: {shown}")
 
 

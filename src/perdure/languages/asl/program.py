@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from perdure.languages.asl import map_run
-from perdure.languages.asl.data import Data
+from perdure.languages.asl.context import timestamp
+from perdure.languages.asl.data import Data, raw
 from perdure.languages.asl.definition import definition_of
 from perdure.languages.asl.execution import Execution, execution_of
 from perdure.languages.asl.failure import StateFailure
@@ -111,6 +112,8 @@ class MachineProgram:
         try:
             if is_first:
                 run.begin()
+            if any(_is_redrive(event) for event in news):
+                news = self._redriven(run, news)
             for event in news:
                 handle = _HANDLERS.get(event.__class__)
                 if handle is not None and not run.is_over:
@@ -128,6 +131,9 @@ class MachineProgram:
             raise ValueError("nothing says which state machine this run goes by")
         if execution is self._execution:
             self._lines.pin(execution)
+        if self._lines.redrives:
+            at = timestamp(self._lines.redrive_time)
+            execution = msgspec.structs.replace(execution, redrive_count=self._lines.redrives, redrive_time=at)
         text = started.input[0] if started.input else Payload(b"{}")
         given = Data.of(text.data if text.encoding == JSON else b"{}")
         return Interpreter(
@@ -140,6 +146,31 @@ class MachineProgram:
             started.task_queue,
             self._event_ids,
         )
+
+    # --- after a failure
+
+    def _redriven(self, run: Interpreter, news: Sequence[e.Event]) -> Sequence[e.Event]:
+        """The turn that failed the execution is taken anew: the states that had failed are entered again. What is left of
+        the news."""
+        count = self._lines.redrive(run.now_ns)
+        run.context["Execution"] |= {"RedriveCount": count, "RedriveTime": timestamp(run.now_ns)}
+        run.log(None, "ExecutionRedriven", {"redriveCount": raw(count)})
+        left = []
+        for event in news:
+            line = None
+            if isinstance(event, e.ActivityTaskFailed | e.ActivityTaskTimedOut):
+                name = self._scheduled.pop(event.scheduled_event_id, "")
+                self._event_ids.pop(name, None)
+                line = run.waiting(name)
+            elif isinstance(event, _FAILED_CHILDREN):
+                line = run.waiting(self._lines.children.get(event.workflow_id, ""))
+                self._lines.end_child(event.workflow_id)
+            if line is None:
+                left.append(event)
+            else:
+                line.attempt, line.retries = 0, {}
+                run.again(line)
+        return left
 
     # --- events
 
@@ -208,6 +239,25 @@ def _failed(error: Exception) -> TurnFailed:
     return TurnFailed("WORKFLOW_WORKER_UNHANDLED_FAILURE", failure)
 
 
+REDRIVE = "RedriveExecution"
+"""The reason of a reset that lets a failed execution go on."""
+
+
+def _is_redrive(event: e.Event) -> bool:
+    return (
+        isinstance(event, e.WorkflowTaskFailed)
+        and event.cause == "RESET_WORKFLOW"
+        and event.failure is not None
+        and event.failure.message == REDRIVE
+    )
+
+
+_FAILED_CHILDREN = (
+    e.ChildWorkflowExecutionFailed,
+    e.ChildWorkflowExecutionCanceled,
+    e.ChildWorkflowExecutionTimedOut,
+    e.ChildWorkflowExecutionTerminated,
+)
 _ENDS = (e.ActivityTaskCompleted, e.ActivityTaskFailed, e.ActivityTaskTimedOut, e.ActivityTaskCanceled)
 
 _HANDLERS: dict[type, Callable[..., None]] = {

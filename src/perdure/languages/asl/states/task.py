@@ -44,23 +44,24 @@ class Task(Kind):
         fields = state.fields
         resource = resource_of(fields["Resource"])
         if resource.text in run.execution.missing:
-            raise StateFailure("States.Runtime", "The activity ARN does not exist.")
-        scope = run.scope(line, state)
-        whole = line.input.value
+            raise StateFailure("States.Runtime", f"The activity {resource.text} does not exist.")
         has_token = resource.pattern == "waitForTaskToken"
         # The line waits from here on, so that what it waits for has a name; a failure below makes that void.
         name = run.wait(line, TASK)
-        if has_token:
-            scope.context["Task"] = {"Token": token_of(run.address, name + TOKEN)}
-        if state.is_plain:
-            worked_on = line.input
-        else:
-            effective = state_data.effective_input(state, whole, scope)
-            scope.input = effective
-            worked_on = run.data(line, state_data.arguments(state, effective, scope))
-        timeout = _seconds(state, scope, "TimeoutSeconds")
-        heartbeat = _seconds(state, scope, "HeartbeatSeconds")
-        credentials = _credentials(state, scope)
+        worked_on, credentials = line.input, None
+        timeout, heartbeat = fields.get("TimeoutSeconds"), fields.get("HeartbeatSeconds")
+        token = token_of(run.address, name + TOKEN) if has_token else ""
+        if not state.is_fixed:
+            scope = run.scope(line, state)
+            if has_token:
+                scope.context["Task"] = {"Token": token}
+            if not state.is_plain:
+                effective = state_data.effective_input(state, line.input.value, scope)
+                scope.input = effective
+                worked_on = run.data(line, state_data.arguments(state, effective, scope))
+            timeout = _seconds(state, scope, "TimeoutSeconds")
+            heartbeat = _seconds(state, scope, "HeartbeatSeconds")
+            credentials = _credentials(state, scope)
         task_events.scheduled(run, line, resource, worked_on, timeout, heartbeat, credentials)
         payload = Payload(worked_on.raw)
         target = _target(run, state, resource, worked_on)
@@ -71,7 +72,7 @@ class Task(Kind):
             also = {"credentials": credentials, "timeout": timeout, "heartbeat": heartbeat}
             call |= {key: value for key, value in also.items() if value is not None}
             if has_token:
-                call["token"] = scope.context["Task"]["Token"]
+                call["token"] = token
             inputs: tuple[Payload, ...] = (payload, Payload(encode(call)))
             activity_type, queue = resource.text, TASK_QUEUE
         else:
@@ -99,7 +100,7 @@ class Task(Kind):
                     TASK_QUEUE,
                     schedule_to_close_timeout_ns=timeout_ns,
                     heartbeat_timeout_ns=heartbeat_ns,
-                    retry_policy=calls.ONCE,
+                    retry_policy=calls.UNTIL_ANSWERED,
                 )
             )
 

@@ -23,13 +23,19 @@ class Wait(Kind):
 
     def enter(self, run: Interpreter, line: Line, state: State) -> None:
         """As ``Kind.enter``."""
-        scope = run.scope(line, state)
-        scope.input = state_data.effective_input(state, line.input.value, scope)
-        seconds = _seconds(run, line, state, scope)
+        if state.is_fixed and "Seconds" in state.fields:
+            seconds = float(state.fields["Seconds"])
+        else:
+            scope = run.scope(line, state)
+            scope.input = state_data.effective_input(state, line.input.value, scope)
+            seconds = _seconds(run, line, state, scope)
+        if seconds <= 0:
+            self.timer_fired(run, line, state)
+            return
         if seconds > MOST_SECONDS:
             raise StateFailure("States.Runtime", "Wait state delay is too long.")
         name = run.wait(line, TIMER)
-        run.start_timer(name, max(0.0, seconds))
+        run.start_timer(name, seconds)
 
     def timer_fired(self, run: Interpreter, line: Line, state: State) -> None:
         """As ``Kind.timer_fired``."""
