@@ -19,7 +19,19 @@ from bench.page import ORDER, page
 from bench.processes import ROOT, ChildError
 from bench.results import Section
 from bench.scale import FULL, QUICK
-from bench.sections import growth, machine, memory, profile, queues, recovery, schedules, search, server, speed
+from bench.sections import (
+    growth,
+    machine,
+    machines,
+    memory,
+    profile,
+    queues,
+    recovery,
+    schedules,
+    search,
+    server,
+    speed,
+)
 from bench.terminal import TerminalView, show_summary
 
 # The machine first, before anything has warmed it or filled its disk's cache.
@@ -32,6 +44,7 @@ SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
     "growth": growth.measure,
     "search": search.measure,
     "schedules": schedules.measure,
+    "machines": machines.measure,
     "server": server.measure,
     "profile": profile.measure,
 }

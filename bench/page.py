@@ -4,7 +4,19 @@ from collections.abc import Iterator, Sequence
 
 from bench.results import Figure, Section, Table, number
 
-ORDER = ("speed", "server", "queues", "memory", "recovery", "growth", "search", "schedules", "profile", "machine")
+ORDER = (
+    "speed",
+    "server",
+    "queues",
+    "memory",
+    "recovery",
+    "growth",
+    "search",
+    "schedules",
+    "machines",
+    "profile",
+    "machine",
+)
 
 OPENING = """\
 # Benchmarks

@@ -22,6 +22,7 @@ WORKS = {
     "due_at_once": "schedules",
     "closing": "growth",
     "long_history": "growth",
+    "machines": "machines",
     "queued": "queues",
     "serve": "served",
     "work": "served",
