@@ -222,6 +222,13 @@ class Play:
     def outcome(self) -> Outcome:
         return outcome(self.history[-1])
 
+    def ask_program(self, name: str) -> bytes:
+        program = MachineProgram(self.address, self.run.started)
+        assert program.catch_up(self.history) is None
+        answer = program.query(name, ())
+        assert isinstance(answer, tuple), answer
+        return answer[0].data
+
     @property
     def events(self) -> list[dict[str, Any]]:
         return aws_events(self.history)

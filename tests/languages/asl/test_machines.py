@@ -1,7 +1,13 @@
 """Small machines, run on the kernel alone; each also with a program that forgets everything between two turns."""
 
+import json
+
 import pytest
 from tests.languages.asl.playing import Failed, Never, Play, play
+
+from perdure.languages.asl.tokens import read
+from perdure.model.payloads import Payload
+from perdure.model.requests import CompleteActivity
 
 DOUBLE = {"Type": "Task", "Resource": "double", "End": True}
 
@@ -107,3 +113,107 @@ class TestMachines:
         played = play(machine, {"n": 0}, answer, forgets=forgets)
         assert played.outcome.output == '{"n":1500}'
         assert played.turns == 4
+
+    def test_a_machine_has_its_own_time_out(self, forgets):
+        machine = {"TimeoutSeconds": 3, "StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 10, "End": True}}}
+        played = play(machine, {}, answer, forgets=forgets)
+        assert played.outcome.status == "TIMED_OUT"
+        assert types(played) == ["ExecutionStarted", "WaitStateEntered", "ExecutionTimedOut"]
+
+    @pytest.mark.parametrize(("sent_after", "status"), [(2, "SUCCEEDED"), (9, "FAILED")])
+    def test_a_token_that_comes_back_in_time(self, forgets, sent_after, status):
+        task = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"QueueUrl": "q", "MessageBody": {"token.$": "$$.Task.Token"}},
+            "HeartbeatSeconds": 5,
+            "TimeoutSeconds": 50,
+            "End": True,
+        }
+
+        def send(play, activity_type, given, call):
+            found = read(given["MessageBody"]["token"])
+            assert found is not None and found[0] == play.address
+
+            def come_back():
+                pending = play.run.activity_ids.get(found[1])
+                if pending is not None:
+                    play.ask(CompleteActivity(pending, 1, (Payload(b'"back"'),)))
+
+            play.world.at(play.world.now + sent_after * 10**9, come_back)
+            return {"submitted": {"MessageId": "1"}}
+
+        played = play({"StartAt": "T", "States": {"T": task}}, {}, send, forgets=forgets)
+        assert (played.outcome.status, played.outcome.output) == (status, '"back"' if sent_after < 5 else None)
+        last = "TaskSucceeded" if sent_after < 5 else "TaskTimedOut"
+        assert types(played)[2:6] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", last]
+        assert played.outcome.error == (None if sent_after < 5 else "States.HeartbeatTimeout")
+
+    def test_a_map_run_reads_goes_in_batches_and_writes(self, forgets):
+        files = {}
+
+        def service(play, resource, given, call):
+            if resource.endswith("s3:getObject"):
+                assert call["reader_config"]["InputType"] == "CSV"
+                return {"Body": "name,size\nada,1\nbob,2\neve,3\n"}
+            if resource.endswith("s3:putObject"):
+                files[given["Key"].rpartition("/")[2]] = json.loads(given["Body"])
+                return {}
+            return answer(play, resource, given, call)
+
+        machine = {
+            "StartAt": "M",
+            "States": {
+                "M": {
+                    "Type": "Map",
+                    "ItemReader": {
+                        "Resource": "arn:aws:states:::s3:getObject",
+                        "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+                        "Parameters": {"Bucket": "in", "Key": "people.csv"},
+                    },
+                    "ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"by": "test"}},
+                    "ItemProcessor": {
+                        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                        "StartAt": "P",
+                        "States": {"P": {"Type": "Pass", "End": True}},
+                    },
+                    "ResultWriter": {
+                        "Resource": "arn:aws:states:::s3:putObject",
+                        "Parameters": {"Bucket": "out", "Prefix": "results"},
+                    },
+                    "End": True,
+                }
+            },
+        }
+        played = play(machine, {}, service, forgets=forgets)
+        output = json.loads(played.outcome.output or "")
+        assert output["ResultWriterDetails"]["Key"].startswith("results/")
+        assert [json.loads(one["Output"]) for one in files["SUCCEEDED_0.json"]] == [
+            {"BatchInput": {"by": "test"}, "Items": [{"name": "ada", "size": "1"}, {"name": "bob", "size": "2"}]},
+            {"BatchInput": {"by": "test"}, "Items": [{"name": "eve", "size": "3"}]},
+        ]
+        assert files["manifest.json"]["MapRunArn"] == output["MapRunArn"]
+        (map_run,) = json.loads(played.ask_program("perdure.map_runs"))
+        assert map_run["status"] == "SUCCEEDED"
+        assert (map_run["itemCounts"]["succeeded"], map_run["executionCounts"]["succeeded"]) == (3, 2)
+
+    @pytest.mark.parametrize(("tolerated", "status"), [(1, "FAILED"), (2, "SUCCEEDED")])
+    def test_a_map_run_tolerates_so_many_failures(self, forgets, tolerated, status):
+        choice = {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$", "NumericLessThan": 2, "Next": "Bad"}],
+            "Default": "Good",
+        }
+        processor = {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "C",
+            "States": {"C": choice, "Bad": {"Type": "Fail", "Error": "Bad"}, "Good": {"Type": "Succeed"}},
+        }
+        state = {"Type": "Map", "ToleratedFailureCount": tolerated, "ItemProcessor": processor, "End": True}
+        played = play({"StartAt": "M", "States": {"M": state}}, [0, 1, 2, 3], answer, forgets=forgets)
+        assert played.outcome.status == status
+        if status == "SUCCEEDED":
+            assert played.outcome.output == "[2,3]"
+        else:
+            assert played.outcome.error == "States.ExceedToleratedFailureThreshold"
+            assert types(played)[-3:] == ["MapRunFailed", "MapStateFailed", "ExecutionFailed"]

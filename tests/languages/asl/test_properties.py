@@ -31,6 +31,9 @@ def machines(draw: st.DrawFn, depth: int = 2, prefix: str = "s") -> Machine:
     return {"StartAt": names[0], "States": states}
 
 
+paths: st.SearchStrategy[str | None] = st.sampled_from(["$.r", "$.n", None])
+
+
 @st.composite
 def _state(draw: st.DrawFn, depth: int, name: str, later: list[str]) -> dict[str, Any]:
     kinds = ["Pass", "Task", "Fail", "Wait", "Succeed"] + (["Choice"] if later else [])
@@ -52,7 +55,7 @@ def _state(draw: st.DrawFn, depth: int, name: str, later: list[str]) -> dict[str
             if draw(st.booleans()):
                 state["Result"] = {"n": draw(st.integers(-2, 4)), "xs": draw(st.lists(st.integers(-2, 4), max_size=3))}
             elif draw(st.booleans()):
-                state |= {"Result": draw(st.integers(0, 9)), "ResultPath": draw(st.sampled_from(["$.r", "$.n", None]))}
+                state |= {"Result": draw(st.integers(0, 9)), "ResultPath": draw(paths)}
         case "Wait":
             state["Seconds"] = draw(st.integers(0, 3))
         case "Task":
@@ -72,9 +75,9 @@ def _state(draw: st.DrawFn, depth: int, name: str, later: list[str]) -> dict[str
     if kind in ("Task", "Parallel", "Map"):
         if draw(st.booleans()):
             state["Retry"] = [{"ErrorEquals": ["E"], "MaxAttempts": draw(st.integers(0, 2))}]
-        if later and draw(st.booleans()):
-            names = draw(st.sampled_from([["E"], ["States.ALL"], ["Other"]]))
-            state["Catch"] = [{"ErrorEquals": names, "Next": draw(st.sampled_from(later)), "ResultPath": "$.e"}]
+        if draw(st.booleans()) and later:
+            name = draw(st.sampled_from(["E", "States.ALL", "Other"]))
+            state["Catch"] = [{"ErrorEquals": [name], "Next": draw(st.sampled_from(later)), "ResultPath": "$.e"}]
     return state | ({"Next": later[0]} if later else {"End": True})
 
 

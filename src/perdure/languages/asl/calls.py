@@ -19,10 +19,6 @@ ONCE = RetryPolicy(max_attempts=1)
 """Of a worker's activity: to try again is the machine's own affair."""
 
 UNTIL_ANSWERED = RetryPolicy(max_attempts=0)
-"""Of a call by the engine's own worker. What fails there says that it is final, so only a call whose answer was lost with the
-engine's process is made again."""
-
-UNTIL_ANSWERED = RetryPolicy(max_attempts=0)
 """Of calls by the engine's own worker. What they fail with is final; only an attempt that was lost with a server is made again."""
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from perdure.languages.asl.definition import definition_of
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.payloads import Payload, Payloads
@@ -67,15 +68,19 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
     states: str = ""
 
 
-def start_of(execution: Execution, input_text: str, workflow_id: str = "", timeout_seconds: float = 0) -> StartWorkflow:
+def start_of(
+    execution: Execution, input_text: str, workflow_id: str = "", timeout_seconds: float | None = None
+) -> StartWorkflow:
     """The request that starts an execution. Its workflow id is the execution's ARN, unless another is given.
 
     Args:
         execution: what the run keeps.
         input_text: the execution's input, as JSON.
         workflow_id: of the run.
-        timeout_seconds: the machine's ``TimeoutSeconds``; 0 for none.
+        timeout_seconds: how long it may take, 0 for any time; without it, the machine's ``TimeoutSeconds``.
     """
+    if timeout_seconds is None:
+        timeout_seconds = definition_of(execution.definition).timeout_seconds
     return StartWorkflow(
         workflow_id=workflow_id or execution.arn,
         workflow_type=execution.machine_name or "asl",

@@ -93,21 +93,17 @@ class Task(Kind):
             )
         )
         if has_token:
-            run.commands.append(
-                c.ScheduleActivityTask(
-                    name + TOKEN,
-                    TOKEN_TYPE,
-                    TASK_QUEUE,
-                    schedule_to_close_timeout_ns=timeout_ns,
-                    heartbeat_timeout_ns=heartbeat_ns,
-                    retry_policy=calls.UNTIL_ANSWERED,
-                )
-            )
+            _wait_for_token(run, name, timeout, heartbeat)
 
     def activity_ended(self, run: Interpreter, line: Line, state: State, name: str, event: e.Event) -> None:
         """As ``Kind.activity_ended``."""
         resource = resource_of(state.fields["Resource"])
         if name.endswith(TOKEN):
+            if event.__class__ is e.ActivityTaskFailed and _is_lost(event.failure):
+                # Lost with the engine, before it had left: nobody has failed.
+                told = _numbers(state, run, line)
+                _wait_for_token(run, name, *told)
+                return
             if "submitted" not in line.notes and event.__class__ is e.ActivityTaskCompleted:
                 # The token came back before the call that carried it there.
                 line.notes = {**line.notes, "early": event.result[0].data.decode() if event.result else "null"}
@@ -208,6 +204,28 @@ class Task(Kind):
     def _failed(self, run: Interpreter, line: Line, resource: Resource, failure: StateFailure) -> None:
         task_events.failed(run, line, resource, failure)
         raise said(failure)
+
+
+def _wait_for_token(run: Interpreter, name: str, timeout: float | None, heartbeat: float | None) -> None:
+    run.commands.append(
+        c.ScheduleActivityTask(
+            name + TOKEN if not name.endswith(TOKEN) else name,
+            TOKEN_TYPE,
+            TASK_QUEUE,
+            schedule_to_close_timeout_ns=0 if timeout is None else round(timeout * 1e9),
+            heartbeat_timeout_ns=0 if heartbeat is None else round(heartbeat * 1e9),
+            retry_policy=calls.ONCE,
+        )
+    )
+
+
+def _numbers(state: State, run: Interpreter, line: Line) -> tuple[float | None, float | None]:
+    scope = run.scope(line, state)
+    return _seconds(state, scope, "TimeoutSeconds"), _seconds(state, scope, "HeartbeatSeconds")
+
+
+def _is_lost(failure: Failure) -> bool:
+    return failure.type == "WorkerLost" and failure.source == "perdure"
 
 
 def _target(
