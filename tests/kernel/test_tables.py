@@ -171,6 +171,7 @@ ENUM_NUMBERS: dict[type[IntEnum], dict[str, int]] = {
     options.IdReuse: {"ALLOW": 1, "ALLOW_IF_FAILED": 2, "REJECT": 3},
     options.IdConflict: {"FAIL": 1, "USE": 2, "TERMINATE": 3},
     options.ParentClose: {"TERMINATE": 1, "ABANDON": 2, "CANCEL": 3},
+    options.Versioning: {"UNSPECIFIED": 0, "PINNED": 1, "AUTO_UPGRADE": 2},
     options.Initiator: {"UNSPECIFIED": 0, "WORKFLOW": 1, "RETRY": 2, "CRON_SCHEDULE": 3},
 }
 """Enums that are stored as numbers. All but ``FailureKind``, which Temporal's failures have no number for, are Temporal's."""

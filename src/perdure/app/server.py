@@ -15,6 +15,7 @@ from perdure.app.rest import Outside, rest_server
 from perdure.app.stepfunctions import StepFunctions, StepFunctionsServer
 from perdure.app.stores import store_of
 from perdure.engine.clock import SystemClock
+from perdure.engine.deployments import Deployments
 from perdure.engine.polls import Polls
 from perdure.engine.ports import Clock, Store
 from perdure.engine.service import EngineService
@@ -193,7 +194,10 @@ class Server:
     async def _open_temporal(self, workers: Workers, polls: Polls, credentials: Any) -> None:
         from perdure.app.temporal import temporal_server
 
-        turns = TurnPolls(self.service.engine, workers)
+        deployments = Deployments(self._store, self.service.engine.clock.now_ns)
+        await deployments.open()
+        self._stack.push_async_callback(deployments.close)
+        turns = TurnPolls(self.service.engine, workers, deployments)
         self._stack.callback(turns.close)
         self._temporal = temporal_server(
             self._for_clients, self.gate, polls, turns, self._temporal_address, credentials

@@ -9,13 +9,14 @@ time goes back to the task queue, with its whole history; so does one whose work
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from perdure.engine.turn_programs import Polled, PolledProgram, PolledTurn, Question
 from perdure.model.affinity import Affinity
+from perdure.model.deployments import Route
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.ids import RunAddress
 from perdure.model.program import ActivityTask, Program
@@ -61,11 +62,24 @@ class Desk:
     seconds = 0.0
     """How long a turn waits at a sticky desk."""
 
-    def __init__(self, engine: "Engine", workers: "Workers", namespace: str, name: str, build_id: str = "") -> None:
+    def __init__(
+        self,
+        engine: "Engine",
+        workers: "Workers",
+        namespace: str,
+        name: str,
+        build_id: str = "",
+        routes: Callable[[], Mapping[tuple[str, str], Route]] = dict,
+        *,
+        is_version: bool = False,
+    ) -> None:
         self.engine = engine
         self.namespace = namespace
         self.name = name
         self.build_id = build_id
+        self.is_version = is_version
+        """Whether the build belongs to a deployment, which says what comes here."""
+        self._routes = routes
         self.task_queues: Collection[str] = (name,)
         self.asking: deque[Poll] = deque()
         self.expected: dict[str, Poll] = {}
@@ -108,7 +122,24 @@ class Desk:
         affinity: Affinity | None = None,
     ) -> "Desk | None":
         """This desk, if somebody asks."""
-        return self if build_id in ("", self.build_id) and self.has_turn_slot(key) else None
+        return self if self.is_for(build_id, key) and self.has_turn_slot(key) else None
+
+    def is_for(self, build_id: str, key: int) -> bool:
+        """Whether runs that need this build, or any, are served here."""
+        if build_id:
+            return build_id == self.build_id
+        route = self.route
+        if route is None:
+            return not self.is_version
+        resident = self.engine.residents.by_key(key)
+        version = route.version_for(resident.run.workflow_id) if resident is not None else route.current
+        return version == (self.build_id if self.is_version else "")
+
+    @property
+    def route(self) -> Route | None:
+        """Where turns go that no build has for itself, if a deployment says so."""
+        routes = self._routes()
+        return routes.get((self.namespace, self.name)) if routes else None
 
     def host_to_ask(
         self,
@@ -120,7 +151,7 @@ class Desk:
         affinity: Affinity | None = None,
     ) -> "Desk | None":
         """This desk: a query waits for somebody."""
-        return self if build_id in ("", self.build_id) else None
+        return self if self.is_for(build_id, key) else None
 
     def has_turn_slot(self, key: int) -> bool:
         """Whether somebody asks for a turn now; they are the ones to get the next."""
@@ -247,22 +278,35 @@ class StickyDesk(Desk):
 
     is_sticky = True
 
-    def __init__(self, engine: "Engine", workers: "Workers", namespace: str, name: str, build_id: str = "") -> None:
-        super().__init__(engine, workers, namespace, name, build_id)
+    def __init__(
+        self, engine: "Engine", workers: "Workers", namespace: str, name: str, normal: "Desk | None" = None
+    ) -> None:
+        super().__init__(engine, workers, namespace, name)
+        self.normal = normal
+        """Where the same worker asks for turns of any run."""
         self.seconds = STICKY_SECONDS
         self.last_asked = engine.clock.now_ns()
         self._waiting: dict[int, None] = {}
 
     def has_turn_slot(self, key: int) -> bool:
         """As ``Desk``. Otherwise the turn waits here for a while, and then goes back to the task queue."""
-        if super().has_turn_slot(key):
+        is_moved = not self._stays(key)
+        if not is_moved and super().has_turn_slot(key):
             self._waiting.pop(key, None)
             return True
         if key not in self._waiting:
             self._waiting[key] = None
-            due = self.engine.clock.now_ns() + (0 if self.is_deserted else int(self.seconds * 1e9))
+            due = self.engine.clock.now_ns() + (0 if is_moved or self.is_deserted else int(self.seconds * 1e9))
             self.engine.clock.call_at(due, lambda: self._give_up(key))
         return False
+
+    def _stays(self, key: int) -> bool:
+        """Whether the run's turns still go to this worker's build."""
+        normal = self.normal
+        if normal is None or (normal.route is None and not normal.is_version):
+            return True
+        resident = self.engine.residents.by_key(key)
+        return resident is None or normal.is_for(resident.run.pinned_build_id, key)
 
     @property
     def is_deserted(self) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from perdure.engine.deployments import Deployments
 from perdure.engine.refusals import settle
 from perdure.engine.resident import Resident
 from perdure.engine.turn_desks import GONE_SECONDS, Desk, Poll, StickyDesk, StickyQueue
@@ -14,10 +15,12 @@ from perdure.engine.turn_programs import Polled, PolledProgram, PolledTurn
 from perdure.kernel.run import Activity, WorkflowTask
 from perdure.kernel.workflow_task import preview
 from perdure.model.commands import AnyCommand
+from perdure.model.deployments import version_of
 from perdure.model.errors import NotFoundError
 from perdure.model.events import Event
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
+from perdure.model.options import Versioning
 from perdure.model.requests import CompleteWorkflowTask, FailWorkflowTask, Request
 from perdure.model.task_queues import Poller
 
@@ -60,32 +63,58 @@ class ExpectedTurn:
 class TurnPolls:
     """All desks. Belongs to one engine, and shares its thread."""
 
-    def __init__(self, engine: "Engine", workers: "Workers") -> None:
+    def __init__(self, engine: "Engine", workers: "Workers", deployments: Deployments) -> None:
         self._engine = engine
+        self.deployments = deployments
+        deployments.changed = self._rerouted
         self._workers = workers
         self._desks: dict[tuple[str, str, str], Desk] = {}
         self._sticky: dict[tuple[str, str], StickyDesk] = {}
         self._sweep: Any = None
 
     async def poll(
-        self, namespace: str, task_queue: str, *, identity: str, timeout_seconds: float, build_id: str = ""
+        self,
+        namespace: str,
+        task_queue: str,
+        *,
+        identity: str,
+        timeout_seconds: float,
+        build_id: str = "",
+        deployment: str = "",
     ) -> Polled | None:
-        """Take a turn of any workflow on a task queue, or a query, waiting for one; None if there is none in time."""
-        return await self.desk(namespace, task_queue, build_id).ask(identity, timeout_seconds)
+        """Take a turn of any workflow on a task queue, or a query, waiting for one; None if there is none in time. With a
+        ``deployment``, of the runs that go to this build of it."""
+        if deployment:
+            self.deployments.seen(namespace, deployment, build_id, task_queue, activities=False)
+        desk = self.desk(namespace, task_queue, version_of(deployment, build_id), is_version=bool(deployment))
+        return await desk.ask(identity, timeout_seconds)
 
     async def poll_sticky(self, namespace: str, queue: str, *, identity: str, timeout_seconds: float) -> Polled | None:
         """As ``poll``, for a worker that asks for programs that it has kept."""
         return await self.sticky(namespace, queue).ask(identity, timeout_seconds)
 
-    def desk(self, namespace: str, task_queue: str, build_id: str = "") -> Desk:
-        """The desk of a task queue."""
+    def desk(self, namespace: str, task_queue: str, build_id: str = "", *, is_version: bool = False) -> Desk:
+        """The desk of a task queue, for those of a build."""
         name = (namespace, task_queue, build_id)
         desk = self._desks.get(name)
         if desk is None:
-            desk = self._desks[name] = Desk(self._engine, self._workers, namespace, task_queue, build_id)
+            desk = self._desks[name] = Desk(
+                self._engine,
+                self._workers,
+                namespace,
+                task_queue,
+                build_id,
+                lambda: self.deployments.routes,
+                is_version=is_version,
+            )
             self._workers.add_host(desk, namespace, task_queue)
             self._keep_sweeping()
         return desk
+
+    def _rerouted(self) -> None:
+        """Turns go elsewhere from now on."""
+        for desk in list(self._desks.values()):
+            desk.serve()
 
     def sticky(self, namespace: str, queue: str) -> StickyDesk:
         """The desk of a worker that keeps programs."""
@@ -141,6 +170,11 @@ class TurnPolls:
             for poller in desk.describe()
         ]
 
+    def pollers_of_build(self, namespace: str, task_queue: str, build_id: str) -> list[Poller]:
+        """Who of a build has asked lately."""
+        desk = self._desks.get((namespace, task_queue, build_id))
+        return desk.describe() if desk is not None else []
+
     # --- what they answer
 
     async def complete(
@@ -154,6 +188,8 @@ class TurnPolls:
         wants_next: bool = False,
         forces_next: bool = False,
         sdk_metadata: bytes = b"",
+        deployment: str = "",
+        versioning: Versioning = Versioning.UNSPECIFIED,
     ) -> TurnResult:
         """Hand in a turn.
 
@@ -166,6 +202,8 @@ class TurnPolls:
             wants_next: it takes the run's next turn as the answer, if there is one.
             forces_next: there is to be a next turn even if nothing new has happened.
             sdk_metadata: what the worker's SDK must know again when it replays the turn.
+            deployment: that the build belongs to, if it does.
+            versioning: whether the run stays with this version.
 
         Raises:
             NotFoundError: the turn is over already, or never was.
@@ -173,7 +211,8 @@ class TurnPolls:
         resident, task = await self._in_hand(name)
         run = resident.run
         left_no_trace = task.started_event_id >= run.next_event_id and task.attempt == 1
-        desk = self._keep(resident, sticky)
+        build_id = version_of(deployment, build_id)
+        desk = self._keep(resident, sticky, build_id)
         poll = None
         if desk is not None and wants_next:
             poll = desk.expected[run.workflow_id] = Poll(identity)
@@ -187,6 +226,8 @@ class TurnPolls:
             forces_next,
             sdk_metadata,
             sticky.name if sticky is not None else "",
+            deployment=deployment,
+            versioning=versioning,
         )
         written = self._submit(resident, request)
         if desk is not None and poll is not None and desk.expected.get(run.workflow_id) is poll:
@@ -243,7 +284,7 @@ class TurnPolls:
         self._engine.decide(resident, request, settle(written))
         return written
 
-    def _keep(self, resident: Resident, sticky: StickyQueue | None) -> StickyDesk | None:
+    def _keep(self, resident: Resident, sticky: StickyQueue | None, build_id: str) -> StickyDesk | None:
         """The run's program stays with the worker that asks at ``sticky``, or with nobody. Where it stays."""
         program = resident.program
         if not isinstance(program, PolledProgram):
@@ -253,6 +294,8 @@ class TurnPolls:
             return None
         desk = self.sticky(resident.run.namespace, sticky.name)
         desk.seconds = sticky.seconds
+        desk.build_id = build_id
+        desk.normal = self._desks.get((desk.namespace, resident.run.started.task_queue, build_id))
         program.moved(desk)
         resident.host = desk
         return desk

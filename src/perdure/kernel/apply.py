@@ -14,7 +14,7 @@ from perdure.kernel.run import Activity, Child, Run, Timer, Update, WorkflowTask
 from perdure.model import events as e
 from perdure.model.activity_options import ActivityOptions
 from perdure.model.errors import InvariantError
-from perdure.model.options import RetryPolicy, RunStatus
+from perdure.model.options import RetryPolicy, RunStatus, Versioning
 from perdure.model.payloads import JSON, NULL, Payload, PayloadMap
 from perdure.model.search import PINNED_BUILD_ID
 
@@ -64,6 +64,7 @@ def _started(run: Run, event: e.WorkflowExecutionStarted) -> None:
     if event.search_attributes:
         run.search_attributes = event.search_attributes
     if event.pinned_build_id:
+        run.pin_override = event.pinned_build_id
         _pin(run, event.pinned_build_id)
 
 
@@ -116,7 +117,8 @@ def _unpaused(run: Run, event: e.WorkflowExecutionUnpaused) -> None:
 
 
 def _options_updated(run: Run, event: e.WorkflowExecutionOptionsUpdated) -> None:
-    _pin(run, event.pinned_build_id)
+    run.pin_override = event.pinned_build_id
+    _pin(run, run.pin_override or (run.build_id if run.versioning is Versioning.PINNED else ""))
 
 
 def _pin(run: Run, build_id: str) -> None:
@@ -186,6 +188,11 @@ def _task_completed(run: Run, event: e.WorkflowTaskCompleted) -> None:
     run.last_turn_time = event.time
     run.last_started_event_id = event.started_event_id
     run.sticky_queue = event.sticky_queue
+    if event.versioning or run.versioning:
+        run.versioning, run.deployment = event.versioning, event.deployment
+        pinned = run.pin_override or (event.build_id if event.versioning is Versioning.PINNED else "")
+        if pinned != run.pinned_build_id:
+            _pin(run, pinned)
 
 
 def _task_dropped(run: Run, record: e.WorkflowTaskDropped) -> None:

@@ -103,7 +103,7 @@ def resume(commit: Commit, request: ResumeWorkflow) -> Rejection | None:
 def update_options(commit: Commit, request: UpdateWorkflowOptions) -> Rejection | None:
     """Choose which build of the code takes the run's turns. A failed turn is tried again at once, by that one."""
     run = commit.run
-    if run.pinned_build_id == request.pinned_build_id:
+    if run.pin_override == request.pinned_build_id:
         return None
     commit.is_visible = commit.is_found_by_other_values = True
     commit.occur(

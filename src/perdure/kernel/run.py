@@ -20,7 +20,7 @@ from perdure.model.events import (
     WorkflowExecutionUpdateCompleted,
 )
 from perdure.model.failures import Failure
-from perdure.model.options import PAUSED, RUNNING, RunStatus
+from perdure.model.options import PAUSED, RUNNING, RunStatus, Versioning
 from perdure.model.payloads import PayloadMap, Payloads
 
 # Names of a run's own deadlines. Activities and user timers are named by their event ids, which are positive.
@@ -145,6 +145,11 @@ class Run(msgspec.Struct):
     last_started_event_id: int = 0
     sticky_queue: str = ""
     """Where the worker asks for turns that has kept the program, if it said so."""
+    pin_override: str = ""
+    """The build to which somebody has pinned the run, whatever its turns say."""
+    versioning: Versioning = Versioning.UNSPECIFIED
+    deployment: str = ""
+    """Of the build that took the last turn."""
 
     @property
     def workflow_id(self) -> str:

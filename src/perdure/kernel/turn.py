@@ -7,6 +7,7 @@ from perdure.kernel.commit import Commit, Rejection
 from perdure.kernel.run import WorkflowTask
 from perdure.model import events as e
 from perdure.model.commands import AnyCommand, RejectUpdate, RequestCancelActivityTask
+from perdure.model.options import Versioning
 from perdure.model.requests import CompleteWorkflowTask
 
 
@@ -24,6 +25,8 @@ def complete(commit: Commit, request: CompleteWorkflowTask) -> Rejection | None:
         request.sdk_metadata,
         request.sticky_queue,
         request.state,
+        request.deployment,
+        request.versioning,
     )
     if request.forces_next and commit.run.close is None and commit.run.workflow_task is None:
         workflow_task.schedule(commit)
@@ -39,6 +42,8 @@ def finish(
     sdk_metadata: bytes = b"",
     sticky_queue: str = "",
     state: bytes = b"",
+    deployment: str = "",
+    versioning: Versioning = Versioning.UNSPECIFIED,
 ) -> None:
     """Carry out the commands of the turn in hand. If one of them can't be, the turn fails, and none of them happens."""
     run = commit.run
@@ -64,6 +69,7 @@ def finish(
             for event in workflow_task.transient_events(run, task, workflow_task.suggests_continue_as_new(commit)):
                 commit.record(event)
         completed_id = run.next_event_id
+        pinned = run.pinned_build_id
         if run.build_id != build_id:
             commit.is_visible = True
         commit.record(
@@ -77,8 +83,12 @@ def finish(
                 sdk_metadata,
                 sticky_queue,
                 state,
+                deployment,
+                versioning,
             )
         )
+        if run.pinned_build_id != pinned:
+            commit.is_visible = commit.is_found_by_other_values = True
         for command in asked:
             commands.carry_out(commit, command, completed_id)
             cancels = cancels or command.__class__ is RequestCancelActivityTask

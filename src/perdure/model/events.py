@@ -24,7 +24,7 @@ from perdure.model.activity_options import ActivityOptions
 from perdure.model.affinity import Affinity
 from perdure.model.failures import Failure, RetryState, TimeoutType
 from perdure.model.ids import CompletionCallback, DetachedStart, ParentLink, RunAddress
-from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
+from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy, Versioning
 from perdure.model.payloads import PayloadMap, Payloads, UserMetadata
 from perdure.model.task_queues import BreakerPolicy, Priority
 
@@ -207,7 +207,8 @@ class WorkflowTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=
     ``build_id`` names the code that took the turn (Temporal's ``worker_version.build_id``). ``sdk_metadata`` is what the
     worker's SDK must know again when it replays the turn; only it can read that. With a ``sticky_queue`` the worker has
     kept the program, and asks there for its next turn. ``state`` is what the turn changed in the state of a program that
-    keeps it as data; only that program can read it.
+    keeps it as data; only that program can read it. ``deployment`` is that of the build, if it belongs to one, whose id
+    begins with its name; ``versioning`` says whether the run stays with the build.
     """
 
     scheduled_event_id: int
@@ -217,6 +218,8 @@ class WorkflowTaskCompleted(Record, frozen=True, array_like=True, gc=False, tag=
     sdk_metadata: bytes = b""
     sticky_queue: str = ""
     state: bytes = b""
+    deployment: str = ""
+    versioning: Versioning = Versioning.UNSPECIFIED
 
 
 class WorkflowTaskTimedOut(Record, frozen=True, array_like=True, gc=False, tag=8):

@@ -16,6 +16,15 @@ DEFAULT_MAX_THREADS = 64
 DEFAULT_DEADLOCK_TIMEOUT = 2.0
 
 
+class Versioning(IntEnum):
+    """What a program's turn says of the build that took it (Temporal's ``VersioningBehavior``): the run stays with it, or
+    goes along with what its deployment routes to."""
+
+    UNSPECIFIED = 0
+    PINNED = 1
+    AUTO_UPGRADE = 2
+
+
 class RunStatus(IntEnum):
     """Where a run stands (Temporal's ``WorkflowExecutionStatus``). Everything but RUNNING and PAUSED is closed."""
 

@@ -14,7 +14,7 @@ from perdure.model.commands import AnyCommand
 from perdure.model.events import AnyRecord
 from perdure.model.failures import Failure
 from perdure.model.ids import CompletionCallback, ParentLink, RunAddress
-from perdure.model.options import IdConflict, IdReuse, Initiator, ParentClose, RetryPolicy
+from perdure.model.options import IdConflict, IdReuse, Initiator, ParentClose, RetryPolicy, Versioning
 from perdure.model.payloads import PayloadMap, Payloads, UserMetadata
 from perdure.model.task_queues import Priority
 
@@ -263,6 +263,8 @@ class CompleteWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, 
     sdk_metadata: bytes = b""
     sticky_queue: str = ""
     state: bytes = b""
+    deployment: str = ""
+    versioning: Versioning = Versioning.UNSPECIFIED
 
 
 class FailWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag=22):

@@ -24,6 +24,7 @@ UPDATE: dict[str, Any] = {
     "request": {"meta": {"updateId": "u"}, "input": {"name": "tell"}},
 }
 QUEUE: dict[str, Any] = {"taskQueue": {"name": "q"}}
+VERSION: dict[str, Any] = {"deploymentName": "d", "buildId": "1"}
 SCHEDULE: dict[str, Any] = {
     "scheduleId": "s",
     "requestId": "r",
@@ -115,8 +116,31 @@ ASKED: Mapping[str, Asked] = {
     "RespondActivityTaskCompletedById": _needs(WORK, OPERATE, workflowId="w", activityId="a"),
     "RespondActivityTaskFailedById": _needs(WORK, OPERATE, workflowId="w", activityId="a"),
     "RespondActivityTaskCanceledById": _needs(WORK, OPERATE, workflowId="w", activityId="a"),
+    "PauseActivity": _needs(OPERATE, execution=EXECUTION, id="a"),
+    "UnpauseActivity": _needs(OPERATE, execution=EXECUTION, id="a"),
+    "ResetActivity": _needs(OPERATE, act="ResetActivity", execution=EXECUTION, id="a"),
+    "UpdateActivityOptions": _needs(
+        OPERATE,
+        act="UpdateActivityOptions",
+        execution=EXECUTION,
+        id="a",
+        activityOptions={"startToCloseTimeout": "5s"},
+        updateMask="startToCloseTimeout",
+    ),
     "DescribeTaskQueue": _needs(READ, **QUEUE),
     "ListTaskQueuePartitions": _needs(READ, **QUEUE),
+    # Versions of workers.
+    "DescribeWorkerDeployment": _needs(READ, deploymentName="d"),
+    "DescribeWorkerDeploymentVersion": _needs(READ, deploymentVersion=VERSION),
+    "ListWorkerDeployments": _needs(READ),
+    "SetWorkerDeploymentCurrentVersion": _needs(OPERATE, act="set_current_version", deploymentName="d", buildId="1"),
+    "SetWorkerDeploymentRampingVersion": _needs(OPERATE, act="set_ramping_version", deploymentName="d", buildId="1"),
+    "SetWorkerDeploymentManager": _needs(OPERATE, act="set_deployment_manager", deploymentName="d"),
+    "UpdateWorkerDeploymentVersionMetadata": _needs(
+        OPERATE, act="set_version_metadata", deploymentVersion=VERSION, removeEntries=["team"]
+    ),
+    "DeleteWorkerDeploymentVersion": _needs(OPERATE, act="delete_version", deploymentVersion=VERSION),
+    "DeleteWorkerDeployment": _needs(OPERATE, act="delete_deployment", deploymentName="d"),
     # Schedules and batches, which are runs of the engine's own.
     "CreateSchedule": _needs(OPERATE, act="create_schedule", **SCHEDULE),
     "UpdateSchedule": _needs(OPERATE, act="update_schedule", **SCHEDULE),

@@ -37,6 +37,7 @@ class Parts:
         self.service = service
         self.polls = polls
         self.turns = turns
+        self.deployments = turns.deployments
         self.version = version
         self.schedules = schedules
         self.batches = batches

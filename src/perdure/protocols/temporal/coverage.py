@@ -14,17 +14,20 @@ from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHO
 WORKS, PARTLY, NOT = "works", "partly", "not"
 
 NOTES: Mapping[str, str] = {
-    "StartWorkflowExecution": "no cron schedule; no completion callbacks and links; versioning overrides are ignored",
+    "StartWorkflowExecution": "no cron schedule; no completion callbacks and links",
     "SignalWithStartWorkflowExecution": "no cron schedule",
-    "GetSystemInfo": "says what is served: no Nexus, no build-id based versioning",
+    "GetSystemInfo": "says what is served: no Nexus",
     "DescribeWorkflowExecution": "no callbacks and Nexus operations",
     "DescribeTaskQueue": "pollers and the backlog of activities; no versions",
     "ResetWorkflowExecution": "the signals and updates after the point are always applied again",
     "QueryWorkflow": "headers of the query do not reach the worker",
     "ListWorkflowExecutions": "the filter language is the engine's; attributes that only Temporal has are refused",
     "PollWorkflowTaskQueue": "queries come as tasks of their own, never with a turn",
-    "RespondWorkflowTaskCompleted": "versioning behaviour and deployment are not recorded; only the build id is",
     "UpdateActivityOptions": "parts of the retry policy by their own paths, as with Temporal's server of today",
+    "DescribeWorkerDeploymentVersion": "no statistics of task queues",
+    "SetWorkerDeploymentCurrentVersion": "activities go to any worker that asks for them",
+    "SetWorkerDeploymentRampingVersion": "activities go to any worker that asks for them",
+    "SetWorkerDeploymentManager": "is shown; nobody else is kept from changing it",
     "CreateSchedule": "a calendar that can never match is refused, and so is timezone_data",
     "UpdateSchedule": "as CreateSchedule; another conflict token than the present one is refused",
     "ListSchedules": "filters by ScheduleId, TemporalSchedulePaused and the schedules' search attributes; no ORDER BY",
@@ -32,7 +35,7 @@ NOTES: Mapping[str, str] = {
     "UpdateNamespace": "description and retention",
     "RegisterNamespace": "description and retention",
     "START_CHILD_WORKFLOW_EXECUTION": "no cron schedule",
-    "WORKFLOW_EXECUTION_OPTIONS_UPDATED": "pinned build ids alone",
+    "WORKFLOW_EXECUTION_OPTIONS_UPDATED": "pins alone",
 }
 """What a user must know of something that is there."""
 

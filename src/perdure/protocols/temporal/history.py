@@ -13,6 +13,7 @@ from temporalio.api.workflow.v1 import message_pb2 as workflow_pb
 
 from perdure.model import events as e
 from perdure.model.failures import BAD_COMMAND, Failure, FailureKind, RetryState
+from perdure.model.options import Versioning
 from perdure.protocols.temporal import children_history as children
 from perdure.protocols.temporal.failures import failure, is_own_timeout
 from perdure.protocols.temporal.names import (
@@ -28,6 +29,7 @@ from perdure.protocols.temporal.names import (
 )
 from perdure.protocols.temporal.payloads import header, memo, payloads, search_attributes, user_metadata
 from perdure.protocols.temporal.times import duration, timestamp
+from perdure.protocols.temporal.versions import behavior, plain_build, split, text, version
 
 
 def history(events: Iterable[e.Event], namespace: str) -> pb.History:
@@ -182,12 +184,25 @@ def _unpaused(v: e.WorkflowExecutionUnpaused) -> Any:
 
 def _options(v: e.WorkflowExecutionOptionsUpdated) -> Any:
     return pb.WorkflowExecutionOptionsUpdatedEventAttributes(
-        versioning_override=workflow_pb.VersioningOverride(pinned_version=v.pinned_build_id)
-        if v.pinned_build_id
-        else None,
+        versioning_override=pinned(v.pinned_build_id) if v.pinned_build_id else None,
         unset_versioning_override=not v.pinned_build_id,
         attached_request_id=v.request_id,
         identity=v.identity,
+    )
+
+
+def pinned(build_id: str) -> workflow_pb.VersioningOverride:
+    """The build to which somebody has pinned a run."""
+    deployment, build = split(build_id)
+    if not deployment:
+        return workflow_pb.VersioningOverride(pinned_version=build_id)
+    return workflow_pb.VersioningOverride(
+        pinned=workflow_pb.VersioningOverride.PinnedOverride(
+            behavior=workflow_pb.VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED,
+            version=version(deployment, build),
+        ),
+        pinned_version=text(deployment, build),
+        behavior=behavior(Versioning.PINNED),
     )
 
 
@@ -212,15 +227,18 @@ def _turn_started(v: e.WorkflowTaskStarted) -> Any:
 
 
 def _turn_completed(v: e.WorkflowTaskCompleted) -> Any:
-    metadata = None
+    metadata, build_id = None, plain_build(v.build_id, v.deployment)
     if v.sdk_metadata:
         metadata = task_complete_metadata_pb2.WorkflowTaskCompletedMetadata.FromString(v.sdk_metadata)
     return pb.WorkflowTaskCompletedEventAttributes(
         scheduled_event_id=v.scheduled_event_id,
         started_event_id=v.started_event_id,
         identity=v.identity,
-        worker_version=common.WorkerVersionStamp(build_id=v.build_id) if v.build_id else None,
+        worker_version=common.WorkerVersionStamp(build_id=build_id) if build_id else None,
         sdk_metadata=metadata,
+        versioning_behavior=behavior(v.versioning),
+        worker_deployment_name=v.deployment,
+        deployment_version=version(v.deployment, build_id) if v.deployment else None,
     )
 
 

@@ -15,6 +15,7 @@ from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.failures import to_failure
 from perdure.protocols.temporal.payloads import to_payloads
 from perdure.protocols.temporal.tokens import GONE, ActivityToken, decode
+from perdure.protocols.temporal.versions import deployment_of
 
 methods = Methods()
 
@@ -27,6 +28,9 @@ async def poll_activity_task_queue(
     namespace = await call.namespace(request.namespace, Permission.WORK)
     if not request.task_queue.name:
         raise Refused.invalid("TaskQueue is not set on request.")
+    options = request.deployment_options
+    if deployment := deployment_of(options):
+        call.parts.deployments.seen(namespace, deployment, options.build_id, request.task_queue.name, activities=True)
     task = await call.parts.polls.poll(
         namespace,
         request.task_queue.name,

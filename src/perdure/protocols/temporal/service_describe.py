@@ -17,11 +17,13 @@ from perdure.model.service import RunSummary
 from perdure.model.task_queues import Poller
 from perdure.protocols.temporal.calls import Call, Methods, execution_of
 from perdure.protocols.temporal.failures import failure
+from perdure.protocols.temporal.history import pinned
 from perdure.protocols.temporal.names import activity_type, execution, priority, queue, retry_policy, workflow_type
 from perdure.protocols.temporal.options import PARENT_CLOSE
 from perdure.protocols.temporal.payloads import memo, payloads, user_metadata
 from perdure.protocols.temporal.search_values import search_attributes
 from perdure.protocols.temporal.times import duration, timestamp
+from perdure.protocols.temporal.versions import behavior, plain_build, text, version
 
 methods = Methods()
 
@@ -72,6 +74,7 @@ async def describe_workflow_execution(
     info.root_execution.CopyFrom(execution(started.root_workflow_id, started.root_run_id))
     info.history_size_bytes = description.history_size_bytes
     info.state_transition_count = summary.history_length
+    _add_versioning(info, run)
     task = run.workflow_task
     return pb.DescribeWorkflowExecutionResponse(
         execution_config=workflow.WorkflowExecutionConfig(
@@ -95,6 +98,23 @@ async def describe_workflow_execution(
         ],
         pending_workflow_task=_turn(task) if task is not None else None,
         workflow_extended_info=_extended(run),
+    )
+
+
+def _add_versioning(info: workflow.WorkflowExecutionInfo, run: Run) -> None:
+    """Which version takes the run's turns, and why."""
+    if not (run.versioning or run.pin_override):
+        return
+    build_id = plain_build(run.build_id, run.deployment)
+    info.most_recent_worker_version_stamp.build_id = build_id
+    info.worker_deployment_name = run.deployment
+    info.versioning_info.CopyFrom(
+        workflow.WorkflowExecutionVersioningInfo(
+            behavior=behavior(run.versioning),
+            version=text(run.deployment, build_id) if run.deployment else "",
+            deployment_version=version(run.deployment, build_id) if run.deployment else None,
+            versioning_override=pinned(run.pin_override) if run.pin_override else None,
+        )
     )
 
 

@@ -23,6 +23,7 @@ from perdure.protocols.temporal.search_values import typed
 from perdure.protocols.temporal.times import ns_of
 from perdure.protocols.temporal.tokens import GONE, QueryToken, TurnToken, decode
 from perdure.protocols.temporal.turn_tasks import query_task, turn_task
+from perdure.protocols.temporal.versions import deployment_of, to_versioning
 
 methods = Methods()
 
@@ -50,6 +51,7 @@ async def poll_workflow_task_queue(
             identity=request.identity,
             timeout_seconds=call.poll_seconds,
             build_id=request.deployment_options.build_id or request.worker_version_capabilities.build_id,
+            deployment=deployment_of(request.deployment_options),
         )
     if task is None:
         return pb.PollWorkflowTaskQueueResponse()
@@ -101,6 +103,8 @@ async def respond_workflow_task_completed(
             wants_next=request.return_new_workflow_task,
             forces_next=request.force_create_new_workflow_task,
             sdk_metadata=request.sdk_metadata.SerializeToString() if request.HasField("sdk_metadata") else b"",
+            deployment=deployment_of(request.deployment_options),
+            versioning=to_versioning(request.versioning_behavior),
         )
         activities = eager.tasks()
     if result.cause:

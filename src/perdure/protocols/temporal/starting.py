@@ -13,6 +13,7 @@ from perdure.protocols.temporal.names import to_priority, to_retry_policy
 from perdure.protocols.temporal.options import conflict, reuse
 from perdure.protocols.temporal.payloads import to_map, to_payloads, to_user_metadata
 from perdure.protocols.temporal.times import ns_of, shortest, task_timeout
+from perdure.protocols.temporal.versions import pin_of
 
 
 def start_request(
@@ -58,6 +59,7 @@ def start_request(
         update,
         user_metadata=to_user_metadata(request.user_metadata),
         priority=to_priority(request.priority),
+        pinned_build_id=pin_of(request.versioning_override),
     )
 
 
