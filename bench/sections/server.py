@@ -95,8 +95,8 @@ def measure(bench: Bench) -> Section:
 
 LIMIT = (
     "Three processes share two processors: a run takes the server's engine and messages, the worker's turns and "
-    "activities, and the caller's share. The server's one thread is busy all the time: it decides and encodes twice for each "
-    "activity, once for its end and once for the turn that follows."
+    "activities, and the caller's share. The server's one thread is busy all the time: it hears and answers twice for each "
+    "activity, once for its end and once for the turn that follows, before both are one commit."
 )
 IDLE_LIMIT = (
     "Each has two connections of its own, as worker and as client, with their buffers, and a word on each now and then."

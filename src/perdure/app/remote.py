@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("perdure.worker")
 
 DEFAULT_SERVER = "http://127.0.0.1:7420"
-DEFAULT_MAX_TURNS = 200
+DEFAULT_MAX_TURNS = 500
 
 OK, UNAUTHORIZED = 200, 401
 ABOUT_SECONDS = 5.0

@@ -147,6 +147,9 @@ class Pipeline:
         if resident.withheld is not None:
             effect = self._take_withheld(resident)
             self.add(resident, effect.commit, None, effect.done)
+            if self._later is not None and not self._flush_scheduled:
+                # It has waited for its turn already.
+                self._flush_soon()
 
     def _take_withheld(self, resident: Resident) -> Effect:
         resident.withheld = None

@@ -93,9 +93,7 @@ def note_events(resident: Resident, commit: Commit) -> None:
     records = commit.records[commit.noted :] if commit.noted else commit.records
     commit.noted = len(commit.records)
     # Facts have number 0, so this leaves the events; a buffered one is wrapped in a fact.
-    for event in numbered(records) if commit.has_flushed else records:
-        if event.id > last:
-            unseen.append(event)  # type: ignore[arg-type]
+    unseen += [event for event in (numbered(records) if commit.has_flushed else records) if event.id > last]  # type: ignore[misc]
 
 
 def prepare(resident: Resident, loader: Loader, pipeline: Pipeline, ready: Callable[[], None]) -> bool:

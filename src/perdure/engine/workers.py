@@ -7,6 +7,9 @@ A worker that is gone may come back: what it has is kept for it for ``Settings.w
 server that was gone. Only then are its attempts lost, and go on elsewhere by their retry policies.
 """
 
+# Else the annotations of inner functions would be worked out each time that the outer one is called.
+from __future__ import annotations
+
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -47,6 +50,11 @@ Tasks = dict[tuple[str, int], ActivityTask]
 """Attempts, by run id and scheduled event id."""
 
 
+REACHING = frozenset(
+    {StartChildWorkflowExecution, SignalExternalWorkflowExecution, RequestCancelExternalWorkflowExecution}
+)
+"""Commands that reach other runs, maybe in other namespaces."""
+
 _NOBODY: deque[Worker] = deque()
 
 
@@ -70,7 +78,7 @@ class Workers:
         """Runs whose turn nobody could take, by what they ask of workers and their keys, the first to wait first."""
         self._is_waking = False
 
-    def open(self, engine: "Engine") -> None:
+    def open(self, engine: Engine) -> None:
         """Begin."""
         self._engine = engine
 
@@ -386,8 +394,11 @@ class Workers:
     def turn_reported(self, worker: RemoteWorker, report: TurnReport) -> None:
         """A turn has ended."""
         request: Request
-        elsewhere = next((n for c in report.commands if (n := _namespace_of(c)) not in ("", worker.namespace)), None)
-        if elsewhere is not None:
+        elsewhere = ""
+        for command in report.commands:
+            if command.__class__ in REACHING and _namespace_of(command) not in ("", worker.namespace):
+                elsewhere = _namespace_of(command)
+        if elsewhere:
             failure = Failure(
                 f"Worker {worker.identity} serves namespace {worker.namespace!r}, so its workflows can do nothing in "
                 f"{elsewhere!r}. Let a workflow of that namespace do it."
@@ -443,7 +454,7 @@ class Workers:
         self._turn_slot_free(worker)
 
     def _turn_slot_free(self, worker: RemoteWorker) -> None:
-        if self._is_waking:
+        if self._is_waking or not (worker.waiting_turns or self._turns):
             return
         self._is_waking = True
         try:
