@@ -314,9 +314,15 @@ class App:
             targets: activities, or their names, that stand for other Resources.
 
         Raises:
-            InvalidArgumentError: the definition is wrong, and where, or the name is taken.
+            InvalidArgumentError: the definition is wrong, and where, or the name is taken; or the app has a codec, which
+                the machine's interpreter does not know.
             OSError: the file can't be read.
         """
+        if self.converter.codecs:
+            raise InvalidArgumentError(
+                f"app {self.name!r} has codecs, and a state machine's interpreter reads values as they are: declare it in "
+                "an app without codecs"
+            )
         if isinstance(source, Mapping):
             if name is None:
                 raise InvalidArgumentError(

@@ -217,3 +217,9 @@ class TestMachines:
         else:
             assert played.outcome.error == "States.ExceedToleratedFailureThreshold"
             assert types(played)[-3:] == ["MapRunFailed", "MapStateFailed", "ExecutionFailed"]
+
+    def test_a_limit_of_events_ends_an_execution_where_it_is_set(self, forgets):
+        loop = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}}
+        played = play(loop, {}, answer, forgets=forgets, event_limit=25_000)
+        assert "maximum number of history events (25000)" in (played.outcome.cause or "")
+        assert len(played.events) <= 25_000

@@ -143,6 +143,19 @@ def test_a_wrong_definition_says_where_it_is_wrong(tmp_path):
     assert "Did you mean 'Be'?" in str(refused.value)
 
 
+def test_an_app_with_a_codec_has_no_machines():
+    class Plain(perdure.Codec):
+        def encode(self, payload):
+            return payload
+
+        def decode(self, payload):
+            return payload
+
+    app = perdure.App("secret", converter=perdure.Converter(codecs=[Plain()]))
+    with pytest.raises(InvalidArgumentError, match="without codecs"):
+        app.state_machine(EACH, name="each")
+
+
 def test_names_and_targets_are_checked():
     app = make_app()
     app.state_machine(EACH, name="each")

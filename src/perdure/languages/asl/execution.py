@@ -38,7 +38,8 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
             is empty), of a worker that serves it.
         task_queue: where activities are that have no ARN; the run's own without it.
         is_local: whether Lambda functions are activities of the same name on the run's queue.
-        is_strict: whether AWS's limits of 256 KiB a value and of 25,000 events hold.
+        is_strict: whether AWS's limit of 256 KiB for a task's result holds.
+        event_limit: how many of AWS's events an execution may have; 0 for any number. AWS's is 25,000.
         wait_time_scale: the time of a Wait and between attempts is this many times as long; for tests.
         map_run_arn: of the Map that this is a child execution of.
         states: the name of the field, or fields, of the definition's states that hold this child's; JSON pointers.
@@ -63,6 +64,7 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
     task_queue: str = ""
     is_local: bool = False
     is_strict: bool = False
+    event_limit: int = 0
     wait_time_scale: float = 1.0
     map_run_arn: str = ""
     states: str = ""

@@ -90,6 +90,9 @@ class Interpreter:
             if not self._ready or self.is_over:
                 return
             line = self._ready.popleft()
+            if 0 < self.execution.event_limit <= self.lines.last_event + 1:
+                self._end_whole(line, StateFailure("States.Runtime", self._too_long()))
+                return
             if self.lines.lines.get(line.id) is line:
                 self._enter(line)
         if self._ready and not self.is_over:
@@ -341,15 +344,21 @@ class Interpreter:
 
     def _end_failed(self, line: Line, failure: StateFailure) -> None:
         if not line.parent:
-            details: Details = {}
-            self.log(line, "ExecutionFailed", details)
-            self.is_over = True
-            self.commands.append(c.FailWorkflowExecution(Failure(failure.cause, type=failure.error, source=SOURCE)))
+            self._end_whole(line, failure)
             return
         parent = self.lines.lines[line.parent]
         state = self.state_of(parent)
         self.lines.change(parent)
         self.attempt(parent, state, lambda run, at, of: KINDS[of.kind].line_failed(run, at, of, line, failure))
+
+    def _end_whole(self, line: Line, failure: StateFailure) -> None:
+        """The execution has failed."""
+        self.log(line, "ExecutionFailed", {})
+        self.is_over = True
+        self.commands.append(c.FailWorkflowExecution(Failure(failure.cause, type=failure.error, source=SOURCE)))
+
+    def _too_long(self) -> str:
+        return f"The execution reached the maximum number of history events ({self.execution.event_limit})."
 
     # --- commands
 

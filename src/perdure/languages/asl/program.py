@@ -21,7 +21,7 @@ from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model.failures import Failure, FailureKind
 from perdure.model.ids import RunAddress
-from perdure.model.payloads import JSON, Payload, Payloads
+from perdure.model.payloads import JSON, NULL, Payload, Payloads
 from perdure.model.program import TurnCompleted, TurnFailed
 
 ChildEvent = (
@@ -135,6 +135,8 @@ class MachineProgram:
             at = timestamp(self._lines.redrive_time)
             execution = msgspec.structs.replace(execution, redrive_count=self._lines.redrives, redrive_time=at)
         text = started.input[0] if started.input else Payload(b"{}")
+        if text.encoding not in (JSON, NULL):
+            raise ValueError(f"the execution's input is no JSON: its encoding is {text.encoding!r}")
         given = Data.of(text.data if text.encoding == JSON else b"{}")
         return Interpreter(
             self._address,
