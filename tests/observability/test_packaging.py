@@ -1,6 +1,7 @@
 """What is handed to operators fits the server: dashboards and alerts ask for metrics that exist, and the files for
 containers and systemd are what their own tools accept."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,8 +15,11 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from tests.observability.scene import watched_engine, works
+from tests.security.authority import Authority
 
+from perdure.app.access import Access
 from perdure.app.config import BY_NAME, CLIENT_VARIABLES, WORKER_VARIABLES
+from perdure.app.server import Server
 from perdure.observability.catalogue import METRICS, Kind
 from perdure.observability.exposition import Exposition
 
@@ -161,8 +165,40 @@ def test_the_container_file_is_linted():
 def test_the_container_runs_as_nobody_special_with_settings_that_there_are():
     text = (PACKAGING / "container" / "Containerfile").read_text("utf-8")
     assert re.findall(r"^USER (\S+)", text, re.MULTILINE)[-1] not in ("root", "0")
-    assert "HEALTHCHECK" in text and "/health/live" in text
+    assert re.search(r'^HEALTHCHECK .*\n +CMD \["python", "/opt/perdure/healthcheck.py"\]$', text, re.MULTILINE)
+    assert re.search(r"^COPY packaging/container/healthcheck.py /opt/perdure/healthcheck.py$", text, re.MULTILINE)
     assert set(re.findall(r"(PERDURE_\w+)=", text)) <= SETTINGS
+
+
+@pytest.mark.parametrize("way", ["plain", "tls", "mutual tls"])
+async def test_the_containers_health_is_asked_as_its_server_listens(tmp_path, way):
+    access, environment = Access(), dict(os.environ)
+    if way != "plain":
+        authority = Authority(tmp_path)
+        certificate, key = authority.issue("server")
+        facts = {"tls_certificate": certificate, "tls_key": key}
+        if way == "mutual tls":
+            facts |= {"tls_client_ca": authority.ca, "tls_clients": "ops=admin"}
+        access = Access(**facts)
+        environment |= {f"PERDURE_{name.upper()}": value for name, value in facts.items()}
+    server = Server("memory://", rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0", access=access)
+    await server.open()
+    environment["PERDURE_REST_ADDRESS"] = f"127.0.0.1:{server.rest_port}"
+
+    async def asked() -> tuple[int | None, bytes]:
+        command = (sys.executable, str(PACKAGING / "container" / "healthcheck.py"))
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environment, cwd=tmp_path, stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await process.communicate()
+        return process.returncode, said
+
+    try:
+        assert await asked() == (0, b"")
+    finally:
+        await server.close()
+    code, said = await asked()
+    assert code == 1 and b"refused" in said
 
 
 def test_the_service_unit_is_accepted_by_systemd(tmp_path):
