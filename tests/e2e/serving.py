@@ -63,7 +63,9 @@ async def steps(count: int) -> int:
 
 async def serve(store: str, rest_port: str, grpc_port: str) -> None:
     from perdure.app.server import Server
+    from perdure.protocols.worker import framed
 
+    framed.TICK_SECONDS = float(os.environ.get("SERVING_TICK", framed.TICK_SECONDS))
     settings = perdure.Settings(worker_lease_ns=2 * SECOND_NS)
     server = Server(store, settings, rest_address=f"127.0.0.1:{rest_port}", grpc_address=f"127.0.0.1:{grpc_port}")
     await server.open()

@@ -8,6 +8,7 @@ import pytest
 
 import perdure
 from perdure import App, Quota, workflow
+from perdure.app.server import Server
 from perdure.model.ids import RunAddress
 from perdure.model.system import SYSTEM_NAMESPACE
 
@@ -183,6 +184,40 @@ async def test_slots_are_shared_between_namespaces(store_url):
     counted = Counter(order[: last + 1])
     assert counted["small"] == 20
     assert counted["big"] <= 20 + 8  # those that had slots before the others came
+
+
+async def test_a_backlog_of_one_namespace_holds_up_no_other_on_a_server(tmp_path):
+    """Each namespace has workers of its own there; they share the server alone."""
+    order: list[str] = []
+    gate = asyncio.Event()
+    shared = App("shared")
+
+    @shared.activity
+    async def work(whose: str) -> None:
+        await gate.wait()
+        order.append(whose)
+
+    @shared.workflow
+    async def one(whose: str) -> None:
+        await work(whose)
+
+    server = Server(f"sqlite:///{tmp_path / 'work.db'}", rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0")
+    await server.open()
+    try:
+        async with (
+            await perdure.connect(server.url, shared, namespace="big") as big,
+            await perdure.connect(server.url, shared, namespace="small") as small,
+            perdure.Worker(big, shared, max_async=4),
+            perdure.Worker(small, shared, max_async=4),
+        ):
+            runs = [await big.start(one, "big", id=f"b{number}") for number in range(300)]
+            runs += [await small.start(one, "small", id=f"s{number}") for number in range(20)]
+            gate.set()
+            await asyncio.gather(*(run.result() for run in runs))
+    finally:
+        await server.close()
+    last = len(order) - 1 - order[::-1].index("small")
+    assert order[:last].count("big") < 200, "what came last did not wait for all that was there before"
 
 
 # --- removal

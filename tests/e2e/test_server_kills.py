@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 
 import pytest
 from tests.e2e.serving import app
@@ -18,6 +19,8 @@ by_each_carrier = pytest.mark.parametrize("town", ["http", "grpc"], indirect=Tru
 @pytest.fixture
 async def town(request, tmp_path):
     town = Town(tmp_path, getattr(request, "param", "http"))
+    # Who says nothing for three seconds is gone, rather than for a minute.
+    town.variables["SERVING_TICK"] = "0.5"
     await town.start_server()
     yield town
     town.close()
@@ -63,6 +66,36 @@ async def test_work_of_a_worker_that_was_killed_goes_on_elsewhere(town):
             await asyncio.sleep(0.02)
         await retried.terminate("seen enough")
     assert town.done()["begin pay"] == 1
+
+
+async def test_what_nobody_has_any_more_goes_on_when_server_and_worker_were_killed(town):
+    worker = await town.start_worker()
+    async with await perdure.connect(town.url, app) as client:
+        run = await client.start("stubborn", "pack", 1.0, id="a", result_type=str)
+        await town.until("begin pack")
+        town.kill(town.server)
+        town.kill(worker)
+        await town.start_server()
+        await town.start_worker()
+        assert await asyncio.wait_for(run.result(), 100) == "pack by attempt 2"
+    assert town.done() == {"begin pack": 2, "end pack": 1}
+
+
+async def test_a_worker_that_is_frozen_loses_its_work_to_another_and_changes_nothing_when_it_wakes(town):
+    frozen = await town.start_worker()
+    async with await perdure.connect(town.url, app) as client:
+        run = await client.start("stubborn", "pack", 1.5, id="a", result_type=str)
+        await town.until("begin pack")
+        frozen.send_signal(signal.SIGSTOP)
+        await town.start_worker()
+        assert await asyncio.wait_for(run.result(), 100) == "pack by attempt 2"
+        frozen.send_signal(signal.SIGCONT)
+        while town.done()["end pack"] < 2:
+            await asyncio.sleep(0.02)
+        while len(await client.service.workers("default")) < 2:
+            await asyncio.sleep(0.02)
+        assert [event.type async for event in run.history()].count("ActivityTaskCompleted") == 1
+        assert await run.result() == "pack by attempt 2"
 
 
 @by_each_carrier

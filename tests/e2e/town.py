@@ -32,6 +32,8 @@ class Town:
         self._store = f"sqlite:///{folder / 'work.db'}"
         self._ports = (free_port(), free_port())
         self.url = f"{scheme}://127.0.0.1:{self._ports[scheme == 'grpc']}"
+        self.variables: dict[str, str] = {}
+        """Of the environment of those that are started from now on."""
         self._processes: list[subprocess.Popen[str]] = []
         self.server: subprocess.Popen[str]
 
@@ -42,7 +44,7 @@ class Town:
         return await self._start("worker", self.url)
 
     async def _start(self, *arguments: str) -> subprocess.Popen[str]:
-        environment = os.environ | {"SERVING_LOG": str(self.log)}
+        environment = os.environ | {"SERVING_LOG": str(self.log)} | self.variables
         process = subprocess.Popen(
             [sys.executable, str(SERVING), *arguments], stdout=subprocess.PIPE, text=True, env=environment
         )

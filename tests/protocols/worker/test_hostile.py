@@ -1,15 +1,17 @@
 """Workers that are slow, stuck, wrong or lie; and bytes that are no messages."""
 
 import asyncio
+import contextlib
 
 import grpc
 import msgspec
 import pytest
-from tests.protocols.worker.conftest import app, one, raw_worker, report
+from tests.protocols.worker.conftest import app, one, raw_worker, report, work
 
 import perdure
+from perdure.app.server import Server
 from perdure.protocols.worker import worker_pb2 as pb
-from perdure.protocols.worker.streams import CALL, WORK
+from perdure.protocols.worker.streams import CALL, DEFAULT_MESSAGE_BYTES, WORK
 
 
 async def test_a_worker_of_any_language_takes_an_activity(turns, channel):
@@ -193,6 +195,76 @@ async def test_answers_that_nobody_asked_for_change_nothing(turns, channel):
         handle = await turns.start(one, 7, id="x")
         await worker.say(activity=report(await worker.task()))
         assert await handle.result() == 42
+
+
+async def test_who_is_let_in_and_says_nothing_is_sent_away(server, channel, monkeypatch):
+    monkeypatch.setattr("perdure.protocols.worker.server.HELLO_SECONDS", 0.2)
+    async with raw_worker(channel) as silent, raw_worker(channel) as worker:
+        await worker.hello()
+        refused = await silent.refused()
+        assert "INVALID_ARGUMENT" in refused and "Hello within 0.2 seconds" in refused
+        await asyncio.sleep(0.3)
+        known = server.workers.describe("default")
+        assert [each.identity for each in known] == ["raw"], "who has said hello may be as silent as it likes"
+
+
+@pytest.mark.parametrize("beginning", [b"", b"PRI * HTT", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET / HTTP/1.1\r\n"])
+async def test_a_connection_that_never_begins_with_grpc_is_given_up(tmp_path, monkeypatch, beginning):
+    monkeypatch.setattr("perdure.protocols.worker.over_grpc.HANDSHAKE_MS", 300)
+    server = Server("memory://", rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0")
+    await server.open()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.grpc_port)
+        writer.write(beginning)
+        async with asyncio.timeout(100):
+            with contextlib.suppress(ConnectionError):
+                while await reader.read(1000):
+                    pass
+        writer.close()
+        async with await perdure.connect(f"grpc://127.0.0.1:{server.grpc_port}") as client:
+            assert await client.count() == 0
+    finally:
+        await server.close()
+
+
+@pytest.mark.parametrize("method", [WORK, CALL])
+async def test_a_message_that_is_too_large_ends_that_stream_alone(server, client, method):
+    async with grpc.aio.insecure_channel(
+        f"127.0.0.1:{server.grpc_port}", options=[("grpc.max_send_message_length", -1)]
+    ) as channel:
+        stream = channel.stream_stream(method)()
+        await stream.write(bytes(DEFAULT_MESSAGE_BYTES + 1))
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            while await stream.read() is not grpc.aio.EOF:
+                pass
+            raise grpc.aio.AioRpcError(await stream.code(), grpc.aio.Metadata(), grpc.aio.Metadata())
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await client.count() == 0
+
+
+async def test_a_worker_that_reads_nothing_holds_up_nobody_else(turns, channel):
+    large = perdure.App("large", task_queue="default")
+
+    @large.workflow
+    async def carries(text: str) -> int:
+        return await work.options(retry=perdure.Retry(max_attempts=1))(text)  # type: ignore[arg-type]
+
+    async with raw_worker(channel) as slow, perdure.Worker(turns, large, task_queues=["default"]):
+        await slow.hello(groups=[pb.ActivityGroup(activity_types=["work"], slots=40)])
+        runs = [await turns.start("carries", "x" * 500_000, id=f"large{number}") for number in range(40)]
+        while (await turns.task_queues.describe("raw")).running < 40:
+            await asyncio.sleep(0.01)
+        # Twenty megabytes wait for it, more than the system takes on its behalf.
+        async with raw_worker(channel) as other:
+            await other.hello("other")
+            run = await turns.start(one, 7, id="small")
+            await other.say(activity=report(await other.task()))
+            assert await run.result() == 42
+        for _ in runs:
+            task = await slow.task()
+            assert len(task.input[0].data) > 500_000
+            await slow.say(activity=report(task))
+        assert [await run.result() for run in runs] == [42] * 40
 
 
 @pytest.mark.parametrize("method", [WORK, CALL])

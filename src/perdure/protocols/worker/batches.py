@@ -6,7 +6,10 @@ from perdure.protocols.worker.streams import joined
 
 MAX_MESSAGES = 1_000
 MAX_BYTES = 4 << 20
-"""A batch is closed when it is as large as this; a single message may be larger."""
+"""No batch is larger than this, which is what gRPC libraries take at most if they are not told; except for a single
+message that is."""
+_PREFIX_BYTES = 6
+"""What a message takes beside itself, at most."""
 
 
 class Outgoing:
@@ -31,9 +34,9 @@ class Outgoing:
         messages = self._messages
         self._messages = []
         total = 0
-        for count, message in enumerate(messages, 1):
-            total += len(message)
-            if total >= MAX_BYTES or count == MAX_MESSAGES:
+        for count, message in enumerate(messages):
+            total += len(message) + _PREFIX_BYTES
+            if count and (total > MAX_BYTES or count == MAX_MESSAGES):
                 self._messages = messages[count:]
                 return joined(messages[:count])
         return joined(messages)

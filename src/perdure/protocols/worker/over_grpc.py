@@ -24,6 +24,8 @@ from perdure.protocols.worker.streams import (
 KEEPALIVE_MS = 10_000
 KEEPALIVE_TIMEOUT_MS = 5_000
 CONNECT_SECONDS = 5.0
+HANDSHAKE_MS = 10_000
+"""Who connects to the server has so long to begin with HTTP/2, and TLS before it."""
 ADMITTED = (("perdure-admitted", "1"),)
 """What a stream begins with on the server's side. Whoever is refused gets an end in its place."""
 
@@ -77,6 +79,7 @@ class GrpcServer:
             options=[
                 ("grpc.max_receive_message_length", self._message_bytes),
                 ("grpc.max_send_message_length", -1),
+                ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
                 ("grpc.keepalive_time_ms", KEEPALIVE_MS),
                 ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
                 ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS // 2),

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("perdure.server")
 
+HELLO_SECONDS = 10.0
+"""Who is let in as a worker has so long to say hello."""
+
 CALLS_AT_ONCE = 10_000
 """More calls of one client than this wait for each other."""
 
@@ -134,23 +137,29 @@ class WorkerProtocol:
         """How it ended, and why."""
         try:
             session = await self._gate.admit(stream.credentials)
-            kind = _AsWorker if method == WORK else _AsClient
-            with kind(session, self._workers, stream, self._observer) as caller:
-                await caller.admit()
-                await stream.listen(caller.hear)
+            async with asyncio.timeout(HELLO_SECONDS if method == WORK else None) as patience:
+                kind = _AsWorker if method == WORK else _AsClient
+                with kind(session, self._workers, stream, self._observer, patience) as caller:
+                    await caller.admit()
+                    await stream.listen(caller.hear)
         except PerdureError as error:
             # Who is sent away is gone here before it is told.
             return status_of(error), str(error)
         except StreamEnded as ended:
             return ended.status, ended.details
+        except TimeoutError:
+            return Status.INVALID_ARGUMENT, f"a worker must say its Hello within {HELLO_SECONDS:g} seconds"
         return Status.OK, ""
 
 
 class _AsWorker:
     """A stream that is a worker, from its hello on."""
 
-    def __init__(self, session: Session, workers: Workers, stream: ServerStream, observer: Observer) -> None:
+    def __init__(
+        self, session: Session, workers: Workers, stream: ServerStream, observer: Observer, patience: asyncio.Timeout
+    ) -> None:
         self._observer = observer
+        self._patience = patience
         self._session = session
         self._workers = workers
         self._stream = stream
@@ -185,6 +194,7 @@ class _AsWorker:
         hello = from_wire.hello(messages[0].hello)
         self._session.require(Permission.WORK, hello.namespace)
         worker = self._worker = self._workers.connect(hello, _WorkerLink(self._stream))
+        self._patience.reschedule(None)
         return self._go_on(worker, messages[1:])
 
     async def _go_on(self, worker: RemoteWorker, messages: Sequence[pb.FromWorker]) -> None:
@@ -208,7 +218,9 @@ class _WorkerLink:
 class _AsClient:
     """A stream that is a client, and its calls that are under way."""
 
-    def __init__(self, session: Session, _: Workers, stream: ServerStream, observer: Observer) -> None:
+    def __init__(
+        self, session: Session, _: Workers, stream: ServerStream, observer: Observer, patience: asyncio.Timeout
+    ) -> None:
         self._observer = observer
         self._service = session.service
         self._stream = stream
