@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import promql_parser
 import pytest
@@ -176,7 +177,7 @@ async def test_the_containers_health_is_asked_as_its_server_listens(tmp_path, wa
     if way != "plain":
         authority = Authority(tmp_path)
         certificate, key = authority.issue("server")
-        facts = {"tls_certificate": certificate, "tls_key": key}
+        facts: dict[str, Any] = {"tls_certificate": certificate, "tls_key": key}
         if way == "mutual tls":
             facts |= {"tls_client_ca": authority.ca, "tls_clients": "ops=admin"}
         access = Access(**facts)

@@ -49,8 +49,13 @@ def listed(place: str | None, server: str, token: str) -> Sequence[Record]:
         with _reader(place) as reader:
             found = [decode_token(data) for _, data in reader.documents(KIND)]
         return [_record(each) for each in sorted(found, key=lambda each: (each.created, each.id))]
-    answer: Sequence[Record] = _asked(place, server, token, "GET", "/tokens")["tokens"]
-    return answer
+    tokens: list[Record] = []
+    cursor = ""
+    while True:
+        page = _asked(place, server, token, "GET", f"/tokens?limit={PAGE}&cursor={cursor}")
+        tokens += page["tokens"]
+        if not (cursor := page["next_cursor"]):
+            return tokens
 
 
 def revoke(place: str | None, server: str, token: str, id: str) -> Record:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 import grpc
 import msgspec
@@ -232,7 +233,7 @@ async def test_a_message_that_is_too_large_ends_that_stream_alone(server, client
     async with grpc.aio.insecure_channel(
         f"127.0.0.1:{server.grpc_port}", options=[("grpc.max_send_message_length", -1)]
     ) as channel:
-        stream = channel.stream_stream(method)()
+        stream: Any = channel.stream_stream(method)()
         await stream.write(bytes(DEFAULT_MESSAGE_BYTES + 1))
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             while await stream.read() is not grpc.aio.EOF:

@@ -12,6 +12,7 @@ from perdure.model.errors import InvalidArgumentError
 from perdure.protocols.rest.asking import STATUSES, Asked, Name, Reason
 from perdure.protocols.rest.lists import Filter, Statuses, WorkflowType
 from perdure.protocols.rest.operations import Call, Nothing, Operations
+from perdure.protocols.rest.paging import PageQuery, page_of
 from perdure.protocols.rest.parts import Batches
 from perdure.protocols.rest.values import Value, to_payloads
 from perdure.protocols.rest.views import Status
@@ -79,16 +80,19 @@ class BatchView(msgspec.Struct, frozen=True):
 
 
 class BatchesView(msgspec.Struct, frozen=True):
-    """Batches, the newest first."""
+    """A page of batches, the newest first; ``next_cursor`` is empty on the last one."""
 
     batches: list[BatchView]
+    next_cursor: str = ""
 
 
-@operations.add("GET", "/namespaces/{namespace}/batches", answer=BatchesView)
-async def list_batches(call: Call[None, Nothing]) -> BatchesView:
+@operations.add("GET", "/namespaces/{namespace}/batches", query=PageQuery, answer=BatchesView)
+async def list_batches(call: Call[None, PageQuery]) -> BatchesView:
     """The batches of a namespace, the newest first; those that have ended stay for 30 days."""
     call.require(Permission.READ)
-    return BatchesView([_view(found) async for found in _batches(call).list()])
+    found = [each async for each in _batches(call).list()]
+    page, next_cursor = page_of(found, lambda each: (-round(each.started.timestamp() * 1e6), each.id), call.query)
+    return BatchesView([_view(each) for each in page], next_cursor)
 
 
 @operations.add("POST", "/namespaces/{namespace}/batches", body=BatchBody, answer=BatchView, status=201, remembers=True)
@@ -156,7 +160,7 @@ def _begin(batches: Batches, body: BatchBody, options: dict[str, Any]) -> Awaita
             return batches.delete(**options)
 
 
-def _batches(call: "Call[Any, Nothing]") -> Batches:
+def _batches(call: "Call[Any, Any]") -> Batches:
     # Batches are runs of the engine's own namespace, where callers have no business; this is their door.
     return call.parts.batches(call.namespace, call.identity)
 

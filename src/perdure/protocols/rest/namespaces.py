@@ -9,6 +9,7 @@ from perdure.model.search import CUSTOM_TYPES, AttributeTypes
 from perdure.model.system import SYSTEM_NAMESPACE
 from perdure.protocols.rest.asking import Asked, Limit, Name
 from perdure.protocols.rest.operations import Call, Nothing, Operations
+from perdure.protocols.rest.paging import PageQuery, page_of
 from perdure.protocols.rest.values import to_ns, to_seconds
 
 operations = Operations("namespaces")
@@ -75,9 +76,10 @@ class NamespaceDescriptionView(msgspec.Struct, frozen=True):
 
 
 class NamespacesView(msgspec.Struct, frozen=True):
-    """All that there are, by name."""
+    """A page of all that there are, by name; ``next_cursor`` is empty on the last one."""
 
     namespaces: list[NamespaceView]
+    next_cursor: str = ""
 
 
 class AttributesView(msgspec.Struct, frozen=True):
@@ -92,10 +94,12 @@ class AttributesBody(Asked):
     search_attributes: dict[Name, TypeWord]
 
 
-@operations.add("GET", "/namespaces", answer=NamespacesView)
-async def list_namespaces(call: Call[None, Nothing]) -> NamespacesView:
+@operations.add("GET", "/namespaces", query=PageQuery, answer=NamespacesView)
+async def list_namespaces(call: Call[None, PageQuery]) -> NamespacesView:
     """All namespaces, but for the engine's own."""
-    return NamespacesView([_view(one) for one in await call.service.namespaces() if one.name != SYSTEM_NAMESPACE])
+    found = [one for one in await call.service.namespaces() if one.name != SYSTEM_NAMESPACE]
+    page, next_cursor = page_of(found, lambda one: (one.name,), call.query)
+    return NamespacesView([_view(one) for one in page], next_cursor)
 
 
 @operations.add("GET", "/namespaces/{namespace}", answer=NamespaceDescriptionView)

@@ -18,6 +18,7 @@ from perdure.protocols.rest.asking import (
     retry_policy,
 )
 from perdure.protocols.rest.operations import Call, Nothing, Operations
+from perdure.protocols.rest.paging import PageQuery, page_of
 from perdure.protocols.rest.parts import Schedule, Schedules
 from perdure.protocols.rest.values import Value, to_payload_map, to_payloads
 from perdure.protocols.rest.views import Status
@@ -134,9 +135,10 @@ class ScheduleView(msgspec.Struct, frozen=True):
 
 
 class SchedulesView(msgspec.Struct, frozen=True):
-    """Those that have not ended, the newest first."""
+    """A page of those that have not ended, by id; ``next_cursor`` is empty on the last one."""
 
     schedules: list[ScheduleView]
+    next_cursor: str = ""
 
 
 class ScheduledRunView(msgspec.Struct, frozen=True):
@@ -177,10 +179,12 @@ class ScheduleDescriptionView(msgspec.Struct, frozen=True):
     last_error_time: datetime | None
 
 
-@operations.add("GET", "/namespaces/{namespace}/schedules", answer=SchedulesView)
-async def list_schedules(call: Call[None, Nothing]) -> SchedulesView:
+@operations.add("GET", "/namespaces/{namespace}/schedules", query=PageQuery, answer=SchedulesView)
+async def list_schedules(call: Call[None, PageQuery]) -> SchedulesView:
     """The schedules of a namespace that have not ended."""
-    return SchedulesView([_view(found) async for found in _readable(call).list()])
+    found = [each async for each in _readable(call).list()]
+    page, next_cursor = page_of(found, lambda each: (each.id,), call.query)
+    return SchedulesView([_view(each) for each in page], next_cursor)
 
 
 @operations.add(
@@ -274,7 +278,7 @@ async def delete_schedule(call: Call[None, Nothing]) -> None:
     await call.perform(Permission.OPERATE, lambda: _schedule(call).delete())
 
 
-def _readable(call: "Call[Any, Nothing]") -> Schedules:
+def _readable(call: "Call[Any, Any]") -> Schedules:
     # Schedules are runs of the engine's own namespace, where callers have no business; this is their door.
     call.require(Permission.READ)
     return call.parts.schedules(call.namespace, call.identity)

@@ -13,6 +13,7 @@ from perdure.model.webhooks import key_of, secret_of
 from perdure.protocols.rest.asking import Asked, Seconds
 from perdure.protocols.rest.kept import SigningSecret
 from perdure.protocols.rest.operations import Call, Nothing, Operations
+from perdure.protocols.rest.paging import PageQuery, page_of
 from perdure.protocols.rest.values import to_time
 
 operations = Operations("webhooks")
@@ -45,17 +46,19 @@ class SecretView(msgspec.Struct, frozen=True):
 
 
 class SecretsView(msgspec.Struct, frozen=True):
-    """Those of a namespace, by name."""
+    """A page of those of a namespace, by name; ``next_cursor`` is empty on the last one."""
 
     signing_secrets: list[SecretView]
+    next_cursor: str = ""
 
 
-@operations.add("GET", PATH, answer=SecretsView)
-async def list_signing_secrets(call: Call[None, Nothing]) -> SecretsView:
+@operations.add("GET", PATH, query=PageQuery, answer=SecretsView)
+async def list_signing_secrets(call: Call[None, PageQuery]) -> SecretsView:
     """The names of a namespace's signing secrets."""
     call.require(Permission.ADMINISTER)
     found = await call.parts.signing_secrets.all(call.namespace)
-    return SecretsView([SecretView(name, to_time(int(one.created * 1e9))) for name, one in found.items()])
+    page, next_cursor = page_of(found.items(), lambda one: (one[0],), call.query)
+    return SecretsView([SecretView(name, to_time(int(one.created * 1e9))) for name, one in page], next_cursor)
 
 
 @operations.add("POST", f"{PATH}/{{name}}", body=SecretBody, answer=NewSecretView, status=201, remembers=True)

@@ -8,6 +8,7 @@ import msgspec
 from perdure.model.task_queues import DEFAULT_AGEING_NS, TaskQueue, TaskQueueDescription
 from perdure.protocols.rest.asking import Asked, Limit, Reason
 from perdure.protocols.rest.operations import Call, Nothing, Operations
+from perdure.protocols.rest.paging import PageQuery, page_of
 from perdure.protocols.rest.values import to_ns, to_seconds, to_time
 
 operations = Operations("task queues")
@@ -47,9 +48,10 @@ class TaskQueueView(msgspec.Struct, frozen=True):
 
 
 class TaskQueuesView(msgspec.Struct, frozen=True):
-    """All that are known of, by name."""
+    """A page of all that are known of, by name; ``next_cursor`` is empty on the last one."""
 
     task_queues: list[TaskQueueView]
+    next_cursor: str = ""
 
 
 class BreakerView(msgspec.Struct, frozen=True):
@@ -95,10 +97,12 @@ class PauseBody(Asked):
     reason: Reason = ""
 
 
-@operations.add("GET", "/namespaces/{namespace}/task-queues", answer=TaskQueuesView)
-async def list_task_queues(call: Call[None, Nothing]) -> TaskQueuesView:
+@operations.add("GET", "/namespaces/{namespace}/task-queues", query=PageQuery, answer=TaskQueuesView)
+async def list_task_queues(call: Call[None, PageQuery]) -> TaskQueuesView:
     """The settings of all task queues that are known of."""
-    return TaskQueuesView([_settings(one) for one in await call.service.task_queues(call.namespace)])
+    found = await call.service.task_queues(call.namespace)
+    page, next_cursor = page_of(found, lambda one: (one.name,), call.query)
+    return TaskQueuesView([_settings(one) for one in page], next_cursor)
 
 
 @operations.add("GET", PATH, answer=TaskQueueDescriptionView)

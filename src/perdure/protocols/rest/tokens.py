@@ -8,6 +8,7 @@ import msgspec
 from perdure.model.errors import NotFoundError
 from perdure.protocols.rest.asking import Asked, Limit
 from perdure.protocols.rest.operations import Call, Nothing, Operations
+from perdure.protocols.rest.paging import PageQuery, page_of
 from perdure.protocols.rest.parts import Administration, Token
 from perdure.protocols.rest.values import to_ns, to_time
 
@@ -48,9 +49,10 @@ class NewTokenView(msgspec.Struct, frozen=True):
 
 
 class TokensView(msgspec.Struct, frozen=True):
-    """The tokens that the caller could have made, the oldest first."""
+    """A page of the tokens that the caller could have made, the oldest first; ``next_cursor`` is empty on the last one."""
 
     tokens: list[TokenView]
+    next_cursor: str = ""
 
 
 class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,10 +79,12 @@ async def create_token(call: Call[TokenBody, Nothing]) -> NewTokenView:
     return NewTokenView(token, _view(record))
 
 
-@operations.add("GET", "/tokens", answer=TokensView)
-async def list_tokens(call: Call[None, Nothing]) -> TokensView:
+@operations.add("GET", "/tokens", query=PageQuery, answer=TokensView)
+async def list_tokens(call: Call[None, PageQuery]) -> TokensView:
     """The API tokens, good ones and others."""
-    return TokensView([_view(token) for token in await _administration(call).tokens(call.session)])
+    found = await _administration(call).tokens(call.session)
+    page, next_cursor = page_of(found, lambda token: (token.created, token.id), call.query)
+    return TokensView([_view(token) for token in page], next_cursor)
 
 
 @operations.add("DELETE", "/tokens/{token_id}", answer=TokenView)

@@ -18,6 +18,7 @@ from perdure.protocols.rest.asking import ID_REUSE
 from perdure.protocols.rest.bodies import read_body
 from perdure.protocols.rest.kept import Webhook
 from perdure.protocols.rest.operations import Call, Nothing, Operations
+from perdure.protocols.rest.paging import PageQuery, page_of
 from perdure.protocols.rest.signing import no_secret
 from perdure.protocols.rest.values import to_payload
 
@@ -27,9 +28,10 @@ PATH = "/namespaces/{namespace}/webhooks"
 
 
 class WebhooksView(msgspec.Struct, frozen=True):
-    """Those of a namespace, by name."""
+    """A page of those of a namespace, by name; ``next_cursor`` is empty on the last one."""
 
     webhooks: dict[str, Webhook]
+    next_cursor: str = ""
 
 
 class ReceivedView(msgspec.Struct, frozen=True):
@@ -41,11 +43,13 @@ class ReceivedView(msgspec.Struct, frozen=True):
     run_id: str = ""
 
 
-@operations.add("GET", PATH, answer=WebhooksView)
-async def list_webhooks(call: Call[None, Nothing]) -> WebhooksView:
+@operations.add("GET", PATH, query=PageQuery, answer=WebhooksView)
+async def list_webhooks(call: Call[None, PageQuery]) -> WebhooksView:
     """The webhooks of a namespace."""
     call.require(Permission.ADMINISTER)
-    return WebhooksView(dict(await call.parts.webhooks.all(call.namespace)))
+    found = await call.parts.webhooks.all(call.namespace)
+    page, next_cursor = page_of(found.items(), lambda one: (one[0],), call.query)
+    return WebhooksView(dict(page), next_cursor)
 
 
 @operations.add("PUT", f"{PATH}/{{name}}", body=Webhook, answer=Webhook)

@@ -4,7 +4,8 @@ from datetime import datetime
 
 import msgspec
 
-from perdure.protocols.rest.operations import Call, Nothing, Operations
+from perdure.protocols.rest.operations import Call, Operations
+from perdure.protocols.rest.paging import PageQuery, page_of
 from perdure.protocols.rest.values import to_time
 
 operations = Operations("workers")
@@ -31,14 +32,17 @@ class WorkerView(msgspec.Struct, frozen=True):
 
 
 class WorkersView(msgspec.Struct, frozen=True):
-    """Those of a namespace."""
+    """A page of those of a namespace, by identity; ``next_cursor`` is empty on the last one."""
 
     workers: list[WorkerView]
+    next_cursor: str = ""
 
 
-@operations.add("GET", "/namespaces/{namespace}/workers", answer=WorkersView)
-async def list_workers(call: Call[None, Nothing]) -> WorkersView:
+@operations.add("GET", "/namespaces/{namespace}/workers", query=PageQuery, answer=WorkersView)
+async def list_workers(call: Call[None, PageQuery]) -> WorkersView:
     """The workers that are connected to a namespace."""
+    found = await call.service.workers(call.namespace)
+    page, next_cursor = page_of(found, lambda one: (one.identity, one.worker_id), call.query)
     return WorkersView(
         [
             WorkerView(
@@ -57,6 +61,7 @@ async def list_workers(call: Call[None, Nothing]) -> WorkersView:
                 one.programs,
                 dict(one.labels),
             )
-            for one in await call.service.workers(call.namespace)
-        ]
+            for one in page
+        ],
+        next_cursor,
     )
