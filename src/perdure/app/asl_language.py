@@ -56,6 +56,8 @@ class AslLanguage:
             return "Invalid execution input."
         try:
             msgspec.json.decode(text)
+        except RecursionError:
+            return "The text is nested too deeply."
         except msgspec.DecodeError:
             try:
                 parse(text)

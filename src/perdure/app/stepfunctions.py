@@ -59,6 +59,8 @@ class StepFunctions(msgspec.Struct, frozen=True):
     endpoints: dict[str, str] = {}
     wait_time_scale: float = 1.0
     mock_config: str = ""
+    bounds: Any = None
+    """``protocols.stepfunctions.parts.Bounds``; the usual ones without it."""
 
     @classmethod
     def of(cls, config: Any) -> "StepFunctions | None":
@@ -119,7 +121,7 @@ class StepFunctionsServer:
         from perdure.protocols.stepfunctions.calling.web import Web
         from perdure.protocols.stepfunctions.inside import Inside
         from perdure.protocols.stepfunctions.mocks import Mocks
-        from perdure.protocols.stepfunctions.parts import Parts
+        from perdure.protocols.stepfunctions.parts import Bounds, Parts
         from perdure.protocols.stepfunctions.registry import Registry
         from perdure.protocols.stepfunctions.shapes import ServiceModel
 
@@ -134,6 +136,7 @@ class StepFunctionsServer:
             settings.region,
             Mocks.read(settings.mock_config),
             time.time,
+            bounds=settings.bounds or Bounds(),
             has_authentication=has_authentication,
             allowed_hosts=None if has_authentication else LOOPBACK_NAMES,
         )

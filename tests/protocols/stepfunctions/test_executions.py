@@ -238,6 +238,43 @@ async def test_an_execution_starts_another_and_waits_for_it(client):
     assert found["error"] == "StepFunctions.StateMachineDoesNotExistException"
 
 
+async def test_a_redrive_tries_again_only_what_failed(client):
+    await client.create_activity(name="pack")
+    arn = await machine(
+        client,
+        json.dumps(
+            {
+                "StartAt": "A",
+                "States": {
+                    "A": {"Type": "Task", "Resource": ACTIVITY, "ResultPath": "$.a", "Next": "B"},
+                    "B": {"Type": "Task", "Resource": ACTIVITY, "ResultPath": "$.b", "End": True},
+                },
+            }
+        ),
+    )
+    execution = (await client.start_execution(stateMachineArn=arn, input="{}"))["executionArn"]
+    first = await client.get_activity_task(activityArn=ACTIVITY)
+    await client.send_task_success(taskToken=first["taskToken"], output="1")
+    second = await client.get_activity_task(activityArn=ACTIVITY)
+    await client.send_task_failure(taskToken=second["taskToken"], error="Broken", cause="It fell.")
+    found = await ended(client, execution)
+    assert (found["status"], found["redriveStatus"]) == ("FAILED", "REDRIVABLE")
+    await client.redrive_execution(executionArn=execution)
+    again = await client.get_activity_task(activityArn=ACTIVITY)
+    assert json.loads(again["input"]) == {"a": 1}
+    await client.send_task_success(taskToken=again["taskToken"], output="2")
+    found = await ended(client, execution)
+    assert (json.loads(found["output"]), found["redriveCount"]) == ({"a": 1, "b": 2}, 1)
+    types = [event["type"] for event in (await client.get_execution_history(executionArn=execution))["events"]]
+    assert types.count("ExecutionRedriven") == 1 and types.count("TaskStateEntered") == 2
+    listed = (await client.list_executions(stateMachineArn=arn))["executions"]
+    assert [one["status"] for one in listed] == ["SUCCEEDED"]
+    assert await refused(client.redrive_execution(executionArn=execution)) == (
+        "ExecutionNotRedrivable",
+        "Execution is SUCCEEDED and cannot be redriven",
+    )
+
+
 async def test_a_mock_file_stands_for_services(serve, tmp_path):
     file = tmp_path / "mocks.json"
     answers = {"0": {"Throw": {"Error": "Busy", "Cause": "later"}}, "1-5": {"Return": {"MessageId": "m"}}}

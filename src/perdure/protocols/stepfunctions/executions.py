@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from perdure.model.errors import AlreadyExistsError, NotFoundError, RunClosedError
+from perdure.model.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, RunClosedError
+from perdure.model.ids import RunAddress
 from perdure.model.options import IdConflict, IdReuse
 from perdure.model.payloads import Payload
 from perdure.model.requests import StartWorkflow, TerminateWorkflow
@@ -18,6 +19,7 @@ from perdure.protocols.stepfunctions.parts import Start
 from perdure.protocols.stepfunctions.records import Machine, Revision
 from perdure.protocols.stepfunctions.refusals import Refusal, invalid, no_execution, no_machine
 from perdure.protocols.stepfunctions.standing import (
+    REDRIVABLE,
     SECOND_NS,
     STATUSES,
     Note,
@@ -26,11 +28,15 @@ from perdure.protocols.stepfunctions.standing import (
     execution_at,
     filter_of,
     included,
+    is_last,
     map_run_of,
     note_of,
 )
 
 operations = Operations()
+
+REDRIVE = "RedriveExecution"
+"""The reason of a reset by which the interpreter knows a redrive."""
 
 STOPPED = "StopExecution"
 """The reason with which an execution is ended."""
@@ -104,6 +110,26 @@ async def stop_execution(call: Call) -> Answer:
     return {"stopDate": summary.close_time / SECOND_NS}
 
 
+@operations.add("RedriveExecution")
+async def redrive_execution(call: Call) -> Answer:
+    """Try what failed again, and go on from there: what was done before it stays done."""
+    arn = call.body["executionArn"]
+    found = await execution_at(call, arn)
+    if found.summary.status not in REDRIVABLE:
+        raise Refusal("ExecutionNotRedrivable", f"Execution is {found.status} and cannot be redriven")
+    summary = found.summary
+    try:
+        await call.service.reset(
+            RunAddress(summary.namespace, arn, summary.run_id),
+            event_id=summary.history_length,
+            reason=REDRIVE,
+            request_id=call.body.get("clientToken") or uuid.uuid4().hex,
+        )
+    except InvalidArgumentError as error:
+        raise Refusal("ExecutionNotRedrivable", f"Execution cannot be redriven: {error}") from None
+    return {"redriveDate": call.parts.now()}
+
+
 @operations.add("DescribeExecution")
 async def describe_execution(call: Call) -> Answer:
     """How it stands, with what came in and, at its end, what went out."""
@@ -114,7 +140,7 @@ async def describe_execution(call: Call) -> Answer:
         "name": arns.parse(arn).rest[-1],
         "status": found.status,
         "startDate": found.note.started,
-        "redriveCount": 0,
+        "redriveCount": found.redrives,
         "redriveStatus": "NOT_REDRIVABLE",
         **found.note.shown,
     }
@@ -202,6 +228,8 @@ async def _list(call: Call, filter: str, *, version: str = "", map_run: str = ""
             if version and version not in (note.version, note.alias):
                 continue
             if map_run and map_run_of(summary) != map_run:
+                continue
+            if not await is_last(call, summary):
                 continue
             one = {
                 "executionArn": summary.workflow_id,

@@ -75,7 +75,7 @@ def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
         case "string":
             yield from _of_length(shape, value, path)
             pattern = shape.metadata.get("pattern")
-            if pattern and re.fullmatch(pattern, value) is None:
+            if pattern and _compiled(pattern).fullmatch(value) is None:
                 yield _failure(shape, value, path, f"Member must satisfy regular expression pattern: {pattern}")
             if shape.enum and value not in shape.enum:
                 words = _ENUM_ORDER.get(frozenset(shape.enum), tuple(shape.enum))
@@ -84,6 +84,12 @@ def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
             yield from _of_range(shape, value, path)
         case _:
             pass
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern of Java's, of which only classes of characters are written otherwise."""
+    return re.compile(pattern.replace("\\p{ASCII}", "[\\x00-\\x7f]"))
 
 
 def _of_structure(shape: Any, value: dict[str, Any], path: str) -> Iterator[str]:

@@ -34,6 +34,9 @@ STATUSES = {
 }
 
 
+REDRIVABLE = frozenset({RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.TERMINATED, RunStatus.CANCELED})
+
+
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is kept in the memo of a run. ``started`` is in seconds since 1970."""
 
@@ -103,6 +106,7 @@ class Execution(NamedTuple):
     start: Start
     input: str
     note: Note
+    redrives: int = 0
 
     @property
     def status(self) -> str:
@@ -114,13 +118,32 @@ async def execution_at(call: Call, arn: str, *kinds: str) -> Execution:
     """An execution. Raises ``Refusal`` if there is none."""
     address = address_of(call, arn, *kinds)
     try:
-        summary = (await call.service.describe(address)).summary
+        described = await call.service.describe(address)
+        summary = described.summary
         page = await call.service.history(address, after=0, limit=1, wait=False)
         start, input = call.parts.language.started(page.events[0])
     except (NotFoundError, IndexError, ValueError):
         # A run that is no state machine's is none here, whatever its workflow id looks like.
         raise no_execution(arn) from None
-    return Execution(summary, start, input, note_of(summary))
+    is_first = described.first_run_id in ("", summary.run_id)
+    redrives = 0 if is_first else await _redrives(call, address)
+    return Execution(summary, start, input, note_of(summary), redrives)
+
+
+async def _redrives(call: Call, address: RunAddress) -> int:
+    """How often an execution was redriven: each time left a run behind."""
+    found = await call.service.count(
+        address.namespace, filter=f"WorkflowId = {_quoted(address.workflow_id)}", statuses=(), workflow_type=""
+    )
+    return found.total - 1
+
+
+async def is_last(call: Call, summary: RunSummary) -> bool:
+    """Whether a run is the last one of its execution: one that has failed may have been redriven."""
+    if summary.status not in REDRIVABLE:
+        return True
+    described = await call.service.describe(RunAddress(summary.namespace, summary.workflow_id))
+    return described.summary.run_id == summary.run_id
 
 
 async def closing_of(call: Call, summary: RunSummary) -> Event:
