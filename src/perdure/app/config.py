@@ -136,6 +136,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("step_functions_endpoint", URL, "", "Where tasks of Step Functions' own go; without it, here."),
     Setting("aws_endpoint", URL, "", "Where every other AWS service is, for tasks; without it, AWS's."),
     Setting("wait_time_scale", NUMBER, 1.0, "What the seconds of Wait states are multiplied by."),
+    Setting("aws_limits", FLAG, True, "Whether a task's result of more than 256 KiB fails with States.DataLimitExceeded, as on AWS."),
     Setting("mock_config", FILE, "", "A mock file of Step Functions Local; without it the one that SFN_MOCK_CONFIG names."),
     Setting("callback_hosts", LIST, (), "The only hosts that callbacks may go to, such as *.example.com; any without them."),
     Setting("log_level", LOG_LEVEL, "info", "What is logged, at least."),

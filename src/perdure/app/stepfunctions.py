@@ -59,6 +59,7 @@ class StepFunctions(msgspec.Struct, frozen=True):
     endpoints: dict[str, str] = {}
     wait_time_scale: float = 1.0
     mock_config: str = ""
+    has_limits: bool = True
     bounds: Any = None
     """``protocols.stepfunctions.parts.Bounds``; the usual ones without it."""
 
@@ -78,6 +79,7 @@ class StepFunctions(msgspec.Struct, frozen=True):
             {service: config[setting] for service, setting in _ENDPOINTS.items() if config[setting]},
             config["wait_time_scale"],
             config["mock_config"] or os.environ.get(MOCK_VARIABLE, ""),
+            config["aws_limits"],
         )
 
 
@@ -129,7 +131,7 @@ class StepFunctionsServer:
             gate,
             ServiceModel(),
             Registry(documents, settings.namespace),
-            AslLanguage(settings.wait_time_scale),
+            AslLanguage(settings.wait_time_scale, is_strict=settings.has_limits),
             polls.poll,
             settings.namespace,
             settings.account,
