@@ -275,6 +275,29 @@ async def test_a_redrive_tries_again_only_what_failed(client):
     )
 
 
+async def test_a_map_run_and_its_executions_are_seen(client):
+    inner = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **inner}
+    states = {"M": {"Type": "Map", "Label": "each", "ItemProcessor": processor, "End": True}}
+    arn = await machine(client, json.dumps({"StartAt": "M", "States": states}))
+    execution = (await client.start_execution(stateMachineArn=arn, input="[1, 2, 3]"))["executionArn"]
+    assert json.loads((await ended(client, execution))["output"]) == [1, 2, 3]
+    (listed,) = (await client.list_map_runs(executionArn=execution))["mapRuns"]
+    assert listed["stateMachineArn"] == f"{arn}/each"
+    described = await client.describe_map_run(mapRunArn=listed["mapRunArn"])
+    assert (described["status"], described["executionArn"]) == ("SUCCEEDED", execution)
+    assert described["itemCounts"]["succeeded"] == described["executionCounts"]["total"] == 3
+    children = (await client.list_executions(mapRunArn=listed["mapRunArn"]))["executions"]
+    assert {(one["status"], one["mapRunArn"]) for one in children} == {("SUCCEEDED", listed["mapRunArn"])}
+    child = await client.describe_execution(executionArn=children[0]["executionArn"])
+    assert (child["mapRunArn"], child["stateMachineArn"]) == (listed["mapRunArn"], f"{arn}/each")
+    assert [one["executionArn"] for one in (await client.list_executions(stateMachineArn=arn))["executions"]] == [
+        execution
+    ]
+    none = listed["mapRunArn"][:-1] + "0"
+    assert (await refused(client.describe_map_run(mapRunArn=none)))[0] == "ResourceNotFound"
+
+
 async def test_a_mock_file_stands_for_services(serve, tmp_path):
     file = tmp_path / "mocks.json"
     answers = {"0": {"Throw": {"Error": "Busy", "Cause": "later"}}, "1-5": {"Return": {"MessageId": "m"}}}

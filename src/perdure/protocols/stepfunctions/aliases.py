@@ -134,7 +134,7 @@ async def alias_at(registry: Registry, arn: str) -> Alias:
         raise invalid("The ARN must be of a state machine alias.")
     alias = await registry.alias(arn)
     if alias is None:
-        raise no_resource(arn)
+        raise Refusal("ResourceNotFound", "Request references a resource that does not exist.")
     return alias
 
 

@@ -12,6 +12,7 @@ from perdure.model.ids import RunAddress
 from perdure.model.options import IdConflict, IdReuse
 from perdure.model.payloads import Payload
 from perdure.model.requests import StartWorkflow, TerminateWorkflow
+from perdure.model.service import RunSummary
 from perdure.protocols.stepfunctions import aliases, arns, paging
 from perdure.protocols.stepfunctions.machines import DATA
 from perdure.protocols.stepfunctions.operations import Answer, Call, Operations
@@ -143,6 +144,7 @@ async def describe_execution(call: Call) -> Answer:
         "redriveCount": found.redrives,
         "redriveStatus": "NOT_REDRIVABLE",
         **found.note.shown,
+        **_of_map_run(found.summary),
     }
     with_data = call.body.get("includedData") != "METADATA_ONLY"
     if with_data:
@@ -170,8 +172,9 @@ async def describe_state_machine_for_execution(call: Call) -> Answer:
     machine = await call.parts.registry.find_machine(found.note.machine)
     revision = _revision_of(machine, found.note) or Revision("", found.start.definition, found.start.role_arn)
     answer: Answer = {
-        "stateMachineArn": found.note.machine,
+        "stateMachineArn": found.note.version or found.note.machine,
         "name": found.start.machine_name,
+        **_of_map_run(found.summary),
         "definition": found.start.definition,
         "roleArn": found.start.role_arn,
         "updateDate": revision.updated or found.note.started,
@@ -320,6 +323,11 @@ async def _routed(call: Call, machine: Machine, arn: arns.Arn, said: str) -> tup
     if version is None:
         raise no_machine(said)
     return version.revision, version_arn, alias_arn
+
+
+def _of_map_run(summary: RunSummary) -> dict[str, str]:
+    map_run = map_run_of(summary)
+    return {"mapRunArn": map_run} if map_run else {}
 
 
 _ACTIVITY = re.compile(r"arn:[\w-]*:states:[\w-]*:\d*:activity:[^\"\\]+")

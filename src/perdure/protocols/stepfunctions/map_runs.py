@@ -89,11 +89,11 @@ async def _map_runs(call: Call, address: RunAddress) -> list[dict[str, Any]]:
 
 
 def _listed(execution_arn: str, found: dict[str, Any]) -> dict[str, Any]:
-    parent = arns.parse(execution_arn)
+    run = arns.parse(found["mapRunArn"])
     return {
         "executionArn": execution_arn,
         "mapRunArn": found["mapRunArn"],
-        "stateMachineArn": arns.make(parent.region, parent.account, "stateMachine", parent.name),
+        "stateMachineArn": arns.make(run.region, run.account, "stateMachine", run.name),
         "startDate": found["startDate"],
         **({"stopDate": found["stopDate"]} if "stopDate" in found else {}),
     }
