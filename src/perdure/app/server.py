@@ -200,7 +200,14 @@ class Server:
         turns = TurnPolls(self.service.engine, workers, deployments)
         self._stack.callback(turns.close)
         self._temporal = temporal_server(
-            self._for_clients, self.gate, polls, turns, self._temporal_address, credentials
+            self._for_clients,
+            self.gate,
+            polls,
+            turns,
+            self._temporal_address,
+            credentials,
+            self._store,
+            self.service.engine.clock.now_ns,
         )
         self._stack.push_async_callback(self._temporal.close)
         await self._temporal.open()

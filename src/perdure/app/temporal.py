@@ -1,6 +1,6 @@
 """Temporal's protocol in front of an engine; its messages are loaded here, for those who ask for them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -8,6 +8,7 @@ import msgspec
 
 from perdure.app.config import Config
 from perdure.app.setting_kinds import Address
+from perdure.engine.documents import Documents
 from perdure.engine.polls import Polls
 from perdure.engine.turn_polls import TurnPolls
 from perdure.model.access import Gate
@@ -22,7 +23,14 @@ DEFAULT_PORT = 7233
 
 
 def temporal_server(
-    service: Service, gate: Gate, polls: Polls, turns: TurnPolls, address: str, credentials: Any
+    service: Service,
+    gate: Gate,
+    polls: Polls,
+    turns: TurnPolls,
+    address: str,
+    credentials: Any,
+    documents: Documents,
+    now: Callable[[], int],
 ) -> Any:
     """The listener, ready to be opened. Raises ``InvalidArgumentError`` if the extra is not installed."""
     try:
@@ -39,6 +47,8 @@ def temporal_server(
         version("perdure"),
         lambda namespace, identity: TranslatedSchedules(service, namespace, identity),
         lambda namespace, identity: TranslatedBatches(service, namespace, identity),
+        documents,
+        now,
     )
     return TemporalProtocol(gate, parts, address, credentials)
 

@@ -25,6 +25,7 @@ UPDATE: dict[str, Any] = {
 }
 QUEUE: dict[str, Any] = {"taskQueue": {"name": "q"}}
 VERSION: dict[str, Any] = {"deploymentName": "d", "buildId": "1"}
+ENDPOINT: dict[str, Any] = {"name": "orders", "target": {"worker": {"namespace": "default", "taskQueue": "q"}}}
 SCHEDULE: dict[str, Any] = {
     "scheduleId": "s",
     "requestId": "r",
@@ -66,6 +67,11 @@ ASKED: Mapping[str, Asked] = {
     "AddSearchAttributes": _needs(
         ADMINISTER, act="add_search_attributes", searchAttributes={"Amount": "INDEXED_VALUE_TYPE_INT"}
     ),
+    "CreateNexusEndpoint": _needs(ADMINISTER, act="create_nexus_endpoint", anywhere=True, spec=ENDPOINT),
+    "UpdateNexusEndpoint": _needs(ADMINISTER, act="update_nexus_endpoint", anywhere=True, spec=ENDPOINT),
+    "DeleteNexusEndpoint": _needs(ADMINISTER, act="delete_nexus_endpoint", anywhere=True, id="x"),
+    "GetNexusEndpoint": _needs(READ, anywhere=True, id="x"),
+    "ListNexusEndpoints": _needs(READ, anywhere=True),
     # Runs.
     "StartWorkflowExecution": _needs(OPERATE, **START),
     "SignalWithStartWorkflowExecution": _needs(OPERATE, signalName="tell", **START),
@@ -119,9 +125,8 @@ ASKED: Mapping[str, Asked] = {
     "PauseActivity": _needs(OPERATE, execution=EXECUTION, id="a"),
     "UnpauseActivity": _needs(OPERATE, execution=EXECUTION, id="a"),
     "ResetActivity": _needs(OPERATE, act="ResetActivity", execution=EXECUTION, id="a"),
-    "UpdateActivityOptions": _needs(
+    "UpdateActivityOptions": _needs(  # written down once there is an activity
         OPERATE,
-        act="UpdateActivityOptions",
         execution=EXECUTION,
         id="a",
         activityOptions={"startToCloseTimeout": "5s"},

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from temporalio.api.errordetails.v1 import message_pb2 as details
 
+from perdure.engine.documents import Documents, Kept
 from perdure.engine.polls import Polls
 from perdure.engine.turn_polls import TurnPolls
 from perdure.model.access import Permission, Session
@@ -22,8 +23,20 @@ LEAD_SECONDS = 1.0
 """So long before the caller gives up a poll is answered."""
 
 
+class Endpoint(msgspec.Struct, frozen=True):
+    """A Nexus endpoint. ``spec`` is as it was sent; ``version`` counts its changes. Times are ns since 1970."""
+
+    id: str
+    name: str
+    spec: bytes
+    created: int
+    modified: int = 0
+    version: int = 1
+
+
 class Parts:
-    """What the room is given, for all calls. ``schedules`` and ``batches`` give those of a namespace, for somebody."""
+    """What the room is given, for all calls. ``schedules`` and ``batches`` give those of a namespace, for somebody;
+    ``documents`` keep what the room has for itself, ``now`` gives ns since 1970."""
 
     def __init__(
         self,
@@ -33,11 +46,15 @@ class Parts:
         version: str,
         schedules: Callable[[str, str], Any],
         batches: Callable[[str, str], Any],
+        documents: Documents,
+        now: Callable[[], int],
     ) -> None:
         self.service = service
         self.polls = polls
         self.turns = turns
         self.deployments = turns.deployments
+        self.endpoints = Kept(documents, "nexus-endpoint", Endpoint)
+        self.now = now
         self.version = version
         self.schedules = schedules
         self.batches = batches

@@ -25,6 +25,8 @@ from perdure.protocols.temporal.times import ns_of, shortest, task_timeout
 
 Kind = command_type_pb2.CommandType
 
+NEXUS = frozenset({Kind.COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION, Kind.COMMAND_TYPE_REQUEST_CANCEL_NEXUS_OPERATION})
+
 DEFAULT_RETRY = to_retry_policy(pb.ScheduleActivityTaskCommandAttributes().retry_policy)
 
 
@@ -67,6 +69,8 @@ def commands(
                 )
             asked.append(_message(message))
             continue
+        if command.command_type in NEXUS:
+            raise BadCommand("FEATURE_DISABLED", "Nexus operations are not served by Perdure.")
         found = COMMANDS.get(command.command_type)
         if found is None:
             raise Refused.invalid(f"unknown command type: {name_of(command.command_type)}")

@@ -24,6 +24,8 @@ NOTES: Mapping[str, str] = {
     "ListWorkflowExecutions": "the filter language is the engine's; attributes that only Temporal has are refused",
     "PollWorkflowTaskQueue": "queries come as tasks of their own, never with a turn",
     "UpdateActivityOptions": "parts of the retry policy by their own paths, as with Temporal's server of today",
+    "CreateNexusEndpoint": "kept and shown; operations are not served",
+    "UpdateNexusEndpoint": "kept and shown; operations are not served",
     "DescribeWorkerDeploymentVersion": "no statistics of task queues",
     "SetWorkerDeploymentCurrentVersion": "activities go to any worker that asks for them",
     "SetWorkerDeploymentRampingVersion": "activities go to any worker that asks for them",

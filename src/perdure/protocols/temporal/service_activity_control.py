@@ -9,6 +9,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.kernel.apply import with_options
 from perdure.kernel.run import Activity
+from perdure.model.access import Permission
 from perdure.model.activity_options import ActivityOptions
 from perdure.model.errors import NotFoundError
 from perdure.model.ids import RunAddress
@@ -72,6 +73,7 @@ async def update_activity_options(
     call: Call, request: pb.UpdateActivityOptionsRequest
 ) -> pb.UpdateActivityOptionsResponse:
     """Other options, and those that the activity has then."""
+    await call.namespace(request.namespace, Permission.OPERATE)
     address, id, type = await _named(call, request, "match_all")
     paths = [_words(path) for path in request.update_mask.paths]
     if request.restore_original and paths:

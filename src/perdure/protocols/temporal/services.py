@@ -10,6 +10,7 @@ from perdure.protocols.temporal import (
     service_describe,
     service_history,
     service_lists,
+    service_nexus,
     service_operator,
     service_queries,
     service_schedule_lists,
@@ -41,4 +42,5 @@ WORKFLOW_METHODS: Mapping[str, Handler] = {
 OPERATOR_METHODS: Mapping[str, Handler] = {
     **service_system.operator_methods.handlers,
     **service_operator.operator_methods.handlers,
+    **service_nexus.operator_methods.handlers,
 }
