@@ -23,6 +23,7 @@ QUEUE = ("default", "q")
 limits = st.just(0) | st.integers(1, 6) | st.integers(8, 60)
 steps = st.lists(
     st.tuples(st.sampled_from(["start", "start", "start", "end", "again", "undone", "ask", "set"]), st.integers(0, 30)),
+    min_size=60,
     max_size=200,
 )
 
