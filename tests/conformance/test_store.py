@@ -158,6 +158,22 @@ async def test_reads_see_what_is_done(store: Store):
     assert seen == [True] * 198
 
 
+async def test_many_runs_are_read_as_each_is(store: Store):
+    await write(store, *(start(key) for key in range(1, 40)))
+    await write(store, Write(3, 2, b"two"), Write(7, 2, b"zwei"), Write(3, 3, b"three"))
+    await write(store, start(40, "order-7"))
+    wanted = [40, 3, 7, 12, 99, 1, *range(20, 35)]
+    alone: dict[int, Any] = {}
+    for key in wanted:
+        store.read(key, partial(alone.__setitem__, key))
+    found: list[Any] = []
+    store.read_many(wanted, found.append)
+    assert {stored.row.key: (stored.row, list(stored.commits), stored.is_last) for stored in found[0]} == {
+        key: (stored.row, list(stored.commits), stored.is_last) for key, stored in alone.items() if stored is not None
+    }
+    assert len(found[0]) == len(wanted) - 1
+
+
 async def test_a_batch_may_hold_several_commits_of_a_run(store: Store):
     await write(
         store,

@@ -1,11 +1,15 @@
 """Alarms that are due all at once."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from perdure import App, workflow
+from perdure.app import Embedded
 from perdure.engine.clock import SystemClock
+from perdure.engine.settings import Settings
 from perdure.engine.timers import SHARE, SLICE, Alarms
+from perdure.stores.memory import MemoryStore
 from perdure.testing import environment
 from perdure.testing.clock import VirtualClock
 
@@ -107,3 +111,34 @@ async def test_hundreds_of_runs_wake_at_the_same_instant():
         runs = [await env.client.start(sleeper, number) for number in range(300)]
         assert [await run.result() for run in runs] == list(range(300))
         assert env.elapsed < timedelta(hours=2)
+
+
+async def test_runs_that_are_due_together_are_read_together():
+    """And only those of the slice, where there is room for them."""
+    reads: list[Sequence[int]] = []
+
+    class Noting(MemoryStore):
+        def read(self, key, then):
+            reads.append([key])
+            super().read(key, then)
+
+        def read_many(self, keys, then):
+            reads.append(keys)
+            super().read_many(keys, then)
+
+    app = App("sleepers")
+
+    @app.workflow
+    async def sleeper(number: int) -> int:
+        await workflow.sleep(0.5)
+        return number
+
+    count = 20 * SLICE
+    embedded = Embedded([app], Noting(), SystemClock(asyncio.get_running_loop()), settings=Settings(resident_runs=100))
+    await embedded.open()
+    try:
+        runs = [await embedded.client.start(sleeper, number) for number in range(count)]
+        assert [await run.result() for run in runs] == list(range(count))
+    finally:
+        await embedded.close()
+    assert 1 < max(map(len, reads)) <= 100 / 8

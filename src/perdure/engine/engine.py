@@ -96,7 +96,7 @@ class Engine:
         """How runs start that a workflow asks for and that are nobody's child; whoever guards namespaces stands here."""
         self.guarded: Container[str] = ()
         """Namespaces where a start may have to wait."""
-        self.alarms = Alarms(clock, self._fire, lambda: self.pipeline.is_idle)
+        self.alarms = Alarms(clock, self._fire, lambda: self.pipeline.is_idle, self.loader.bring)
         self.horizon_ns = 0
         """Durable timers due up to here are in ``alarms``; those after it sleep in the store."""
         self.closing = False

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from perdure.engine import encoding
 from perdure.engine.ports import RunRow, Store, StoredRun
@@ -80,6 +81,21 @@ class Loader:
 
         self._store.read(key, read)
 
+    def bring(self, keys: Sequence[int]) -> None:
+        """Bring runs into memory that are about to be asked for, with one reading, as far as there is room for them."""
+        missing = [key for key in dict.fromkeys(keys) if key not in self._residents and key not in self._waiting]
+        if len(missing) < 2 or not self._residents.has_room_for(len(missing)):
+            return
+
+        def read(found: Sequence[StoredRun] | StoreError) -> None:
+            if isinstance(found, StoreError):
+                return  # whoever asks for one of them is told
+            for stored in found:
+                self.loads += 1
+                self._whole_records(stored, partial(self._hold, stored, then=_nothing))
+
+        self._store.read_many(missing, read)
+
     def history(self, key: int, then: Callable[[list[AnyRecord] | PerdureError | None], None]) -> None:
         """Read the records of a run that is in memory once more, for a new program."""
 
@@ -152,3 +168,7 @@ class Loader:
             current(row)
         else:
             self._store.find(row.namespace, row.workflow_id, "", current)
+
+
+def _nothing(resident: Resident | PerdureError | None) -> None:
+    """Nobody waits for it yet."""

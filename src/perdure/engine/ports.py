@@ -165,6 +165,10 @@ class Store(Protocol):
         """A run with its whole history."""
         ...
 
+    def read_many(self, keys: Sequence[int], then: Callable[[Sequence[StoredRun] | StoreError], None]) -> None:
+        """Some runs at once, in any order; those that are not there are left out."""
+        ...
+
     async def history(self, key: int, skipped: int = 0) -> StoredRun | None:
         """As ``read``, for callers that can wait. The first ``skipped`` commits are left out."""
         ...

@@ -79,6 +79,9 @@ class Residents:
     def __len__(self) -> int:
         return len(self._by_key)
 
+    def __contains__(self, key: int) -> bool:
+        return key in self._by_key
+
     def __iter__(self) -> Iterator[Resident]:
         return iter(self._by_key.values())
 
@@ -136,6 +139,10 @@ class Residents:
         if resident.program is not None:
             # Whoever still holds the run, to query it, must not take what the program has not seen for the whole history.
             resident.drop_program()
+
+    def has_room_for(self, count: int) -> bool:
+        """Whether so many, brought in now, stay until they are used."""
+        return count * 8 <= self._capacity
 
     def shrink(self) -> None:
         """Forget the runs least recently used, down to the capacity; those with something under way stay."""

@@ -322,7 +322,15 @@ class EngineService:
     async def describe(self, address: RunAddress) -> s.RunDescription:
         """As ``Service.describe``."""
         resident = await self.engine.resident(address)
+        has_waited = resident.in_flight > 0
         await self._durable(resident)
+        while has_waited and resident.run.close is not None and not address.run_id:
+            # Meanwhile another run may have taken its place.
+            last = await self.engine.resident(address)
+            if last is resident:
+                break
+            resident = last
+            await self._durable(resident)
         return describe(resident.run, resident.history_bytes)
 
     async def explain(self, address: RunAddress) -> Explanation:

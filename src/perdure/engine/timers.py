@@ -7,7 +7,7 @@ order.
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from perdure.engine.ports import Clock
 
@@ -33,14 +33,20 @@ class Alarms:
     """Calls ``fire(key, ref)`` once for each alarm, at its time or just after it. Setting one again moves it.
 
     ``is_idle`` says whether everything decided is written and acted on; where it is not, whoever writes calls ``go_on``.
+    ``prepare`` is told the keys of those that are about to fire together.
     """
 
     def __init__(
-        self, clock: Clock, fire: Callable[[int, int], None], is_idle: Callable[[], bool] = lambda: True
+        self,
+        clock: Clock,
+        fire: Callable[[int, int], None],
+        is_idle: Callable[[], bool] = lambda: True,
+        prepare: Callable[[Sequence[int]], None] = lambda keys: None,
     ) -> None:
         self._clock = clock
         self._fire = fire
         self._is_idle = is_idle
+        self._prepare = prepare
         self._slice = SLICE
         self._ended = 0
         self.are_held = False
@@ -132,14 +138,23 @@ class Alarms:
         self._bring_near(now)
         near, left = self._near, self._slice
         end = now + (max(SLICE_NS, (now - self._ended) // SHARE) if self._ended else SLICE_NS)
-        while near and near[0][0] <= now and left:
+        going: list[tuple[int, int, int]] = []
+        while near and near[0][0] <= now and len(going) < left:
             due, key, ref = heapq.heappop(near)
+            if self._due.get((key, ref)) == due:
+                going.append((due, key, ref))
+        if len(going) > 1:
+            self._prepare([key for _, key, _ in going])
+        for index, (due, key, ref) in enumerate(going):
             if self._due.get((key, ref)) == due:
                 del self._due[key, ref]
                 left -= 1
                 self._fire(key, ref)
                 if self._clock.now_ns() > end:
                     left = 0
+                    for waiting in going[index + 1 :]:
+                        heapq.heappush(near, waiting)
+                    break
         self._ended = 0
         while near and self._due.get(near[0][1:]) != near[0][0]:
             heapq.heappop(near)

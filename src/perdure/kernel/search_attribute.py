@@ -10,6 +10,7 @@ Values are JSON payloads that no codec has touched. A string may be marked as a 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -28,6 +29,7 @@ class Refused(Exception):
     """A value can't be had as that type; the message says why."""
 
 
+@lru_cache(maxsize=256)  # a rush of schedules sets the same time again and again
 def time_of(text: str) -> int:
     """An ISO 8601 time as ns since 1970; without an offset it is UTC, without a time midnight. Raises ``Refused``."""
     match = _TIME.fullmatch(text)

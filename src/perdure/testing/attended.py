@@ -65,6 +65,10 @@ class AttendedStore:
         """As ``Store.read``."""
         then(self._called(partial(self._store.read, key)))
 
+    def read_many(self, keys: Sequence[int], then: Callable[[Sequence[StoredRun] | StoreError], None]) -> None:
+        """As ``Store.read_many``."""
+        then(self._called(partial(self._store.read_many, keys)))
+
     def blobs(self, digests: Sequence[bytes], then: Callable[[dict[bytes, bytes] | StoreError], None]) -> None:
         """As ``Store.blobs``."""
         then(self._called(partial(self._store.blobs, digests)))

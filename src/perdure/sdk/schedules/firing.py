@@ -7,12 +7,14 @@ same run.
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
 from perdure.model.errors import LimitExceededError, NotFoundError, PerdureError, RunClosedError, StoreError
 from perdure.model.ids import CompletionCallback, RunAddress
 from perdure.model.options import IdConflict, IdReuse
+from perdure.model.payloads import Payload
 from perdure.model.requests import CancelWorkflow, StartWorkflow, TerminateWorkflow, reserved_fields
 from perdure.model.service import Service
 from perdure.sdk.converter import Converter
@@ -144,14 +146,17 @@ def start_request(definition: Definition, waiting: Waiting, key: str) -> StartWo
     """What starts an occasion's run, but for how its end is told; ``key`` is the schedule's first run id."""
     nominal = waiting.occasion.nominal
     start = definition.start
-    own = {SCHEDULED_BY_ID: definition.id, SCHEDULED_START_TIME: to_datetime(nominal)}
     return msgspec.structs.replace(
         start,
         workflow_id=start.workflow_id if definition.keep_workflow_id else f"{start.workflow_id}-{_text(nominal)}",
         request_id=f"{key}/{waiting.origin}/{nominal}",
         id_conflict=IdConflict.FAIL,
         id_reuse=IdReuse.ALLOW,
-        search_attributes={**(start.search_attributes or {}), **(_converter.to_search_attributes(own) or {})},
+        search_attributes={
+            **(start.search_attributes or {}),
+            SCHEDULED_BY_ID: _converter.to_payload(definition.id),
+            SCHEDULED_START_TIME: _time(nominal),
+        },
     )
 
 
@@ -160,6 +165,13 @@ def could_not_start(waiting: Waiting, why: str) -> str:
     return f"the run of {_text(waiting.occasion.nominal)} could not be started: {why}"
 
 
+@lru_cache(maxsize=256)  # a rush is at one time
+def _time(nominal: int) -> Payload:
+    """The same as a search attribute."""
+    return (_converter.to_search_attributes({"": to_datetime(nominal)}) or {})[""]
+
+
+@lru_cache(maxsize=256)
 def _text(nominal: int) -> str:
     """A nominal time as it stands in run ids: RFC 3339, to the second where that says it."""
     return to_datetime(nominal).isoformat().replace("+00:00", "Z")

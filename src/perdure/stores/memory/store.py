@@ -67,6 +67,9 @@ class MemoryStore:
     def read(self, key: int, then: Callable[[StoredRun | StoreError | None], None]) -> None:
         then(self._stored(key))
 
+    def read_many(self, keys: Sequence[int], then: Callable[[Sequence[StoredRun] | StoreError], None]) -> None:
+        then([stored for key in keys if (stored := self._stored(key)) is not None])
+
     async def history(self, key: int, skipped: int = 0) -> StoredRun | None:
         return self._stored(key, skipped)
 

@@ -141,6 +141,18 @@ SELECT id, records, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 
 FROM history WHERE id BETWEEN ?2 AND ?3
 ORDER BY id;
 
+-- rows: read_runs_and_commits, 1
+-- The same for some runs. A run's key comes first everywhere, and then 0 for its row or a commit's id.
+WITH wanted AS MATERIALIZED (SELECT column1 AS key FROM :rows)
+SELECT runs.key AS of_run, 0 AS id, namespace, workflow_id, run_id, workflow_type, task_queue, status, start_time, close_time,
+    history_length, memo, search_attributes, parent, build_id
+FROM wanted CROSS JOIN runs ON runs.key = wanted.key
+UNION ALL
+SELECT runs.key, history.id, records, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM wanted CROSS JOIN runs ON runs.key = wanted.key
+CROSS JOIN history ON history.id BETWEEN (wanted.key << 23) + 1 AND (wanted.key << 23) + 8388607
+ORDER BY of_run, id;
+
 -- name: read_blob
 SELECT data FROM blobs WHERE digest = ?;
 

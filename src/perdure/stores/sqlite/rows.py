@@ -1,7 +1,7 @@
 """Reading: from SQLite's rows to the port's structs, and how the rows of a history are numbered."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from perdure.model.errors import StoreCorruptError
 from perdure.model.namespaces import Namespace, Quota
 from perdure.model.options import RunStatus
 from perdure.model.task_queues import TaskQueue
-from perdure.stores.sqlite.queries import query
+from perdure.stores.sqlite.queries import fetch_rows, query
 from perdure.stores.sqlite.workflow_ids import WorkflowIds, workflow_hash
 
 # A history row's id is (key << 23) | number: one integer is found and compared faster than two columns.
@@ -101,6 +101,19 @@ def read_run(connection: sqlite3.Connection, key: int, skipped: int = 0) -> Stor
     if not found or found[0][0]:
         return None
     return StoredRun(run_row(found[0][1:]), [commit[1] for commit in found[1:]])
+
+
+def read_runs(connection: sqlite3.Connection, keys: Sequence[int]) -> list[StoredRun]:
+    """Some runs' rows and histories; those that are not there are left out."""
+    found: list[StoredRun] = []
+    commits: list[bytes] = []
+    for key, id, *rest in fetch_rows(connection, "read_runs_and_commits", [*keys]):
+        if not id:
+            commits = []
+            found.append(StoredRun(run_row((key, *rest)), commits))
+        else:
+            commits.append(rest[0])
+    return found
 
 
 def numbered_commits(connection: sqlite3.Connection, key: int) -> list[tuple[int, bytes]]:

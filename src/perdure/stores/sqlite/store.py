@@ -97,11 +97,16 @@ class SqliteStore:
 
     def read(self, key: int, then: Callable[[StoredRun | StoreError | None], None]) -> None:
         found = self._now(rows.read_run, key)
-        if isinstance(found, StoredRun) and self._writer.workflow_ids.is_last(
-            found.row.namespace, found.row.workflow_id, key
-        ):
-            found = StoredRun(found.row, found.commits, is_last=True)
-        then(found)
+        then(self._with_rank(found) if isinstance(found, StoredRun) else found)
+
+    def read_many(self, keys: Sequence[int], then: Callable[[Sequence[StoredRun] | StoreError], None]) -> None:
+        found = self._now(rows.read_runs, keys)
+        then([self._with_rank(stored) for stored in found] if isinstance(found, list) else found)
+
+    def _with_rank(self, stored: StoredRun) -> StoredRun:
+        row = stored.row
+        is_last = self._writer.workflow_ids.is_last(row.namespace, row.workflow_id, row.key)
+        return StoredRun(row, stored.commits, is_last=True) if is_last else stored
 
     async def history(self, key: int, skipped: int = 0) -> StoredRun | None:
         return await self._later(rows.read_run, key, skipped)
