@@ -58,8 +58,9 @@ class Dispatch:
             if permit is HELD:
                 host.release(queue, activity_type)
                 self._let_wait(resident, pending, commit.now)
-            elif (task := self._start_reserved(resident, commit, pending, host, permit)) is not None:
-                starts.append((host, task))
+            else:
+                activity.begin(commit, pending, host.identity, host.worker_id)
+                starts.append((host, task_of(resident, pending)))
                 flow = self.flows.get(name) or self.flows.of(name, commit.now)
                 flow.add(commit.now)
                 flow.started += 1
