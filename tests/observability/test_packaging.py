@@ -2,6 +2,7 @@
 containers and systemd are what their own tools accept."""
 
 import asyncio
+import copy
 import json
 import os
 import re
@@ -14,6 +15,9 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client.parser import text_string_to_metric_families
 from tests.observability.scene import watched_engine, works
 from tests.security.authority import Authority
@@ -129,6 +133,27 @@ def test_panels_have_titles_places_and_explanations_of_their_own():
     assert all(panel["title"] and panel["description"] for panel in PANELS)
     variables = {variable["name"] for variable in DASHBOARD["templating"]["list"]} | {"__rate_interval"}
     assert set(re.findall(r"\$\{?(\w+)", json.dumps(DASHBOARD["panels"]))) <= variables
+
+
+def test_grafanas_own_types_know_everything_in_the_dashboard():
+    """What Grafana would not understand is lost on the way through the types that its makers generate from its schema."""
+    plugins.register_default_plugins()
+    read = Dashboard.from_json(copy.deepcopy(DASHBOARD))
+    written = json.loads(JSONEncoder().encode(read))
+
+    def compare(ours: Any, theirs: Any, place: str) -> None:
+        if isinstance(ours, dict):
+            assert ours.keys() <= theirs.keys(), f"{place}: {ours.keys() - theirs.keys()}"
+            for name, value in ours.items():
+                compare(value, theirs[name], f"{place}.{name}")
+        elif isinstance(ours, list):
+            assert len(ours) == len(theirs), place
+            for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+                compare(one, other, f"{place}[{number}]")
+        else:
+            assert ours == theirs, place
+
+    compare(DASHBOARD, written, "dashboard")
 
 
 def test_alerts_have_names_severities_and_words_of_their_own():

@@ -221,6 +221,7 @@ async def test_every_act_over_grpc(place):
             if table.OPERATIONS[name].audited and name in NAMES
         ]
         arguments: dict[type, tuple[Any, ...]] = {r.UpdateWorkflowOptions: ("",), r.TerminateWorkflow: ("enough",)}
+        arguments |= {r.ResetActivity: ("a",), r.UpdateActivityOptions: ("a",)}
         done += [
             (
                 kind.__name__,
@@ -317,6 +318,7 @@ LOOKS = {
     *("list", "count", "show", "explain", "history", "export", "stats", "query", "replay", "versions", "verify"),
     *("batch list", "batch show", "schedule list", "schedule show", "queue list", "queue show", "namespace list"),
     *("namespace show", "token list", "audit list", "audit verify", "worker list", "config", "backup"),
+    *("asl check", "asl draw", "asl run"),  # on this machine alone
 }
 RUNS = {
     *("start", "execute", "signal", "update", "cancel", "pause", "resume", "worker run", "server", "dev", "demo"),
