@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from perdure.model.errors import InvalidArgumentError, UnauthenticatedError, UnavailableError
-from perdure.model.options import DEFAULT_DEADLOCK_TIMEOUT, DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_NAMESPACE
+from perdure.model.options import (
+    DEFAULT_DEADLOCK_TIMEOUT,
+    DEFAULT_MAX_ASYNC,
+    DEFAULT_MAX_THREADS,
+    DEFAULT_MAX_TURNS,
+    DEFAULT_NAMESPACE,
+)
 from perdure.sdk.durations import Duration, to_seconds
 
 if TYPE_CHECKING:
@@ -28,7 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("perdure.worker")
 
 DEFAULT_SERVER = "http://127.0.0.1:7420"
-DEFAULT_MAX_TURNS = 500
 
 OK, UNAUTHORIZED = 200, 401
 ABOUT_SECONDS = 5.0

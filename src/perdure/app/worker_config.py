@@ -6,11 +6,9 @@ from pathlib import Path
 
 from perdure.app.config import DEFAULT_FILE, FILE_VARIABLE, Config, Setting, of_file
 from perdure.app.setting_kinds import COUNT, DURATION, LIST, NUMBER, TEXT, read
-from perdure.model.options import DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, SECOND_NS
+from perdure.model.options import DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_MAX_TURNS, SECOND_NS
 
 TABLE = "worker."
-
-DEFAULT_MAX_TURNS = 200
 
 
 class WorkerSetting(Setting, frozen=True):

@@ -9,6 +9,7 @@ from perdure.cli.groups import group
 from perdure.cli.parameters import Json, LookIn, Namespace, Server, ServerPlace, Token, Utc
 from perdure.cli.places import PlaceCommand
 from perdure.cli.worker_settings import WorkerCommand
+from perdure.model.options import DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_MAX_TURNS
 
 EXAMPLES = """Examples:
 
@@ -65,10 +66,10 @@ def run(
     ] = "",
     max_async: Annotated[
         int, typer.Option("--max-async", metavar="N", min=1, help="How many async activities may run at once.")
-    ] = 1000,
+    ] = DEFAULT_MAX_ASYNC,
     max_threads: Annotated[
         int, typer.Option("--max-threads", metavar="N", min=1, help="How many activities may run in threads at once.")
-    ] = 64,
+    ] = DEFAULT_MAX_THREADS,
     max_processes: Annotated[
         int | None,
         typer.Option(
@@ -81,7 +82,7 @@ def run(
     ] = None,
     max_turns: Annotated[
         int, typer.Option("--max-turns", metavar="N", min=1, help="How many turns of workflows it may have in hand.")
-    ] = 200,
+    ] = DEFAULT_MAX_TURNS,
     grace: Annotated[
         str,
         typer.Option(

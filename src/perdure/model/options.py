@@ -13,6 +13,7 @@ DEFAULT_TASK_QUEUE = "default"
 # Of a worker: how many activities of a kind run at once, and how many seconds a turn may take.
 DEFAULT_MAX_ASYNC = 1000
 DEFAULT_MAX_THREADS = 64
+DEFAULT_MAX_TURNS = 500
 DEFAULT_DEADLOCK_TIMEOUT = 2.0
 
 
