@@ -130,6 +130,7 @@ STEPS: list[tuple[str, ...]] = [
     ("versions", "--app", f"{HERE / 'flows.py'}:app"),
     ("stats",),
     ("stats", "--json"),
+    ("asl draw", f"{HERE / 'pass.asl.json'}", "--run", "loan"),
 ]  # fmt: skip
 
 

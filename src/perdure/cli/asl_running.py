@@ -189,4 +189,7 @@ def marks_of_run(
                 return
 
     look(place, server, token, read)
-    return marks_of(aws_events(events))
+    found = aws_events(events)
+    if not found:
+        note(f"Run {workflow_id!r} is no run of a state machine that has begun: nothing of it is shown.")
+    return marks_of(found)
