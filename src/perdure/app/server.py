@@ -99,6 +99,7 @@ class Server:
         self._temporal: Listener | None = None
         self._stepfunctions_settings = stepfunctions
         self._stepfunctions: StepFunctionsServer | None = None
+        self._calls_may_go = asyncio.Event()
         self._stack = AsyncExitStack()
         self.service: EngineService
         self.workers: Workers
@@ -223,6 +224,7 @@ class Server:
             has_authentication=self._access.has_authentication,
             **uvicorn_options,
         )
+        self._calls_may_go.set()
         self._stack.push_async_callback(self._stepfunctions.close)
         await self._stepfunctions.open()
 
@@ -232,8 +234,12 @@ class Server:
         return [] if api is None else [Route("/", api.application, methods=["POST"])]
 
     async def _call_task(self, resource: str, parameters: Any, about: dict[str, Any]) -> Any:
-        call = no_call if self._stepfunctions is None else self._stepfunctions.call
-        return await call(resource, parameters, about)
+        if self._stepfunctions_settings is None:
+            return await no_call(resource, parameters, about)
+        # Calls that were lost with the last server are made again as soon as the store is open.
+        await self._calls_may_go.wait()
+        assert self._stepfunctions is not None
+        return await self._stepfunctions.call(resource, parameters, about)
 
     @property
     def stepfunctions_port(self) -> int:
