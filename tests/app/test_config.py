@@ -17,6 +17,11 @@ def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def test_nobody_elsewhere_reaches_a_server_unless_it_is_told_so():
+    addresses = [setting.default for setting in SETTINGS if setting.name.endswith("_address")]
+    assert {address.host for address in addresses if address is not None} == {"127.0.0.1"}
+
+
 def test_without_anything_said_all_are_defaults():
     config = read_config(environment={})
     assert config.values == {setting.name: setting.default for setting in SETTINGS}
