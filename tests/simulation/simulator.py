@@ -610,7 +610,7 @@ def _twice(envelope: Envelope) -> Envelope:
 _BAD_COMMANDS: tuple[c.AnyCommand, ...] = (
     c.RequestCancelActivityTask(100_000),
     c.CancelTimer("never set"),
-    c.StartTimer("bad", 0),
+    c.StartTimer("bad", -1),
     c.StartTimer("", 1),
     c.ScheduleActivityTask("", "local", ""),
     c.StartChildWorkflowExecution("", "local", ""),
