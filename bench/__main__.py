@@ -4,6 +4,7 @@ import argparse
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -127,14 +128,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def measure_all(bench: Bench, names: Sequence[str], kept: Path) -> list[str]:
     """Measure the sections and keep what they found; the names of those that failed."""
     kept.mkdir(parents=True, exist_ok=True)
-    failed = []
+    failed, commit = [], commit_here()
     for name in names:
         began = time.monotonic()
         file = kept / f"{name}.json"
         # A section that fails must not be told from the last time, as if it had been measured now.
         file.unlink(missing_ok=True)
         try:
-            section = SECTIONS[name](bench).lasting(time.monotonic() - began)
+            section = SECTIONS[name](bench).lasting(time.monotonic() - began, commit)
         except ChildError as error:
             failed.append(name)
             bench.view.warn(f"{name} could not be measured: {error}")
@@ -142,6 +143,22 @@ def measure_all(bench: Bench, names: Sequence[str], kept: Path) -> list[str]:
         file.write_bytes(msgspec.json.encode(section))
         bench.view.section_done(section)
     return failed
+
+
+def commit_here() -> str:
+    """The commit of the sources, with a plus where they have been changed since; empty where nobody knows."""
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--exclude=*", "--dirty=+"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return told.stdout.strip() if told.returncode == 0 else ""
 
 
 def load_all(kept: Path) -> list[Section]:

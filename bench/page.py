@@ -1,4 +1,5 @@
-"""docs/benchmarks.md, made from what the sections found and nothing else. It bears no date and no name of a machine."""
+"""docs/benchmarks.md, made from what the sections found and nothing else. It bears no date and no name of a machine, but
+of each section the commit that was measured."""
 
 from collections.abc import Iterator, Sequence
 
@@ -23,7 +24,7 @@ OPENING = """\
 
 Written by `make bench`, which measures everything on this page again and writes it anew; don't edit it. All of it is
 durable: what a caller was told is synced to disk (`synchronous=FULL`). All of it is measured from outside the engine,
-through the client's own methods.
+through the client's own methods. Sections may be measured at different commits; each says at which.
 """
 
 CLOSING = """\
@@ -61,6 +62,8 @@ def _lines(sections: Sequence[Section]) -> Iterator[str]:
     for section in sections:
         yield f"## {section.title}\n"
         yield f"{section.text}\n"
+        if section.commit:
+            yield f"Measured at commit {section.commit}.\n"
         for table in section.tables:
             if table.title:
                 yield f"### {table.title}\n"

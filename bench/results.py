@@ -59,7 +59,7 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Section(msgspec.Struct, frozen=True):
-    """One part of the page. `text` says what was measured and how."""
+    """One part of the page. `text` says what was measured and how, `commit` which version of the sources it was."""
 
     name: str
     title: str
@@ -67,10 +67,11 @@ class Section(msgspec.Struct, frozen=True):
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
     took_seconds: float = 0.0
+    commit: str = ""
 
-    def lasting(self, seconds: float) -> Self:
-        """The same, measured in so many seconds."""
-        return msgspec.structs.replace(self, took_seconds=seconds)
+    def lasting(self, seconds: float, commit: str = "") -> Self:
+        """The same, measured in so many seconds, at this commit of the sources where it is known."""
+        return msgspec.structs.replace(self, took_seconds=seconds, commit=commit)
 
 
 def number(value: float) -> str:

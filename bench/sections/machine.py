@@ -51,7 +51,7 @@ def measure(bench: Bench) -> Section:
     return Section(
         "machine",
         "The machine",
-        "Everything was measured on this machine, in one go. The syncs and the loop of Python tell how fast it is, "
+        "Everything was measured on this machine. The syncs and the loop of Python tell how fast it is, "
         "without Perdure.",
         [
             Figure(label="sync after overwriting", value=percentile(overwriting, 50), unit="ms"),

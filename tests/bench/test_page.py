@@ -50,5 +50,12 @@ def test_the_page_tells_how_long_it_takes_and_bears_no_date():
     assert not re.search(r"\b20\d\d-\d\d|\b20\d\d\b", text)
 
 
+def test_each_section_says_which_sources_were_measured():
+    text = page([SPEED.lasting(60, "abc1234"), MACHINE.lasting(1, "def5678+")])
+    speed, machine = text.split("## The machine")
+    assert "Measured at commit abc1234." in speed
+    assert "Measured at commit def5678+." in machine
+
+
 def bars(line: str) -> int:
     return len(re.findall(r"(?<!\\)\|", line))
