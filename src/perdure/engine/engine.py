@@ -22,6 +22,8 @@ import logging
 from collections.abc import Awaitable, Callable, Container, Sequence
 from functools import partial
 
+import msgspec
+
 from perdure.engine import turns
 from perdure.engine.admission import ENDS
 from perdure.engine.dispatch import Dispatch
@@ -47,7 +49,7 @@ from perdure.model.events import Event
 from perdure.model.failures import NO_WORKER, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import PAUSED
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import Payload, Payloads
 from perdure.model.program import Worker
 from perdure.model.requests import (
     CompleteActivity,
@@ -247,8 +249,10 @@ class Engine:
                 self._begin(run.namespace, request, done, may_wait=True)
             case start_policy.TerminateFirst():
                 reason = "TerminateIfRunning WorkflowIdReusePolicy"
-                self.decide(resident, TerminateWorkflow(reason, identity=request.identity), None)
-                self._begin(run.namespace, request, done)
+                new_run_id = self.make_run_id(self.clock.now_ns())
+                details = (Payload(msgspec.json.encode(f"terminated by new runID: {new_run_id}")),)
+                self.decide(resident, TerminateWorkflow(reason, details, request.identity), None)
+                self._begin(run.namespace, request, done, new_run_id)
             case start_policy.UseExisting():
                 self._use_existing(resident, request, done)
             case Rejection() as rejection:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from perdure.engine.pipeline import Outcome
 from perdure.kernel.commit import Reason, Rejection
+from perdure.model import cron
 from perdure.model.affinity import affinity_problem
 from perdure.model.errors import (
     AlreadyExistsError,
@@ -53,6 +54,11 @@ def refusal(request: Request, limits: Limits) -> PerdureError | None:
             )
         if request.affinity is not None and (found := affinity_problem(request.affinity, limits.id_length)):
             return InvalidArgumentError(f"{found}.")
+        if request.cron_schedule:
+            if request.start_delay_ns:
+                return InvalidArgumentError("CronSchedule and WorkflowStartDelay may not be used together.")
+            if wrong := cron.problem(request.cron_schedule):
+                return InvalidArgumentError(wrong)
         payloads = _payloads_of_start(request)
     for payload in payloads:
         size = len(payload.data)

@@ -39,6 +39,7 @@ def initiate(commit: Commit, command: StartChildWorkflowExecution, task_complete
         command.affinity,
         command.user_metadata,
         command.priority,
+        command.cron_schedule,
     )
     commit.record(event)
     request = _child(commit, event) if detached is None else _detached(commit, event, detached)
@@ -71,6 +72,7 @@ def _child(commit: Commit, event: e.StartChildWorkflowExecutionInitiated) -> Sta
         affinity=event.affinity,
         user_metadata=event.user_metadata,
         priority=event.priority if event.priority is not None else run.started.priority,
+        cron_schedule=event.cron_schedule,
     )
 
 

@@ -15,6 +15,7 @@ from perdure.kernel.commit import Commit
 from perdure.kernel.run import Run
 from perdure.kernel.workflow_task import UNHANDLED_COMMAND
 from perdure.model import commands as c
+from perdure.model import cron
 from perdure.model import events as e
 from perdure.model.affinity import affinity_problem
 from perdure.model.failures import BAD_COMMAND, Failure
@@ -150,6 +151,8 @@ class _Check(msgspec.Struct, gc=False):
             )
         if command.affinity is not None and (found := affinity_problem(command.affinity, self.limits.id_length)):
             return "BAD_START_CHILD_EXECUTION_ATTRIBUTES", f"{found}."
+        if command.cron_schedule and (found := cron.problem(command.cron_schedule)):
+            return "BAD_START_CHILD_EXECUTION_ATTRIBUTES", found
         above, deepest = self.run.started.parent, self.limits.child_depth
         if deepest and above is not None and above.depth >= deepest:
             return (

@@ -7,6 +7,7 @@ import msgspec
 from perdure.kernel import activity, signal, workflow_task
 from perdure.kernel.commit import Commit, Message, Successor
 from perdure.kernel.run import EXECUTION_TIMEOUT, FIRST_TASK, RUN_TIMEOUT, Run
+from perdure.model import cron
 from perdure.model import events as e
 from perdure.model.failures import Failure, FailureKind, RetryState, TimeoutType
 from perdure.model.ids import Completion, CompletionCallback, ParentLink, RunAddress
@@ -27,9 +28,12 @@ DEFAULT_TASK_TIMEOUT_NS = 10_000_000_000
 
 def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits: Limits = DEFAULT_LIMITS) -> Commit:
     """Begin a run. Whether the workflow id may be used was decided before, by ``start_policy``."""
+    delay_ns, initiator = request.start_delay_ns, request.initiator
+    if request.cron_schedule and not initiator:
+        delay_ns, initiator = max(0, cron.delay_ns(request.cron_schedule, now, now)), Initiator.CRON_SCHEDULE
     expiration = request.execution_expiration_time
     if not expiration and request.execution_timeout_ns:
-        expiration = now + request.start_delay_ns + request.execution_timeout_ns
+        expiration = now + delay_ns + request.execution_timeout_ns
     started = e.WorkflowExecutionStarted(
         1,
         now,
@@ -44,13 +48,13 @@ def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits:
         request.first_execution_run_id or run_id,
         run_id,
         request.continued_execution_run_id,
-        request.initiator,
+        initiator,
         request.continued_failure,
         request.last_completion_result,
         request.retry_policy,
         request.attempt,
         expiration,
-        request.start_delay_ns,
+        delay_ns,
         request.memo,
         request.search_attributes,
         request.header,
@@ -59,18 +63,19 @@ def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits:
         request.request_id,
         request.root_workflow_id or request.workflow_id,
         request.root_run_id or run_id,
-        now + request.start_delay_ns + request.run_timeout_ns if request.run_timeout_ns else 0,
+        now + delay_ns + request.run_timeout_ns if request.run_timeout_ns else 0,
         request.pinned_build_id,
         request.completion_callback,
         request.affinity,
         request.user_metadata,
         request.priority,
+        request.cron_schedule,
     )
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
     commit.is_visible = True
     commit.record(started)
-    if expiration or request.run_timeout_ns or request.start_delay_ns:
+    if expiration or request.run_timeout_ns or delay_ns:
         for due, ref in own_timers(run):
             commit.set_timer(due, ref)
     if request.signal is not None:
@@ -174,8 +179,9 @@ def _apply_parent_close_policy(commit: Commit) -> None:
 
 
 def complete(commit: Commit, result: Payloads, task_completed_id: int) -> None:
-    """The program returned."""
-    close(commit, e.WorkflowExecutionCompleted(commit.next_id, commit.now, result, task_completed_id))
+    """The program returned; its cron schedule may start it again."""
+    new_run_id = _next_of_cron(commit, None, result) if commit.run.started.cron_schedule else ""
+    close(commit, e.WorkflowExecutionCompleted(commit.next_id, commit.now, result, task_completed_id, new_run_id))
 
 
 def cancel(commit: Commit, details: Payloads, task_completed_id: int) -> None:
@@ -184,20 +190,26 @@ def cancel(commit: Commit, details: Payloads, task_completed_id: int) -> None:
 
 
 def fail(commit: Commit, failure: Failure, task_completed_id: int) -> None:
-    """The program failed the run; its retry policy may start another one."""
+    """The program failed the run; its retry policy may start another one, or else its cron schedule."""
     state, delay_ns = _next_run(commit, failure)
-    new_run_id = _retry(commit, delay_ns, failure) if state is RetryState.IN_PROGRESS else ""
+    if state is RetryState.IN_PROGRESS:
+        new_run_id = _retry(commit, delay_ns, failure)
+    else:
+        new_run_id = _next_of_cron(commit, failure) if commit.run.started.cron_schedule else ""
     close(commit, e.WorkflowExecutionFailed(commit.next_id, commit.now, failure, state, task_completed_id, new_run_id))
 
 
 def time_out(commit: Commit, *, whole_execution: bool) -> None:
-    """The run took too long. Its retry policy may start another one, unless the time of the whole execution is up."""
+    """The run took too long. Its retry policy or cron schedule may start another one, unless the time of the whole
+    execution is up."""
     state, new_run_id = RetryState.TIMEOUT, ""
     if not whole_execution:
         failure = Failure("workflow timed out", FailureKind.TIMEOUT, timeout_type=TimeoutType.START_TO_CLOSE)
         state, delay_ns = _next_run(commit, failure)
         if state is RetryState.IN_PROGRESS:
             new_run_id = _retry(commit, delay_ns, failure)
+        elif commit.run.started.cron_schedule:
+            new_run_id = _next_of_cron(commit, failure)
     workflow_task.force_close(commit)
     close(commit, e.WorkflowExecutionTimedOut(commit.next_id, commit.now, state, new_run_id))
 
@@ -226,6 +238,33 @@ def _retry(commit: Commit, delay_ns: int, failure: Failure) -> str:
         attempt=started.attempt + 1,
         failure=failure,
         last_completion_result=started.last_completion_result,
+        memo=started.memo,
+        search_attributes=started.search_attributes,
+        retry_policy=started.retry_policy,
+        header=started.header,
+    )
+
+
+def _next_of_cron(commit: Commit, failure: Failure | None, result: Payloads | None = None) -> str:
+    """The run that the cron schedule starts after this one: its id, empty if there is no more time for one."""
+    started = commit.run.started
+    began = started.time + started.first_workflow_task_backoff_ns
+    delay_ns = cron.delay_ns(started.cron_schedule, began, commit.now)
+    expiration = started.workflow_execution_expiration_time
+    if delay_ns == cron.NEVER or (expiration and commit.now + delay_ns > expiration):
+        return ""
+    return _succeed(
+        commit,
+        workflow_type=started.workflow_type,
+        task_queue=started.task_queue,
+        input=started.input,
+        run_timeout_ns=started.workflow_run_timeout_ns,
+        task_timeout_ns=started.workflow_task_timeout_ns,
+        delay_ns=delay_ns,
+        initiator=Initiator.CRON_SCHEDULE,
+        attempt=1,
+        failure=failure,
+        last_completion_result=started.last_completion_result if result is None else result,
         memo=started.memo,
         search_attributes=started.search_attributes,
         retry_policy=started.retry_policy,
@@ -309,6 +348,7 @@ def _succeed(
             affinity=started.affinity,
             user_metadata=started.user_metadata,
             priority=started.priority,
+            cron_schedule=started.cron_schedule,
         ),
     )
     return new_run_id

@@ -104,6 +104,7 @@ class StartChildWorkflowExecution(Command, frozen=True, array_like=True, gc=Fals
     affinity: Affinity | None = None
     user_metadata: UserMetadata | None = None
     priority: Priority | None = None
+    cron_schedule: str = ""
 
 
 class SignalExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=10):

@@ -74,6 +74,7 @@ class WorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, t
     affinity: Affinity | None = None
     user_metadata: UserMetadata | None = None
     priority: Priority | None = None
+    cron_schedule: str = ""
 
 
 class WorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=2):
@@ -409,6 +410,7 @@ class StartChildWorkflowExecutionInitiated(Record, frozen=True, array_like=True,
     affinity: Affinity | None = None
     user_metadata: UserMetadata | None = None
     priority: Priority | None = None
+    cron_schedule: str = ""
 
 
 class StartChildWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=30):

@@ -93,6 +93,8 @@ class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
     user_metadata: UserMetadata | None = None
     priority: Priority | None = None
     """Of its activities that have none of their own."""
+    cron_schedule: str = ""
+    """When another run follows one that has ended, as in ``model.cron``; empty for never."""
 
 
 _RESERVED = (

@@ -44,6 +44,8 @@ class StartOptions(TypedDict, total=False):
         task_timeout: how long one turn of its code may take.
         retry: tries the whole workflow again when it fails.
         start_delay: how long to wait before its first turn.
+        cron_schedule: when another run follows one that has ended: five fields of cron, ``@hourly`` or ``@every 90m``, in
+            UTC or after ``CRON_TZ=Europe/Berlin``, until one is cancelled or terminated. Schedules can do more.
         memo: notes for people, by name.
         search_attributes: values to find it by.
         request_id: makes it safe to send again; made up if not given.
@@ -63,6 +65,7 @@ class StartOptions(TypedDict, total=False):
     task_timeout: Duration | None
     retry: Retry | None
     start_delay: Duration | None
+    cron_schedule: str
     memo: Mapping[str, Any] | None
     search_attributes: Mapping[str, Any] | None
     request_id: str
@@ -158,6 +161,7 @@ class Target:
             task_timeout_ns=_limit(options, "task_timeout", own.task_timeout_ns),
             retry_policy=_policy(options, own.retry_policy),
             start_delay_ns=_delay(options.get("start_delay")),
+            cron_schedule=checked_text("cron_schedule", options.get("cron_schedule", "")),
             memo=converter.to_payload_map(options.get("memo")),
             search_attributes=converter.to_search_attributes(options.get("search_attributes")),
             identity=identity,

@@ -70,6 +70,7 @@ class StartBody(Asked):
     task_timeout_seconds: Limit | None = None
     retry: RetryBody | None = None
     start_delay_seconds: Seconds = 0
+    cron_schedule: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
     memo: dict[str, Value] = {}
     search_attributes: dict[str, Value] = {}
     signal: StartSignal | None = None
@@ -146,6 +147,7 @@ def _request(call: Call[StartBody, StartQuery], body: StartBody) -> StartWorkflo
         task_timeout_ns=to_ns(body.task_timeout_seconds),
         retry_policy=retry_policy(body.retry),
         start_delay_ns=to_ns(body.start_delay_seconds),
+        cron_schedule=body.cron_schedule,
         memo=to_payload_map(body.memo),
         search_attributes=to_payload_map(body.search_attributes),
         identity=call.identity,

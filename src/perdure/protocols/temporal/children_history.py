@@ -41,6 +41,7 @@ def _initiated(v: e.StartChildWorkflowExecutionInitiated) -> Any:
         memo=memo(v.memo),
         search_attributes=search_attributes(v.search_attributes),
         priority=priority(v.priority),
+        cron_schedule=v.cron_schedule,
     )
 
 

@@ -230,10 +230,6 @@ def _initiator(number: int) -> Initiator:
 
 
 def _start_child(a: pb.StartChildWorkflowExecutionCommandAttributes, namespace: str) -> c.AnyCommand:
-    if a.cron_schedule:
-        raise BadCommand(
-            "BAD_START_CHILD_EXECUTION_ATTRIBUTES", "Cron schedules of workflows are not served here; use a schedule."
-        )
     return c.StartChildWorkflowExecution(
         a.workflow_id,
         a.workflow_type.name,
@@ -252,6 +248,7 @@ def _start_child(a: pb.StartChildWorkflowExecutionCommandAttributes, namespace: 
         to_map(a.search_attributes.indexed_fields),
         to_map(a.header.fields),
         priority=to_priority(a.priority),
+        cron_schedule=a.cron_schedule,
     )
 
 

@@ -14,8 +14,7 @@ from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHO
 WORKS, PARTLY, NOT = "works", "partly", "not"
 
 NOTES: Mapping[str, str] = {
-    "StartWorkflowExecution": "no cron schedule; no completion callbacks and links",
-    "SignalWithStartWorkflowExecution": "no cron schedule",
+    "StartWorkflowExecution": "no completion callbacks and links",
     "GetSystemInfo": "says what is served: no Nexus",
     "DescribeWorkflowExecution": "no callbacks and Nexus operations",
     "DescribeTaskQueue": "pollers and the backlog of activities; no versions",
@@ -36,7 +35,6 @@ NOTES: Mapping[str, str] = {
     "StartBatchOperation": "terminate, cancel, signal, delete, and reset to the first or last turn",
     "UpdateNamespace": "description and retention",
     "RegisterNamespace": "description and retention",
-    "START_CHILD_WORKFLOW_EXECUTION": "no cron schedule",
     "WORKFLOW_EXECUTION_OPTIONS_UPDATED": "pins alone",
 }
 """What a user must know of something that is there."""

@@ -93,6 +93,7 @@ def _started(v: e.WorkflowExecutionStarted) -> Any:
         parent_workflow_execution=execution(parent.workflow_id, parent.run_id) if parent is not None else None,
         parent_initiated_event_id=parent.initiated_event_id if parent is not None else 0,
         priority=priority(v.priority),
+        cron_schedule=v.cron_schedule,
         root_workflow_execution=execution(v.root_workflow_id, v.root_run_id) if parent is not None else None,
     )
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from temporalio.api.errordetails.v1 import message_pb2 as details
 
+from perdure.model import cron
 from perdure.model.ids import RunAddress
 from perdure.model.options import IdReuse
 from perdure.model.requests import SignalWorkflow, StartWorkflow, UpdateWorkflow
@@ -27,9 +28,10 @@ def start_request(
     if not request.task_queue.name:
         raise Refused.invalid("TaskQueue is not set on request.")
     if request.cron_schedule:
-        raise Refused(
-            Code.UNIMPLEMENTED, "Cron schedules of workflows are not served by Perdure; create a schedule instead."
-        )
+        if request.HasField("workflow_start_delay"):
+            raise Refused.invalid("CronSchedule and WorkflowStartDelay may not be used together.")
+        if wrong := cron.problem(request.cron_schedule):
+            raise Refused.invalid(wrong)
     if request.workflow_id_reuse_policy == 4 and request.workflow_id_conflict_policy:
         raise Refused.invalid(
             "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a "
@@ -60,6 +62,7 @@ def start_request(
         user_metadata=to_user_metadata(request.user_metadata),
         priority=to_priority(request.priority),
         pinned_build_id=pin_of(request.versioning_override),
+        cron_schedule=request.cron_schedule,
     )
 
 

@@ -399,7 +399,7 @@ class ScheduleHandle:
         with _named(self):
             own = await self._service.describe(self._address)
             if own.summary.status is RunStatus.TERMINATED:
-                raise NotFoundError("")
+                raise NotFoundError("") from RunClosedError("Whoever deleted the schedule ended its run.")
             return own
 
     async def _look(self) -> Snapshot:
@@ -452,7 +452,9 @@ class _named:  # noqa: N801  # reads as the statement it is
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, NotFoundError):
-            raise NotFoundError(f"There is no {self._handle!r:.1000}. See client.schedules.list().") from None
+            raise NotFoundError(
+                f"There is no {self._handle!r:.1000}. See client.schedules.list()."
+            ) from error.__cause__  # which says so if there was one
         if isinstance(error, RunClosedError):
             raise RunClosedError(f"The {self._handle!r:.1000} has ended, or was deleted. Create it again.") from None
 
