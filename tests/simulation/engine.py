@@ -105,6 +105,8 @@ class Attempt:
     number: int
     identity: str
     max_attempts: int
+    first: int = 1
+    """The one from which attempts are counted."""
     told_to_cancel: bool = False
 
 
@@ -339,7 +341,9 @@ class Engine:
         if identity == LOCAL:
             self.free_slots -= 1
         policy = activity.scheduled.retry_policy
-        return Attempt(resident.address, resident.key, ref, activity.attempt, identity, policy.max_attempts)
+        return Attempt(
+            resident.address, resident.key, ref, activity.attempt, identity, policy.max_attempts, activity.first_attempt
+        )
 
     def drain_backlog(self) -> None:
         """A slot may be free: start what has waited longest."""

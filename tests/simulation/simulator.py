@@ -414,7 +414,8 @@ class Simulation:
         assert attempt.number not in numbers, f"attempt {attempt.number} of {name} was handed out twice"
         numbers.append(attempt.number)
         if attempt.max_attempts:
-            assert len(numbers) <= attempt.max_attempts, f"activity {name} started {len(numbers)} times"
+            count = sum(number >= attempt.first for number in numbers)
+            assert count <= attempt.max_attempts, f"activity {name} started {count} times since it was reset"
         assert name not in self.completed, f"activity {name} has completed, and runs again"
         self.note("handed out", attempt)
         (self.engine.local if attempt.identity == LOCAL else self.remote).append(attempt)
