@@ -238,8 +238,18 @@ async def test_a_deleted_one_is_gone_and_a_second_one_refused(client: Client) ->
     with pytest.raises(ScheduleAlreadyRunningError):
         await client.create_schedule("once", nightly())
     await handle.delete()
-    for call in (handle.describe, handle.pause, handle.delete, handle.trigger):
-        with pytest.raises(RPCError, match="temporal-sys-scheduler:once") as caught:
+    never = client.get_schedule_handle("never")
+    for told, call in (
+        ("schedule not found", handle.describe),
+        ("workflow execution already completed", handle.pause),
+        ("workflow execution already completed", handle.delete),
+        ("workflow execution already completed", handle.trigger),
+        *(
+            ("temporal-sys-scheduler:never", call)
+            for call in (never.describe, never.pause, never.delete, never.trigger)
+        ),
+    ):
+        with pytest.raises(RPCError, match=told) as caught:
             await call()
         assert caught.value.status is RPCStatusCode.NOT_FOUND
     await client.create_schedule("once", nightly())

@@ -34,7 +34,9 @@ async def _about(schedule_id: str, work: Awaitable[Any]) -> Any:
     """What it gives, and a refusal in the words that SDKs know if there is no such schedule."""
     try:
         return await work
-    except (NotFoundError, RunClosedError) as error:
+    except RunClosedError:  # it has ended, or was deleted
+        raise Refused.not_found("workflow execution already completed") from None
+    except NotFoundError as error:
         if isinstance(error.__cause__, RunClosedError):  # it was deleted
             raise Refused.not_found("schedule not found") from None
         raise Refused.not_found(f"workflow not found for ID: temporal-sys-scheduler:{schedule_id}") from None
