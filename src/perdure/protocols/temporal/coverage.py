@@ -22,6 +22,7 @@ NOTES: Mapping[str, str] = {
     "QueryWorkflow": "headers of the query do not reach the worker",
     "ListWorkflowExecutions": "the filter language is the engine's; attributes that only Temporal has are refused",
     "PollWorkflowTaskQueue": "queries come as tasks of their own, never with a turn",
+    "UpdateWorkflowExecutionOptions": "pins to a version, and lets go; no automatic upgrade as an override, no priority",
     "UpdateActivityOptions": "parts of the retry policy by their own paths, as with Temporal's server of today",
     "CreateNexusEndpoint": "kept and shown; operations are not served",
     "UpdateNexusEndpoint": "kept and shown; operations are not served",

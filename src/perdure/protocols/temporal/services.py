@@ -18,6 +18,7 @@ from perdure.protocols.temporal import (
     service_system,
     service_turns,
     service_updates,
+    service_workflow_options,
     service_workflows,
 )
 from perdure.protocols.temporal.calls import Handler
@@ -25,6 +26,7 @@ from perdure.protocols.temporal.calls import Handler
 WORKFLOW_METHODS: Mapping[str, Handler] = {
     **service_system.methods.handlers,
     **service_workflows.methods.handlers,
+    **service_workflow_options.methods.handlers,
     **service_history.methods.handlers,
     **service_queries.methods.handlers,
     **service_batches.methods.handlers,
