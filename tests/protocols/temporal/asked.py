@@ -90,6 +90,13 @@ ASKED: Mapping[str, Asked] = {
         waitPolicy=UPDATE["waitPolicy"],
     ),
     "RequestCancelWorkflowExecution": _needs(OPERATE, **OF_RUN),
+    "UpdateWorkflowExecutionOptions": _needs(
+        OPERATE,
+        act="UpdateWorkflowOptions",
+        **OF_RUN,
+        workflowExecutionOptions={},
+        updateMask="versioningOverride",
+    ),
     "PauseWorkflowExecution": _needs(OPERATE, workflowId="w"),
     "UnpauseWorkflowExecution": _needs(OPERATE, workflowId="w"),
     "ResetWorkflowExecution": _needs(

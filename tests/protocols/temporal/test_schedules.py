@@ -239,7 +239,7 @@ async def test_a_deleted_one_is_gone_and_a_second_one_refused(client: Client) ->
         await client.create_schedule("once", nightly())
     await handle.delete()
     never = client.get_schedule_handle("never")
-    for told, call in (
+    asked: list[tuple[str, Any]] = [
         ("schedule not found", handle.describe),
         ("workflow execution already completed", handle.pause),
         ("workflow execution already completed", handle.delete),
@@ -248,7 +248,8 @@ async def test_a_deleted_one_is_gone_and_a_second_one_refused(client: Client) ->
             ("temporal-sys-scheduler:never", call)
             for call in (never.describe, never.pause, never.delete, never.trigger)
         ),
-    ):
+    ]
+    for told, call in asked:
         with pytest.raises(RPCError, match=told) as caught:
             await call()
         assert caught.value.status is RPCStatusCode.NOT_FOUND
