@@ -147,6 +147,11 @@ async def test_what_was_registered_is_there_after_a_restart(serve, tmp_path):
         ({"x-amz-target": "AWSStepFunctions.ListActivities"}, b"\xff", "SerializationException"),
         ({"x-amz-target": "AWSStepFunctions.ListActivities"}, b'{"maxResults": "1"}', "SerializationException"),
         ({"x-amz-target": "AWSStepFunctions.ListActivities"}, b'{"nextToken": "AAAA"}', "InvalidToken"),
+        (
+            {"x-amz-target": "AWSStepFunctions.CreateStateMachineAlias"},
+            b'{"name": "a", "routingConfiguration": [1, null, {}]}',
+            "SerializationException",
+        ),
         ({"x-amz-target": "AWSStepFunctions.ListActivities"}, b'{"nextToken": "LTE="}', "InvalidToken"),
         ({"x-amz-target": "AWSStepFunctions.DescribeActivity"}, b'{"activityArn": "arn:aws:sqs:a:b:c"}', "InvalidArn"),
         ({"x-amz-target": "AWSStepFunctions.DescribeActivity"}, b'{"activityArn": "arn:aws"}', "InvalidArn"),

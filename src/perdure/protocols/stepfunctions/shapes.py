@@ -126,11 +126,11 @@ def _failure(shape: Any, value: Any, path: str, constraint: str) -> str:
 def _text(shape: Any, value: Any) -> str:
     """A value as AWS's framework, which is written in Java, prints it."""
     match shape.type_name:
-        case "structure":
+        case "structure" if isinstance(value, dict):
             members = shape.members
             inner = (f"{name}={_text(members[name], value[name])}" for name in members if name in value)
             return f"{shape.name}({', '.join(inner)})"
-        case "list":
+        case "list" if isinstance(value, list):
             return f"[{', '.join(_text(shape.member, item) for item in value)}]"
         case "boolean":
             return str(value).lower()
