@@ -13,7 +13,8 @@ from random import Random
 from typing import Any
 
 from perdure.engine import encoding
-from perdure.engine.ports import Done, Write
+from perdure.engine.clock import SystemClock
+from perdure.engine.ports import Clock, Done, Write
 from perdure.engine.service import EngineService
 from perdure.engine.workers import Workers
 from perdure.kernel import derive
@@ -72,12 +73,15 @@ class World:
 
     def __init__(self, seed: int, *, failures: float = 0.0) -> None:
         loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
         self.loop = loop
         self.draw = Random(seed)
         self.failures = failures
-        self.clock = VirtualClock(10**18)
-        loop.lodgers.append(Lodger(self.clock))
+        self.clock: Clock
+        if isinstance(loop, VirtualLoop):
+            self.clock = VirtualClock(10**18)
+            loop.lodgers.append(Lodger(self.clock))
+        else:
+            self.clock = SystemClock(loop)
         self.disk = Disk()
         self.numbers = count(1)
         self.ended: Counter[tuple[str, str]] = Counter()

@@ -4,10 +4,11 @@ durable, and whatever fails or dies, nothing is lost and nothing runs twice."""
 import asyncio
 
 import pytest
-from tests.engine.elsewhere import FarWorker, World, signal, start
+from tests.engine.elsewhere import NAMESPACE, FarWorker, World, signal, start
 
 from perdure.engine import encoding
 from perdure.model.events import ActivityTaskCompleted, ActivityTaskScheduled, WorkflowExecutionCompleted
+from perdure.model.requests import StartWorkflow
 from perdure.testing.virtual_loop import VirtualLoop
 
 QUICK = (0.0, 0.0001)
@@ -54,6 +55,37 @@ def test_a_slow_turn_keeps_nobody_waiting():
         await world.service.close()
 
     in_no_time(story())
+
+
+def test_moments_end_on_a_loop_that_counts_in_milliseconds():
+    """uvloop calls at once what is due in less than half of one, and gives a handle without a time."""
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not on this system")
+
+    async def story():
+        world = World(2)
+        failed = []
+        world.loop.set_exception_handler(lambda loop, context: failed.append(context))
+        await world.open()
+        for number in range(2):
+            FarWorker(world, f"w{number}", (0.0, 0.0004, 0.0011, 0.0017)).connect()
+        names = [f"x{number}" for number in range(300)]
+        answers = [world.loop.create_future() for _ in names]
+        for number, name in enumerate(names):
+            # As a socket does, in the same round of the loop as timers that are due.
+            request = StartWorkflow(name, "W", "far", request_id=name)
+            world.loop.call_later(
+                number * 0.0003, world.service.engine.start, NAMESPACE, request, answers[number].set_result
+            )
+        await asyncio.gather(*answers)
+        while not all(row.close_time for row in world.disk.runs.values()):
+            await asyncio.sleep(0.01)
+        for name in names:
+            world.check_closed(name)
+        await world.service.close()
+        assert not failed
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(story(), 60))
 
 
 @pytest.mark.parametrize("seed", range(80))

@@ -49,6 +49,10 @@ WITHHELD_SECONDS = 0.25
 asked for it waits as long for the answer. Where nothing else is under way, or turns take longer anyway, it waits for
 ``TURN_SECONDS`` alone."""
 
+TICK_SECONDS = 0.0005
+"""uvloop counts in whole milliseconds, and calls what is due in less than half of one at once: again and again, if that
+were too early."""
+
 TURNS = 16
 """What turns take lately is measured over about so many."""
 
@@ -109,7 +113,9 @@ class Pipeline:
         self._withheld: dict[int, Effect] = {}
         """By their runs' keys."""
         self._turn_seconds = 0.0
-        self._releasing: asyncio.TimerHandle | None = None
+        self._releasing: asyncio.Handle | None = None
+        self._release_due = 0.0
+        """When, by the event loop's clock. uvloop's handle does not know if that is at once."""
         self._settled: asyncio.Future[None] | None = None
         self.observer: Observer | None = None
 
@@ -131,7 +137,7 @@ class Pipeline:
         resident.turn_sent = now
         resident.in_flight += 1
         resident.withheld = self._withheld[resident.key] = Effect(resident, commit, None, done, until)
-        if self._releasing is None or until < self._releasing.when():
+        if self._releasing is None or until < self._release_due:
             self._release_at(until)
 
     def turn_ended(self, resident: Resident) -> Effect | None:
@@ -159,13 +165,14 @@ class Pipeline:
     def _release_at(self, due: float) -> None:
         if self._releasing is not None:
             self._releasing.cancel()
+        self._release_due = due
         self._releasing = self._loop.call_at(due, self._release_late)
 
     def _release_late(self) -> None:
         self._releasing = None
-        now = self._loop.time()
+        due = self._loop.time() + TICK_SECONDS
         for effect in list(self._withheld.values()):
-            if effect.until <= now:
+            if effect.until <= due:
                 self.release(effect.resident)
         if self._withheld:
             self._release_at(min(effect.until for effect in self._withheld.values()))
