@@ -174,7 +174,8 @@ class FarWorker:
     """Takes turns one after the other and activities beside each other; it keeps the ends until they are acknowledged.
     Implements ``Link``."""
 
-    def __init__(self, world: World, name: str, delays: Sequence[float]) -> None:
+    def __init__(self, world: World, name: str, delays: Sequence[float], *, slots: int = 3) -> None:
+        self.slots = slots
         self.world = world
         self.name = name
         self.delays = delays
@@ -189,7 +190,7 @@ class FarWorker:
         self.programs: dict[str, list[e.Event]] = {}
         self.inbox: asyncio.Queue[w.ToWorker] = asyncio.Queue()
         hello = w.Hello(
-            self.name, self.name, "", NAMESPACE, ["far"], ["W"], 100, [w.ActivityGroup(["work"], 3)],
+            self.name, self.name, "", NAMESPACE, ["far"], ["W"], 100, [w.ActivityGroup(["work"], self.slots)],
             [*self.running, *self.unacknowledged],
         )  # fmt: skip
         self.remote = self.world.workers.connect(hello, self)

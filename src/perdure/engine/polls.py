@@ -7,6 +7,7 @@ and if nobody says how it ended its timeouts do.
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
@@ -29,7 +30,8 @@ IDLE_SECONDS = 60.0
 """Nobody has asked for so long: the worker that stands for them is forgotten."""
 
 START_SECONDS = 1.0
-"""A task that is on its way to somebody is waited for so long beyond their time."""
+"""A task that is on its way to somebody is waited for so long beyond their time; and one that has come for somebody who
+has gone waits so long for the next."""
 
 Question = tuple[str, str, str, frozenset[str], frozenset[tuple[str, str]]]
 """Namespace, task queue, identity, activity types and labels."""
@@ -107,6 +109,9 @@ class _Desk:
         self._polls = polls
         self._question = question
         self._asking: list[asyncio.Future[ActivityTask]] = []
+        self._expecting = 0
+        """How many of those who ask, the first ones, expect what they cause themselves."""
+        self._unclaimed: deque[ActivityTask] = deque()
         self._idle: asyncio.TimerHandle | None = None
 
     async def ask(self, timeout_seconds: float) -> ActivityTask | None:
@@ -118,6 +123,8 @@ class _Desk:
             self._idle.cancel()
             self._idle = None
         self._make_room()
+        if self._unclaimed:
+            self._hand_out(self._unclaimed.popleft())
         try:
             await asyncio.wait([answer], timeout=timeout_seconds)
             if not answer.done() and self.worker.used_slots >= len(self._asking):
@@ -141,10 +148,12 @@ class _Desk:
 
     @contextmanager
     def expect(self, count: int) -> Iterator[Expected]:
-        """Ask for attempts while the block lasts, ahead of others."""
+        """Ask for attempts while the block lasts, ahead of others, but behind those who expected some before: attempts
+        come in the order in which they are caused, and whoever is answered with another's leaves it their own."""
         loop = asyncio.get_running_loop()
         expected = Expected([loop.create_future() for _ in range(count)])
-        self._asking[:0] = expected.asking
+        self._asking[self._expecting : self._expecting] = expected.asking
+        self._expecting += count
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
@@ -156,6 +165,7 @@ class _Desk:
             missed = [answer for answer in expected.asking if not answer.done()]
             if missed:
                 self._asking = [answer for answer in self._asking if answer not in missed]
+                self._expecting -= len(missed)
                 self._make_room()
             self._may_end()
 
@@ -171,20 +181,28 @@ class _Desk:
 
     def _hand_out(self, task: ActivityTask) -> None:
         if not self._asking:
-            self._polls._nobody_there(self.worker, task)
+            self._unclaimed.append(task)
+            asyncio.get_running_loop().call_later(START_SECONDS, self._nobody_came, task)
             return
         # The heartbeat keeps what the last attempt has reported.
         leaves = HeartbeatActivity(
             task.scheduled.id, task.attempt, task.heartbeat_details, self.worker.identity, leaves=True
         )
         answer = self._asking.pop(0)
+        self._expecting = max(0, self._expecting - 1)
         self.worker.hear(ActivityReport(task.address, leaves))
         self._make_room()
         answer.set_result(task)
 
-    def _make_room(self) -> None:
-        """A slot for each who asks. A slot whose task is on its way stays."""
-        self.worker.hear(Capacity(0, [max(len(self._asking), self.worker.used_slots)]))
+    def _nobody_came(self, task: ActivityTask) -> None:
+        if task in self._unclaimed:
+            self._unclaimed.remove(task)
+            self._make_room(leaving=1)
+            self._polls._nobody_there(self.worker, task)
+
+    def _make_room(self, leaving: int = 0) -> None:
+        """A slot for each who asks. A slot whose task is on its way stays; so many of them are about to be given back."""
+        self.worker.hear(Capacity(0, [max(len(self._asking), self.worker.used_slots - leaving)]))
 
 
 def _hello(question: Question) -> Hello:

@@ -181,6 +181,11 @@ class RemoteWorker:
             # It went away while the start was being written; it may come back, but it never heard of this one.
             self._workers.lose(self, task, "the worker was gone before it got this attempt")
 
+    def drop(self, task: ActivityTask) -> None:
+        """It does not have an attempt after all, if it had it; the slot is free."""
+        if self.tasks.pop((task.address.run_id, task.scheduled.id), None) is not None:
+            self.release(task.scheduled.task_queue, task.scheduled.activity_type)
+
     def cancel_activity(self, address: RunAddress, scheduled_event_id: int) -> None:
         """Tell it."""
         if (address.run_id, scheduled_event_id) in self.tasks:

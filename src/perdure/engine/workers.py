@@ -329,7 +329,7 @@ class Workers:
 
     def lose(self, worker: RemoteWorker, task: ActivityTask, reason: str) -> None:
         """A worker does not have an attempt that it was given."""
-        worker.tasks.pop((task.address.run_id, task.scheduled.id), None)
+        worker.drop(task)
         self._report_lost(task, reason)
 
     def _report_lost(self, task: ActivityTask, reason: str) -> None:
