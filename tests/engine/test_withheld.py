@@ -8,7 +8,9 @@ from tests.engine.elsewhere import NAMESPACE, FarWorker, World, signal, start
 
 from perdure.engine import encoding
 from perdure.model.events import ActivityTaskCompleted, ActivityTaskScheduled, WorkflowExecutionCompleted
-from perdure.model.requests import StartWorkflow
+from perdure.model.ids import RunAddress
+from perdure.model.options import RunStatus
+from perdure.model.requests import StartWorkflow, TerminateWorkflow
 from perdure.testing.virtual_loop import VirtualLoop
 
 QUICK = (0.0, 0.0001)
@@ -86,6 +88,29 @@ def test_moments_end_on_a_loop_that_counts_in_milliseconds():
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(asyncio.wait_for(story(), 60))
+
+
+@pytest.mark.parametrize("asked", ["describe", "explain"])
+def test_what_is_told_of_a_run_is_of_the_one_that_is_there_by_then(asked):
+    async def story():
+        world = World(1)
+        await world.open()
+        await start(world, "x")
+        ended = world.service.request(RunAddress(NAMESPACE, "x"), TerminateWorkflow())
+        ending = asyncio.create_task(ended)
+        await asyncio.sleep(0)
+        asking = asyncio.create_task(getattr(world.service, asked)(RunAddress(NAMESPACE, "x")))
+        await asyncio.sleep(0)
+        begun = await world.service.start(NAMESPACE, StartWorkflow("x", "W", "far", request_id="again"))
+        await ending
+        told = await asking
+        run_id, status = (
+            (told.summary.run_id, told.summary.status) if asked == "describe" else (told.address.run_id, told.status)
+        )
+        assert (run_id, status) == (begun.run_id, RunStatus.RUNNING)
+        await world.service.close()
+
+    in_no_time(story())
 
 
 @pytest.mark.parametrize("seed", range(80))

@@ -321,6 +321,15 @@ class EngineService:
 
     async def describe(self, address: RunAddress) -> s.RunDescription:
         """As ``Service.describe``."""
+        resident = await self._as_written(address)
+        return describe(resident.run, resident.history_bytes)
+
+    async def explain(self, address: RunAddress) -> Explanation:
+        """As ``Service.explain``."""
+        return await explaining.explain(self.engine, await self._as_written(address))
+
+    async def _as_written(self, address: RunAddress) -> Resident:
+        """A run, with all that is decided of it written; where no run id is given, the last one by then."""
         resident = await self.engine.resident(address)
         has_waited = resident.in_flight > 0
         await self._durable(resident)
@@ -331,13 +340,7 @@ class EngineService:
                 break
             resident = last
             await self._durable(resident)
-        return describe(resident.run, resident.history_bytes)
-
-    async def explain(self, address: RunAddress) -> Explanation:
-        """As ``Service.explain``."""
-        resident = await self.engine.resident(address)
-        await self._durable(resident)
-        return await explaining.explain(self.engine, resident)
+        return resident
 
     async def history(self, address: RunAddress, *, after: int, limit: int, wait: bool) -> s.HistoryPage:
         """As ``Service.history``."""

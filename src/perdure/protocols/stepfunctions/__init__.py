@@ -1,4 +1,4 @@
-"""AWS Step Functions' own API: AWS JSON 1.0 over HTTP, for boto3, the AWS command line, Terraform and all else that speaks it.
+"""AWS Step Functions' own API: AWS JSON 1.0 over HTTP, for boto3, the AWS command line, and all else that speaks it.
 
 ``application`` takes a request through: who signed it (``signatures``), is it as AWS's description of the API says
 (``shapes``), then the handler of its operation, one module for each noun. ``registry`` keeps state machines, versions,
