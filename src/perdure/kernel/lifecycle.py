@@ -226,23 +226,7 @@ def _next_run(commit: Commit, failure: Failure) -> tuple[RetryState, int]:
 
 def _retry(commit: Commit, delay_ns: int, failure: Failure) -> str:
     started = commit.run.started
-    return _succeed(
-        commit,
-        workflow_type=started.workflow_type,
-        task_queue=started.task_queue,
-        input=started.input,
-        run_timeout_ns=started.workflow_run_timeout_ns,
-        task_timeout_ns=started.workflow_task_timeout_ns,
-        delay_ns=delay_ns,
-        initiator=Initiator.RETRY,
-        attempt=started.attempt + 1,
-        failure=failure,
-        last_completion_result=started.last_completion_result,
-        memo=started.memo,
-        search_attributes=started.search_attributes,
-        retry_policy=started.retry_policy,
-        header=started.header,
-    )
+    return _again(commit, delay_ns, Initiator.RETRY, started.attempt + 1, failure, started.last_completion_result)
 
 
 def _next_of_cron(commit: Commit, failure: Failure | None, result: Payloads | None = None) -> str:
@@ -253,6 +237,20 @@ def _next_of_cron(commit: Commit, failure: Failure | None, result: Payloads | No
     expiration = started.workflow_execution_expiration_time
     if delay_ns == cron.NEVER or (expiration and commit.now + delay_ns > expiration):
         return ""
+    last = started.last_completion_result if result is None else result
+    return _again(commit, delay_ns, Initiator.CRON_SCHEDULE, 1, failure, last)
+
+
+def _again(
+    commit: Commit,
+    delay_ns: int,
+    initiator: Initiator,
+    attempt: int,
+    failure: Failure | None,
+    last_completion_result: Payloads,
+) -> str:
+    """A run that begins as this one did. Its id."""
+    started = commit.run.started
     return _succeed(
         commit,
         workflow_type=started.workflow_type,
@@ -261,10 +259,10 @@ def _next_of_cron(commit: Commit, failure: Failure | None, result: Payloads | No
         run_timeout_ns=started.workflow_run_timeout_ns,
         task_timeout_ns=started.workflow_task_timeout_ns,
         delay_ns=delay_ns,
-        initiator=Initiator.CRON_SCHEDULE,
-        attempt=1,
+        initiator=initiator,
+        attempt=attempt,
         failure=failure,
-        last_completion_result=started.last_completion_result if result is None else result,
+        last_completion_result=last_completion_result,
         memo=started.memo,
         search_attributes=started.search_attributes,
         retry_policy=started.retry_policy,
