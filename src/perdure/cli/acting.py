@@ -5,10 +5,12 @@ from typing import TypeVar
 
 from perdure.cli.finding import find
 from perdure.cli.output import Output
+from perdure.cli.sources import ask
 from perdure.cli.values import jsonable
 from perdure.model.errors import NotFoundError
 from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
+from perdure.model.requests import OutsideRequest
 from perdure.model.service import Service
 
 T = TypeVar("T")
@@ -28,6 +30,18 @@ async def act(
     except NotFoundError:
         await find(service, namespace, workflow_id)
         raise
+
+
+def send(
+    place: str | None, server: str, token: str, namespace: str, workflow_id: str, run_id: str, request: OutsideRequest
+) -> None:
+    """Send a request to the run that the arguments mean, as ``act`` finds it."""
+    ask(
+        place,
+        server,
+        token,
+        lambda service: act(service, namespace, workflow_id, run_id, lambda address: service.request(address, request)),
+    )
 
 
 def print_answer(payloads: Payloads) -> None:

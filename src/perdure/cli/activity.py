@@ -198,19 +198,13 @@ def _send(
     request: "OutsideRequest",
     done: str,
 ) -> None:
-    from perdure.cli.acting import act
+    from perdure.cli.acting import send
     from perdure.cli.output import note
-    from perdure.cli.sources import ask
     from perdure.model.errors import InvalidArgumentError
 
     activity_id, activity_type = getattr(request, "activity_id", ""), getattr(request, "activity_type", "")
     if activity_id and activity_type:
         raise InvalidArgumentError("Name an activity by --id, or all of a --type, not both.")
-    ask(
-        place,
-        server,
-        token,
-        lambda service: act(service, namespace, workflow_id, run_id, lambda address: service.request(address, request)),
-    )
+    send(place, server, token, namespace, workflow_id, run_id, request)
     which = f"activity {activity_id!r}" if activity_id else f"activities of type {activity_type!r}"
     note(f"{done} {which if activity_id or activity_type else 'all pending activities'} of {workflow_id!r}.")

@@ -116,16 +116,10 @@ def _send(
     request: "OutsideRequest",
     done: str,
 ) -> None:
-    from perdure.cli.acting import act
+    from perdure.cli.acting import send
     from perdure.cli.output import note
-    from perdure.cli.sources import ask
 
-    ask(
-        place,
-        server,
-        token,
-        lambda service: act(service, namespace, workflow_id, run_id, lambda address: service.request(address, request)),
-    )
+    send(place, server, token, namespace, workflow_id, run_id, request)
     note(done.format(repr(workflow_id)))
 
 
