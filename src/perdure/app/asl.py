@@ -25,8 +25,14 @@ async def no_call(resource: str, parameters: Any, about: dict[str, Any]) -> Any:
     )
 
 
-def asl_queue(call: Call = no_call) -> OwnQueue:
-    """The task queue, for the engine's own worker."""
+def asl_queue(call: Call | None = no_call) -> OwnQueue:
+    """The task queue, for the engine's own worker.
+
+    Args:
+        call: makes the calls. None leaves them waiting for a server that does.
+    """
+    if call is None:
+        return OwnQueue(TASK_QUEUE, MachineProgram)
     app = App(TASK_QUEUE, task_queue=TASK_QUEUE)
 
     @app.activity(name=ANY_ACTIVITY)

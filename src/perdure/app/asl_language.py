@@ -26,11 +26,13 @@ class AslLanguage:
     Args:
         wait_time_scale: what the seconds of Wait states are multiplied by.
         is_strict: whether AWS's limit of a payload's size holds.
+        event_limit: how many of AWS's events an execution may have; 0 for any number.
     """
 
-    def __init__(self, wait_time_scale: float = 1.0, *, is_strict: bool = True) -> None:
+    def __init__(self, wait_time_scale: float = 1.0, *, is_strict: bool = True, event_limit: int = 0) -> None:
         self._wait_time_scale = wait_time_scale
         self._is_strict = is_strict
+        self._event_limit = event_limit
 
     def diagnostics(self, definition: str, type: str) -> Sequence[Mapping[str, str]]:
         """As ``Language.diagnostics``."""
@@ -93,6 +95,7 @@ class AslLanguage:
             mocked=tuple(start.mocked),
             missing=tuple(start.missing),
             is_strict=self._is_strict,
+            event_limit=self._event_limit,
             wait_time_scale=self._wait_time_scale,
         )
         return start_of(execution, input, timeout_seconds=definition_of(start.definition).timeout_seconds)

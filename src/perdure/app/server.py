@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from starlette.routing import Route
 
 from perdure.app.access import Access, AccessControl
-from perdure.app.asl import asl_queue, no_call
+from perdure.app.asl import asl_queue
 from perdure.app.embedded import tuned
 from perdure.app.rest import Outside, rest_server
 from perdure.app.stepfunctions import StepFunctions, StepFunctionsServer
@@ -124,7 +124,7 @@ class Server:
         own = LocalWorker(
             [],
             own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)],
-            own_queues=[asl_queue(self._call_task)],
+            own_queues=[asl_queue(None if self._stepfunctions_settings is None else self._call_task)],
         )
         self.workers = workers = Workers(own)
         self.service = EngineService(self._store, clock, workers, self._settings)
@@ -234,8 +234,6 @@ class Server:
         return [] if api is None else [Route("/", api.application, methods=["POST"])]
 
     async def _call_task(self, resource: str, parameters: Any, about: dict[str, Any]) -> Any:
-        if self._stepfunctions_settings is None:
-            return await no_call(resource, parameters, about)
         # Calls that were lost with the last server are made again as soon as the store is open.
         await self._calls_may_go.wait()
         assert self._stepfunctions is not None

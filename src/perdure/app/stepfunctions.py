@@ -60,6 +60,7 @@ class StepFunctions(msgspec.Struct, frozen=True):
     wait_time_scale: float = 1.0
     mock_config: str = ""
     has_limits: bool = True
+    event_limit: int = 0
     bounds: Any = None
     """``protocols.stepfunctions.parts.Bounds``; the usual ones without it."""
 
@@ -80,6 +81,7 @@ class StepFunctions(msgspec.Struct, frozen=True):
             config["wait_time_scale"],
             config["mock_config"] or os.environ.get(MOCK_VARIABLE, ""),
             config["aws_limits"],
+            config["aws_history_limit"],
         )
 
 
@@ -131,7 +133,9 @@ class StepFunctionsServer:
             gate,
             ServiceModel(),
             Registry(documents, settings.namespace),
-            AslLanguage(settings.wait_time_scale, is_strict=settings.has_limits),
+            AslLanguage(
+                settings.wait_time_scale, is_strict=settings.has_limits, event_limit=settings.event_limit
+            ),
             polls.poll,
             settings.namespace,
             settings.account,

@@ -278,6 +278,11 @@ def _time_out(commit: Commit, activity: Activity, timeout_type: TimeoutType) -> 
 
 # --- what they share
 
+_TIMEOUT_TYPES = {
+    TimeoutType.START_TO_CLOSE: "TemporalTimeout:StartToClose",
+    TimeoutType.HEARTBEAT: "TemporalTimeout:Heartbeat",
+}
+"""What a retry policy calls time-outs that are final."""
 
 def next_attempt(
     policy: RetryPolicy, attempt: int, failure: Failure, now: int, expiration: int
@@ -290,6 +295,8 @@ def next_attempt(
     if failure.non_retryable or failure.type in policy.non_retryable:
         return RetryState.NON_RETRYABLE_FAILURE, 0
     if failure.kind in (FailureKind.CANCELED, FailureKind.TERMINATED):
+        return RetryState.NON_RETRYABLE_FAILURE, 0
+    if policy.non_retryable and _TIMEOUT_TYPES.get(failure.timeout_type) in policy.non_retryable:
         return RetryState.NON_RETRYABLE_FAILURE, 0
     if policy.max_attempts and attempt >= policy.max_attempts:
         return RetryState.MAXIMUM_ATTEMPTS_REACHED, 0

@@ -97,7 +97,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When a failed attempt is tried again.
 
     The n-th retry waits ``initial_ns * backoff ** (n - 1)``, at most ``maximum_ns``. ``max_attempts`` counts the first
-    attempt too; 0 means no limit. A failure whose ``type`` is in ``non_retryable`` is final.
+    attempt too; 0 means no limit. A failure whose ``type`` is in ``non_retryable`` is final, and ``TemporalTimeout:Heartbeat``
+    or ``TemporalTimeout:StartToClose`` there makes such a time-out final.
     Defaults are Temporal's: 1 s, doubled, up to 100 s.
     """
 

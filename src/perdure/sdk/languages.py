@@ -59,7 +59,7 @@ class OwnQueue:
     Args:
         name: of the queue.
         create_program: makes the program of any run on it.
-        activities: the app with the one activity, named "*".
+        activities: the app with the one activity, named "*"; without it, its activities wait for a worker that has one.
     """
 
     name: str

@@ -245,7 +245,9 @@ class LocalWorker:
             return False
         if self._is_draining:
             return False
-        return task_queue in self._own_queues or (activity_type in self._activities and self._serves_queue(task_queue))
+        if task_queue in self._own_queues:
+            return self._own_queues[task_queue].activities is not None
+        return activity_type in self._activities and self._serves_queue(task_queue)
 
     def runs_activity(self, address: RunAddress, scheduled_event_id: int, attempt: int) -> bool:
         """Whether an attempt's code runs now, even if nobody wants it any more."""
@@ -263,7 +265,7 @@ class LocalWorker:
             return None
         served = self._served.get(activity_type)
         if task_queue in self._own_queues:
-            served = self._served.get(ANY_ACTIVITY)
+            served = self._served.get(ANY_ACTIVITY) if self._own_queues[task_queue].activities is not None else None
         if served is None or self._is_draining:
             return None
         if task_queue not in self._known_queues and not self._serves_queue(task_queue):

@@ -6,6 +6,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from perdure.app.server import Server
+from perdure.model.ids import RunAddress
 from tests.protocols.stepfunctions.conftest import ACCOUNT, PASS, ROLE, Client, refused
 
 ACTIVITY = f"arn:aws:states:us-east-1:{ACCOUNT}:activity:pack"
@@ -332,3 +334,29 @@ async def test_an_execution_goes_on_after_a_restart(serve, tmp_path):
     client = Client(server.stepfunctions_port)
     await client.send_task_success(taskToken=given["taskToken"], output="3")
     assert (await ended(client, execution))["output"] == "3"
+
+
+async def test_calls_wait_for_a_server_that_makes_them(serve, functions, tmp_path):
+    url = f"sqlite:///{tmp_path / 'kept.db'}"
+    server = await serve(url, endpoints={"lambda": functions})
+    client = Client(server.stepfunctions_port)
+    states = {
+        "W": {"Type": "Wait", "Seconds": 1, "Next": "T"},
+        "T": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:1:function:echo", "End": True},
+    }
+    arn = await machine(client, json.dumps({"StartAt": "W", "States": states}))
+    execution = (await client.start_execution(stateMachineArn=arn, input='{"n": 1}'))["executionArn"]
+    await server.close()
+    server = Server(url, rest_address="127.0.0.1:0", grpc_address="127.0.0.1:0")
+    await server.open()
+    address = RunAddress("default", execution)
+    try:
+        while not (described := await server.service.describe(address)).activities:
+            await asyncio.sleep(0.01)
+        (wait,) = (await server.service.explain(address)).waits
+        assert described.summary.status.name == "RUNNING" and "no worker here runs activity type" in wait.state
+    finally:
+        await server.close()
+    server = await serve(url, endpoints={"lambda": functions})
+    found = await ended(Client(server.stepfunctions_port), execution)
+    assert (found["status"], found["output"]) == ("SUCCEEDED", '{"n":1}')

@@ -21,6 +21,10 @@ ONCE = RetryPolicy(max_attempts=1)
 UNTIL_ANSWERED = RetryPolicy(max_attempts=0)
 """Of calls by the engine's own worker. What they fail with is final; only an attempt that was lost with a server is made again."""
 
+UNTIL_SAID = RetryPolicy(max_attempts=0, non_retryable=("TemporalTimeout:Heartbeat",))
+"""Of what stands for a task token: only whoever has the token, or the clock, says how it ends. An attempt that was lost with a
+server was nobody's failure."""
+
 
 def about(run: Interpreter, line: Line, state: State, resource: str) -> dict[str, Any]:
     """Who calls, and what for."""

@@ -14,6 +14,7 @@ TEXTS = {"input", "output", "parameters"}
 WHOLE = {"truncated": False}
 NO_DETAILS = {
     "LambdaFunctionStarted",
+    "MapRunAborted",
     "MapRunSucceeded",
     "MapStateAborted",
     "MapStateFailed",
@@ -22,6 +23,7 @@ NO_DETAILS = {
     "ParallelStateFailed",
     "ParallelStateStarted",
     "ParallelStateSucceeded",
+    "TaskStateAborted",
     "WaitStateAborted",
 }
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from perdure.languages.asl import context, retries, state_data
 from perdure.languages.asl.chance import Chance
-from perdure.languages.asl.data import Data, Details, encode, raw
+from perdure.languages.asl.data import MOST_BYTES, Data, Details, encode, raw
 from perdure.languages.asl.definition import Definition, State
 from perdure.languages.asl.execution import Execution
 from perdure.languages.asl.failure import StateFailure
 from perdure.languages.asl.lines import Line, Lines
-from perdure.languages.asl.said import Said, said
+from perdure.languages.asl.said import Said, said, too_large
 from perdure.languages.asl.scope import ABSENT, Scope
 from perdure.languages.asl.states import KINDS
 from perdure.model import commands as c
@@ -28,9 +28,14 @@ SOURCE = "asl"
 STEPS_PER_TURN = 1_000
 """A machine that goes round in circles lets others have their turn after so many states."""
 
+LAST_EVENTS = ("ExecutionFailed", "ExecutionSucceeded")
 RETRIED = ("Task", "Map", "Parallel")
 GO_ON = "go on"
 RETRY = "retry"
+
+
+class HistoryFull(Exception):
+    """The execution has as many of AWS's events as it may have, and no state of it can do anything about that."""
 
 
 class Interpreter:
@@ -90,9 +95,6 @@ class Interpreter:
             if not self._ready or self.is_over:
                 return
             line = self._ready.popleft()
-            if 0 < self.execution.event_limit <= self.lines.last_event + 1:
-                self._end_whole(line, StateFailure("States.Runtime", self._too_long()))
-                return
             if self.lines.lines.get(line.id) is line:
                 self._enter(line)
         if self._ready and not self.is_over:
@@ -182,6 +184,8 @@ class Interpreter:
             previous: the number of the one before it; the line's last one without.
             leads: whether what follows in the line follows this.
         """
+        if 0 < self.execution.event_limit <= self.lines.last_event + 1 and type not in LAST_EVENTS:
+            raise HistoryFull
         before = previous if previous >= 0 else line.previous if line is not None else 0
         number = self.lines.record(type, before, details)
         if line is not None and leads:
@@ -243,6 +247,8 @@ class Interpreter:
 
     def leave(self, line: Line, state: State, next: str | None, output: Data, assigned: dict[str, Any]) -> None:
         """Go on to the next state, or end."""
+        if self.execution.is_strict and len(output.raw) > MOST_BYTES:
+            raise too_large(state.name)
         details: Details = {"name": state.name_raw, "output": raw(output)}
         if assigned:
             details["assignedVariables"] = raw({name: encode(value).decode() for name, value in assigned.items()})
@@ -357,8 +363,12 @@ class Interpreter:
         self.is_over = True
         self.commands.append(c.FailWorkflowExecution(Failure(failure.cause, type=failure.error, source=SOURCE)))
 
-    def _too_long(self) -> str:
-        return f"The execution reached the maximum number of history events ({self.execution.event_limit})."
+    def end_full(self) -> None:
+        """The execution has as many events as it may have: the next is its last."""
+        cause = f"The execution reached the maximum number of history events ({self.execution.event_limit})."
+        self.lines.record("ExecutionFailed", self.lines.last_event, {})
+        self.is_over = True
+        self.commands = [c.FailWorkflowExecution(Failure(cause, type="States.Runtime", source=SOURCE))]
 
     # --- commands
 
@@ -372,13 +382,20 @@ class Interpreter:
             self.drop_line(child)
         self.lines.clear(line.id)
 
-    def drop_line(self, line: Line) -> None:
-        """Nobody wants a line any more: end what it waits for."""
+    def drop_line(self, line: Line, *, is_failed: bool = False) -> None:
+        """Nobody wants a line any more: end what it waits for. What AWS says of it, unless it has failed by itself."""
         self.drop_children(line)
+        state = self.state_of(line)
         if line.waits == RETRY:
             self.cancel_timer(f"{line.id}:{line.sequence}")
         elif line.waits and line.waits != GO_ON:
-            KINDS[self.state_of(line).kind].drop(self, line)
+            KINDS[state.kind].drop(self, line)
+        if not is_failed:
+            if line.waits and line.waits != GO_ON:
+                self.log(line, f"{state.kind}StateAborted", {})
+            parent = self.state_of(self.lines.lines[line.parent])
+            if parent.kind == "Map":
+                self.log(line, "MapIterationAborted", {"index": raw(line.index), "name": parent.name_raw})
         self.lines.remove(line.id)
 
     def cancel_timer(self, name: str) -> None:

@@ -120,6 +120,7 @@ def drop(run: Interpreter, line: Line) -> None:
         map_run = run.lines.map_runs[line.notes["arn"]]
         stopped = msgspec.structs.replace(map_run, status="ABORTED", stop_time=run.now_ns)
         run.lines.change_map_run(stopped)
+        run.log(line, "MapRunAborted", {})
 
 
 # --- how it begins

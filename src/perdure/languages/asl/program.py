@@ -14,7 +14,7 @@ from perdure.languages.asl.data import Data, raw
 from perdure.languages.asl.definition import definition_of
 from perdure.languages.asl.execution import Execution, execution_of
 from perdure.languages.asl.failure import StateFailure
-from perdure.languages.asl.interpreter import GO_ON, RETRY, Interpreter
+from perdure.languages.asl.interpreter import GO_ON, RETRY, HistoryFull, Interpreter
 from perdure.languages.asl.lines import Lines
 from perdure.languages.asl.states import KINDS
 from perdure.model import commands as c
@@ -119,6 +119,8 @@ class MachineProgram:
                 if handle is not None and not run.is_over:
                     handle(self, run, event)
             run.drive()
+        except HistoryFull:
+            run.end_full()
         except StateFailure as failure:
             # There is no line that could fail with it.
             run.commands = [c.FailWorkflowExecution(Failure(failure.cause, type=failure.error, source="asl"))]

@@ -10,3 +10,11 @@ class Said(StateFailure):
 def said(failure: StateFailure) -> Said:
     """The same failure, with its cause as it is."""
     return failure if isinstance(failure, Said) else Said(failure.error, failure.cause, failure.location)
+
+
+def too_large(name: str) -> Said:
+    """The result of a state, or of a task, is more than AWS lets pass."""
+    return Said(
+        "States.DataLimitExceeded",
+        f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit.",
+    )

@@ -26,6 +26,8 @@ class Bounds(msgspec.Struct, frozen=True):
     """How long GetActivityTask waits for a task."""
     sync_seconds: float = 300.0
     """How long StartSyncExecution waits: as long as an EXPRESS execution may take."""
+    token_seconds: float = 5.0
+    """How long the end of a task is kept waiting that can't be ended yet."""
     clock_skew_seconds: float = 300.0
     """How old, or how far ahead, a signature may be."""
 

@@ -1,5 +1,6 @@
 """Tasks of activities, and of states that wait for a token: taken, and ended, by somebody elsewhere."""
 
+import asyncio
 from collections.abc import Callable
 
 from perdure.model.access import Permission
@@ -16,6 +17,9 @@ operations = Operations()
 
 SOURCE = "asl"
 """Of failures whose type is the error's name and whose message is its cause, as they are."""
+
+LOOK_SECONDS = 0.05
+"""How often it is looked whether a task can be ended by now."""
 
 NOBODY = "perdure.nobody"
 """Who takes a task without saying who they are."""
@@ -95,14 +99,19 @@ async def _attempt(call: Call, text: str) -> tuple[RunAddress, int, int]:
     if address.namespace != call.namespace:
         raise _no_token()
     call.require(Permission.WORK)
-    try:
-        description = await call.service.describe(address)
-    except NotFoundError:
-        raise _over() from None
-    for activity in description.activities:
-        if activity.activity_id == activity_id:
-            return address, activity.scheduled_event_id, activity.attempt
-    raise _over()
+    for _ in range(max(1, round(call.parts.bounds.token_seconds / LOOK_SECONDS))):
+        try:
+            description = await call.service.describe(address)
+        except NotFoundError:
+            raise _over() from None
+        found = next((one for one in description.activities if one.activity_id == activity_id), None)
+        if found is None:
+            raise _over()
+        if found.started_time:
+            return address, found.scheduled_event_id, found.attempt
+        # Its execution is paused, or the server has just begun: the task is there, and must not be called over.
+        await asyncio.sleep(LOOK_SECONDS)
+    raise Refusal("ServiceUnavailableException", "The task can't be ended yet. Try again.", 503)
 
 
 def _over() -> Refusal:

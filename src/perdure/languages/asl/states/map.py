@@ -62,6 +62,7 @@ class Map(Kind):
         """As ``Kind.line_failed``."""
         run.log(child, "MapIterationFailed", {"index": raw(child.index), "name": state.name_raw}, leads=False)
         line.previous = child.previous
+        run.drop_line(child, is_failed=True)
         run.drop_children(line)
         raise said(failure)
 

@@ -56,5 +56,6 @@ class Parallel(Kind):
     def line_failed(self, run: Interpreter, line: Line, state: State, child: Line, failure: StateFailure) -> None:
         """As ``Kind.line_failed``."""
         line.previous = child.previous
+        run.drop_line(child, is_failed=True)
         run.drop_children(line)
         raise said(failure)

@@ -16,7 +16,7 @@ from perdure.languages.asl.execution import TASK_QUEUE, TOKEN_TYPE
 from perdure.languages.asl.failure import StateFailure
 from perdure.languages.asl.nested import described, start_command
 from perdure.languages.asl.resources import Resource, resource_of
-from perdure.languages.asl.said import Said, said
+from perdure.languages.asl.said import Said, said, too_large
 from perdure.languages.asl.states.kind import Kind
 from perdure.languages.asl.tokens import token_of
 from perdure.model import commands as c
@@ -41,6 +41,10 @@ class Task(Kind):
 
     def enter(self, run: Interpreter, line: Line, state: State) -> None:
         """As ``Kind.enter``."""
+        self._ask(run, line, state)
+
+    def _ask(self, run: Interpreter, line: Line, state: State, *, is_known: bool = False) -> None:
+        """Have it done. ``is_known``: it was asked for before, and that was lost."""
         fields = state.fields
         resource = resource_of(fields["Resource"])
         if resource.text in run.execution.missing:
@@ -62,7 +66,8 @@ class Task(Kind):
             timeout = _seconds(state, scope, "TimeoutSeconds")
             heartbeat = _seconds(state, scope, "HeartbeatSeconds")
             credentials = _credentials(state, scope)
-        task_events.scheduled(run, line, resource, worked_on, timeout, heartbeat, credentials)
+        if not is_known:
+            task_events.scheduled(run, line, resource, worked_on, timeout, heartbeat, credentials)
         payload = Payload(worked_on.raw)
         target = _target(run, state, resource, worked_on)
         if target is not None and target[2] is not None:
@@ -100,7 +105,7 @@ class Task(Kind):
         resource = resource_of(state.fields["Resource"])
         if name.endswith(TOKEN):
             if event.__class__ is e.ActivityTaskFailed and _is_lost(event.failure):
-                # Lost with the engine, before it had left: nobody has failed.
+                # Of a run that an older version began. Lost with the engine, before it had left: nobody has failed.
                 told = _numbers(state, run, line)
                 _wait_for_token(run, name, *told)
                 return
@@ -112,6 +117,10 @@ class Task(Kind):
             if "submitted" not in line.notes:
                 run.cancel_activity(name.removesuffix(TOKEN))
             self._take(run, line, state, resource, event)
+            return
+        if event.__class__ is e.ActivityTaskFailed and resource.kind == "activity" and _is_lost(event.failure):
+            # Whoever took it is gone, or never heard of it: on AWS it would be waited for, here somebody else may have it.
+            self._ask(run, line, state, is_known=True)
             return
         if event.__class__ is e.ActivityTaskCompleted and resource.pattern:
             self._submitted(run, line, state, resource, event)
@@ -188,16 +197,7 @@ class Task(Kind):
 
     def _succeeded(self, run: Interpreter, line: Line, state: State, resource: Resource, value: Data) -> None:
         if run.execution.is_strict and len(value.raw) > MOST_BYTES:
-            what = resource.type or resource.text
-            self._failed(
-                run,
-                line,
-                resource,
-                StateFailure(
-                    "States.DataLimitExceeded",
-                    f"The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit.",
-                ),
-            )
+            self._failed(run, line, resource, too_large(resource.type or resource.text))
         task_events.succeeded(run, line, resource, value)
         run.succeed(line, state, value.value if not state.is_plain else value)
 
@@ -214,7 +214,7 @@ def _wait_for_token(run: Interpreter, name: str, timeout: float | None, heartbea
             TASK_QUEUE,
             schedule_to_close_timeout_ns=0 if timeout is None else round(timeout * 1e9),
             heartbeat_timeout_ns=0 if heartbeat is None else round(heartbeat * 1e9),
-            retry_policy=calls.ONCE,
+            retry_policy=calls.UNTIL_SAID,
         )
     )
 
