@@ -133,9 +133,7 @@ class StepFunctionsServer:
             gate,
             ServiceModel(),
             Registry(documents, settings.namespace),
-            AslLanguage(
-                settings.wait_time_scale, is_strict=settings.has_limits, event_limit=settings.event_limit
-            ),
+            AslLanguage(settings.wait_time_scale, is_strict=settings.has_limits, event_limit=settings.event_limit),
             polls.poll,
             settings.namespace,
             settings.account,

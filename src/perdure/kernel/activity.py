@@ -284,6 +284,7 @@ _TIMEOUT_TYPES = {
 }
 """What a retry policy calls time-outs that are final."""
 
+
 def next_attempt(
     policy: RetryPolicy, attempt: int, failure: Failure, now: int, expiration: int
 ) -> tuple[RetryState, int]:

@@ -108,8 +108,6 @@ def test_what_a_failed_branch_ends_is_aborted():
     assert by_id[len(events) - 1]["previousEventId"] == len(events) - 8, "ParallelStateFailed follows what failed"
 
 
-
-
 def test_the_last_event_that_there_may_be_says_so():
     states = {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}
     played = play({"StartAt": "A", "States": states}, {}, event_limit=40)

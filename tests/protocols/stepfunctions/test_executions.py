@@ -6,9 +6,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.protocols.stepfunctions.conftest import ACCOUNT, PASS, ROLE, Client, refused
+
 from perdure.app.server import Server
 from perdure.model.ids import RunAddress
-from tests.protocols.stepfunctions.conftest import ACCOUNT, PASS, ROLE, Client, refused
 
 ACTIVITY = f"arn:aws:states:us-east-1:{ACCOUNT}:activity:pack"
 INVOKE = "arn:aws:states:::lambda:invoke"
