@@ -65,6 +65,7 @@ from perdure.sdk.schedules import (
     Schedules,
 )
 from perdure.sdk.starting import StartOptions
+from perdure.sdk.starting_activities import StartActivityOptions
 from perdure.sdk.updates import UpdateHandle
 
 __all__ = [
@@ -118,6 +119,7 @@ __all__ = [
     "Schedules",
     "ServerError",
     "Settings",
+    "StartActivityOptions",
     "StartOptions",
     "StoreConflictError",
     "StoreCorruptError",

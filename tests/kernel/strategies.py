@@ -154,6 +154,7 @@ def commands_for(draw: Any, run: Run) -> tuple[c.AnyCommand, ...]:
                             c.CompleteWorkflowExecution(),
                             c.FailWorkflowExecution(Failure("no")),
                             c.CancelWorkflowExecution(),
+                            c.TimeOutWorkflowExecution(),
                             c.ContinueAsNewWorkflowExecution(),
                         )
                     )

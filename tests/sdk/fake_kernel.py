@@ -126,6 +126,8 @@ class FakeKernel:
                 self.closing = self.add(e.WorkflowExecutionFailed, command.failure)
             case c.CancelWorkflowExecution():
                 self.closing = self.add(e.WorkflowExecutionCanceled)
+            case c.TimeOutWorkflowExecution():
+                self.closing = self.add(e.WorkflowExecutionTimedOut, command.retry_state)
             case c.ContinueAsNewWorkflowExecution():
                 self.closing = self.add(e.WorkflowExecutionContinuedAsNew, "next", "", "", command.input)
             case c.StartChildWorkflowExecution():

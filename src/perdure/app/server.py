@@ -30,6 +30,7 @@ from perdure.protocols.rest.listening import Switch
 from perdure.protocols.worker.server import WorkerProtocol
 from perdure.sdk.own_apps import own_apps
 from perdure.sdk.schedules.client import keep_records
+from perdure.sdk.standalone import standalone_queue
 from perdure.sdk.worker import LocalWorker
 
 DEFAULT_REST_ADDRESS = "127.0.0.1:7420"
@@ -124,7 +125,10 @@ class Server:
         own = LocalWorker(
             [],
             own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)],
-            own_queues=[asl_queue(None if self._stepfunctions_settings is None else self._call_task)],
+            own_queues=[
+                asl_queue(None if self._stepfunctions_settings is None else self._call_task),
+                standalone_queue(),
+            ],
         )
         self.workers = workers = Workers(own)
         self.service = EngineService(self._store, clock, workers, self._settings)

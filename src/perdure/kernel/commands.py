@@ -34,6 +34,7 @@ CLOSING = (
     c.FailWorkflowExecution,
     c.CancelWorkflowExecution,
     c.ContinueAsNewWorkflowExecution,
+    c.TimeOutWorkflowExecution,
 )
 
 
@@ -270,6 +271,7 @@ _CHECKS: dict[type, Callable[[_Check, Any], tuple[str, str] | None]] = {
     c.CompleteWorkflowExecution: _Check.close,
     c.FailWorkflowExecution: _Check.close,
     c.CancelWorkflowExecution: _Check.close,
+    c.TimeOutWorkflowExecution: _Check.close,
     c.ContinueAsNewWorkflowExecution: _Check.continue_as_new,
     c.UpsertWorkflowSearchAttributes: _Check.upsert_search_attributes,
 }
@@ -291,6 +293,10 @@ def _fail(commit: Commit, command: c.FailWorkflowExecution, completed_id: int) -
 
 def _cancel(commit: Commit, command: c.CancelWorkflowExecution, completed_id: int) -> None:
     lifecycle.cancel(commit, command.details, completed_id)
+
+
+def _time_out(commit: Commit, command: c.TimeOutWorkflowExecution, completed_id: int) -> None:
+    lifecycle.close(commit, e.WorkflowExecutionTimedOut(commit.next_id, commit.now, command.retry_state))
 
 
 def _continue_as_new(commit: Commit, command: c.ContinueAsNewWorkflowExecution, completed_id: int) -> None:
@@ -361,6 +367,7 @@ _ACTIONS: dict[type, Callable[[Commit, Any, int], None]] = {
     c.CompleteWorkflowExecution: _complete,
     c.FailWorkflowExecution: _fail,
     c.CancelWorkflowExecution: _cancel,
+    c.TimeOutWorkflowExecution: _time_out,
     c.ContinueAsNewWorkflowExecution: _continue_as_new,
     c.StartChildWorkflowExecution: child.initiate,
     c.SignalExternalWorkflowExecution: external.signal,

@@ -5,7 +5,7 @@ from typing import Union
 import msgspec
 
 from perdure.model.affinity import Affinity
-from perdure.model.failures import Failure
+from perdure.model.failures import Failure, RetryState
 from perdure.model.ids import DetachedStart, RunAddress
 from perdure.model.options import IdReuse, Initiator, ParentClose, RetryPolicy
 from perdure.model.payloads import PayloadMap, Payloads, UserMetadata
@@ -159,6 +159,13 @@ class CompleteUpdate(Command, frozen=True, array_like=True, gc=False, tag=17):
     failure: Failure | None = None
 
 
+class TimeOutWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=18):
+    """What the program waited for took too long, and that is how the run ends; ``retry_state`` says why nothing was tried
+    again."""
+
+    retry_state: RetryState = RetryState.TIMEOUT
+
+
 AnyCommand = Union[
     ScheduleActivityTask,
     RequestCancelActivityTask,
@@ -177,4 +184,5 @@ AnyCommand = Union[
     AcceptUpdate,
     RejectUpdate,
     CompleteUpdate,
+    TimeOutWorkflowExecution,
 ]

@@ -27,7 +27,7 @@ from perdure.model.service import Namespace, NamespaceDescription, RunCount, Ser
 from perdure.model.task_tokens import TaskToken
 from perdure.sdk.app import App
 from perdure.sdk.batches.client import Batches
-from perdure.sdk.callables import time_limit
+from perdure.sdk.callables import Activity, time_limit
 from perdure.sdk.choices import STATUS, AttributeWord, choose
 from perdure.sdk.converter import Converter
 from perdure.sdk.definitions import workflow_definition_of
@@ -43,6 +43,7 @@ from perdure.sdk.results import result_of
 from perdure.sdk.schedules.client import Schedules
 from perdure.sdk.schedules.definition import SYSTEM_NAMESPACE
 from perdure.sdk.starting import Runs0, Runs1, Runs2, RunsAny, StartOptions, Target, with_own_options
+from perdure.sdk.starting_activities import StartActivityOptions, activity_request
 from perdure.sdk.task_queues import TaskQueues
 from perdure.sdk.updates import STAGES, UpdateHandle, UpdateWait
 
@@ -284,6 +285,62 @@ class Client:
         handle: UpdateHandle[Any] = UpdateHandle(run, sent, update.return_type)
         await handle.wait(stage)
         return handle
+
+    @overload
+    async def start_activity(
+        self, activity: Activity[..., R], /, *args: Any, **options: Unpack[StartActivityOptions]
+    ) -> Run[R]: ...
+    @overload
+    async def start_activity(
+        self, activity: str, /, *args: Any, **options: Unpack[StartActivityOptions]
+    ) -> Run[Any]: ...
+    async def start_activity(self, activity: Any, /, *args: Any, **options: Any) -> Run[Any]:
+        """Start an activity that no workflow asks for; return once that is recorded.
+
+        Args:
+            activity: an activity, or the name of its type.
+            args: its arguments.
+            options: see ``StartActivityOptions``. What an activity's own ``options(...)`` say holds unless it is said here.
+
+        Returns:
+            Its run, which ends as the activity does: ``result`` waits for that, ``cancel`` asks it to stop.
+
+        Raises:
+            AlreadyExistsError: the id is taken, and the options say that this matters.
+            InvalidArgumentError: an argument cannot become a payload, or an option makes no sense; nothing was sent.
+            TypeError: the arguments do not fit the activity, or there is no such option.
+        """
+        is_named = isinstance(activity, str)
+        converter = self._converter if is_named else activity.app.converter
+        request = activity_request(activity, args, options, converter, self._identity)
+        namespace = options.get("namespace") or self._namespace
+        return_type = None if is_named else activity.__perdure_activity__.return_type
+        answer = await self._service.start(namespace, request)
+        return Run(
+            self._service,
+            converter,
+            self._identity,
+            namespace,
+            request.workflow_id,
+            answer.run_id,
+            options.get("result_type", return_type),
+            answer.is_new,
+        )
+
+    @overload
+    async def execute_activity(
+        self, activity: Activity[..., R], /, *args: Any, **options: Unpack[StartActivityOptions]
+    ) -> R: ...
+    @overload
+    async def execute_activity(self, activity: str, /, *args: Any, **options: Unpack[StartActivityOptions]) -> Any: ...
+    async def execute_activity(self, activity: Any, /, *args: Any, **options: Any) -> Any:
+        """Start an activity that no workflow asks for, and wait for its result: ``start_activity``, then ``Run.result``.
+
+        Raises:
+            AlreadyExistsError: ``id_reuse`` or ``id_conflict`` does not allow the start.
+            WorkflowFailedError: it ended in another way. ``status`` says how, ``__cause__`` says why.
+        """
+        return await (await self.start_activity(activity, *args, **options)).result()
 
     async def _start(self, target: Target, request: StartWorkflow, options: dict[str, Any]) -> Run[Any]:
         namespace = options.get("namespace") or self._namespace

@@ -160,7 +160,7 @@ class Target:
             run_timeout_ns=_limit(options, "run_timeout", own.run_timeout_ns),
             task_timeout_ns=_limit(options, "task_timeout", own.task_timeout_ns),
             retry_policy=_policy(options, own.retry_policy),
-            start_delay_ns=_delay(options.get("start_delay")),
+            start_delay_ns=delay_ns(options.get("start_delay")),
             cron_schedule=checked_text("cron_schedule", options.get("cron_schedule", "")),
             memo=converter.to_payload_map(options.get("memo")),
             search_attributes=converter.to_search_attributes(options.get("search_attributes")),
@@ -219,7 +219,8 @@ def _policy(options: dict[str, Any], otherwise: RetryPolicy | None) -> RetryPoli
     return retry
 
 
-def _delay(delay: Duration | None) -> int:
+def delay_ns(delay: Duration | None) -> int:
+    """How long a start waits. Raises ``InvalidArgumentError``."""
     if delay is None:
         return 0
     ns = to_ns(delay)

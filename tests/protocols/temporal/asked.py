@@ -139,6 +139,27 @@ ASKED: Mapping[str, Asked] = {
         activityOptions={"startToCloseTimeout": "5s"},
         updateMask="startToCloseTimeout",
     ),
+    # Standalone activities; the last four calls are for activities of runs as well.
+    "StartActivityExecution": _needs(
+        OPERATE, activityId="a", activityType={"name": "t"}, startToCloseTimeout="5s", **QUEUE
+    ),
+    "DescribeActivityExecution": _needs(READ, activityId="a"),
+    "PollActivityExecution": _needs(READ, activityId="a"),
+    "ListActivityExecutions": _needs(READ),
+    "CountActivityExecutions": _needs(READ),
+    "RequestCancelActivityExecution": _needs(OPERATE, activityId="a"),
+    "TerminateActivityExecution": _needs(OPERATE, activityId="none"),  # written down once there is an activity
+    "DeleteActivityExecution": _needs(OPERATE, activityId="none"),
+    "PauseActivityExecution": _needs(OPERATE, activityId="a"),
+    "UnpauseActivityExecution": _needs(OPERATE, activityId="a"),
+    "ResetActivityExecution": _needs(OPERATE, act="ResetActivity", workflowId="w", activityId="a"),
+    "UpdateActivityExecutionOptions": _needs(
+        OPERATE,
+        workflowId="w",
+        activityId="a",
+        activityOptions={"startToCloseTimeout": "5s"},
+        updateMask="startToCloseTimeout",
+    ),
     "DescribeTaskQueue": _needs(READ, **QUEUE),
     "ListTaskQueuePartitions": _needs(READ, **QUEUE),
     # Versions of workers.

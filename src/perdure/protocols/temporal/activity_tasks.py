@@ -7,6 +7,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.engine.polls import Expected
 from perdure.model.program import ActivityTask
+from perdure.model.standalone import PREFIX
 from perdure.protocols.temporal.calls import Call
 from perdure.protocols.temporal.names import activity_type, execution_at, priority, retry_policy, workflow_type
 from perdure.protocols.temporal.payloads import header, payloads
@@ -23,11 +24,13 @@ def activity_task(task: ActivityTask) -> pb.PollActivityTaskQueueResponse:
     token = ActivityToken(
         address.namespace, address.workflow_id, address.run_id, scheduled.id, task.attempt, scheduled.activity_id
     )
+    is_standalone = address.workflow_id.startswith(PREFIX)
     return pb.PollActivityTaskQueueResponse(
         task_token=encode(token),
-        workflow_namespace=address.namespace,
-        workflow_type=workflow_type(task.workflow_type),
-        workflow_execution=execution_at(address),
+        workflow_namespace="" if is_standalone else address.namespace,
+        workflow_type=None if is_standalone else workflow_type(task.workflow_type),
+        workflow_execution=None if is_standalone else execution_at(address),
+        activity_run_id=address.run_id if is_standalone else "",
         activity_type=activity_type(scheduled.activity_type),
         activity_id=scheduled.activity_id,
         header=header(scheduled.header),

@@ -9,6 +9,7 @@ from perdure.model.errors import InvalidArgumentError, NotFoundError, RunClosedE
 from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, OutsideRequest
+from perdure.model.standalone import PREFIX
 from perdure.protocols.temporal.activity_tasks import activity_task
 from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Refused
@@ -54,10 +55,10 @@ async def _by_id(call: Call, request: Any) -> ActivityToken:
     """The attempt that runs of an activity that is named by its id."""
     namespace = await call.namespace(request.namespace, Permission.WORK, Permission.OPERATE)
     workflow_id, activity_id = request.workflow_id, request.activity_id
-    if not workflow_id:
-        raise Refused.invalid("WorkflowId is not set on request.")
     if not activity_id:
         raise Refused.invalid("ActivityId is not set on request.")
+    # Without a workflow it is a standalone one.
+    workflow_id = workflow_id or f"{PREFIX}{activity_id}"
     pending = await call.parts.turns.pending_activity(namespace, workflow_id, request.run_id, activity_id)
     if pending is None:
         description = await call.service.describe(RunAddress(namespace, workflow_id, request.run_id))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from temporalio.api.activity.v1 import message_pb2 as activity_pb
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.kernel.apply import with_options
@@ -36,7 +37,7 @@ NO_SUCH = "Can't find pending activity with such ID. Invalid activityID or activ
 async def pause_activity(call: Call, request: pb.PauseActivityRequest) -> pb.PauseActivityResponse:
     """No further attempt starts."""
     address, id, type = await _named(call, request)
-    await _send(call, address, PauseActivity(id, type, request.reason, request.identity))
+    await send(call, address, PauseActivity(id, type, request.reason, request.identity))
     return pb.PauseActivityResponse()
 
 
@@ -45,9 +46,9 @@ async def unpause_activity(call: Call, request: pb.UnpauseActivityRequest) -> pb
     """Attempts start again."""
     address, id, type = await _named(call, request, "unpause_all")
     asked = UnpauseActivity(
-        id, type, request.reset_attempts, request.reset_heartbeat, _within(request.jitter), request.identity
+        id, type, request.reset_attempts, request.reset_heartbeat, within(request.jitter), request.identity
     )
-    await _send(call, address, asked)
+    await send(call, address, asked)
     return pb.UnpauseActivityResponse()
 
 
@@ -61,10 +62,10 @@ async def reset_activity(call: Call, request: pb.ResetActivityRequest) -> pb.Res
         request.reset_heartbeat,
         request.keep_paused,
         request.restore_original_options,
-        _within(request.jitter),
+        within(request.jitter),
         request.identity,
     )
-    await _send(call, address, asked)
+    await send(call, address, asked)
     return pb.ResetActivityResponse()
 
 
@@ -73,8 +74,15 @@ async def update_activity_options(
     call: Call, request: pb.UpdateActivityOptionsRequest
 ) -> pb.UpdateActivityOptionsResponse:
     """Other options, and those that the activity has then."""
-    await call.namespace(request.namespace, Permission.OPERATE)
     address, id, type = await _named(call, request, "match_all")
+    return pb.UpdateActivityOptionsResponse(activity_options=await change_options(call, request, address, id, type))
+
+
+async def change_options(
+    call: Call, request: Any, address: RunAddress, id: str, type: str
+) -> activity_pb.ActivityOptions:
+    """Give activities of a run the options that a request with a mask names; those that the first has then."""
+    await call.namespace(request.namespace, Permission.OPERATE)
     paths = [_words(path) for path in request.update_mask.paths]
     if request.restore_original and paths:
         raise Refused.invalid("Both UpdateMask and RestoreOriginal are provided")
@@ -82,14 +90,14 @@ async def update_activity_options(
         raise Refused.invalid("ActivityOptions are not provided")
     run_timeout_ns, present = await _pending(call, address, id, type)
     if request.restore_original:
-        await _send(call, address, UpdateActivityOptions(id, type, None, request.identity))
+        await send(call, address, UpdateActivityOptions(id, type, None, request.identity))
     elif not (changed := _changed(request.activity_options, paths)).is_empty:
         for activity in present:
             # What one timeout is to the others is worked out for each, as when it was scheduled.
             options = _bounded(activity, changed, run_timeout_ns)
             asked = UpdateActivityOptions(activity.scheduled.activity_id, "", options, request.identity)
-            await _send(call, address, asked)
-    return pb.UpdateActivityOptionsResponse(activity_options=activity_options(present[0].scheduled))
+            await send(call, address, asked)
+    return activity_options(present[0].scheduled)
 
 
 async def _named(call: Call, request: Any, all_word: str = "") -> tuple[RunAddress, str, str]:
@@ -119,7 +127,8 @@ async def _pending(call: Call, address: RunAddress, id: str, type: str) -> tuple
     return run.started.workflow_run_timeout_ns, present
 
 
-async def _send(call: Call, address: RunAddress, request: OutsideRequest) -> None:
+async def send(call: Call, address: RunAddress, request: OutsideRequest) -> None:
+    """Do something to activities of a run. Raises ``Refused`` if there are no such ones."""
     try:
         await call.service.request(address, request)
     except NotFoundError:
@@ -128,7 +137,8 @@ async def _send(call: Call, address: RunAddress, request: OutsideRequest) -> Non
         raise Refused.not_found(NO_SUCH) from None
 
 
-def _within(jitter: Any) -> int:
+def within(jitter: Any) -> int:
+    """A time of this length at most, in ns."""
     return int(random.random() * ns_of(jitter))
 
 
@@ -154,6 +164,8 @@ _FIELDS: Mapping[str, tuple[str, Any]] = {
 
 def _changed(given: Any, paths: list[str]) -> ActivityOptions:
     fields = {}
+    if "retry_policy" in paths:
+        paths = [*paths, *(path for path in _FIELDS if path.startswith("retry_policy."))]
     for path in paths:
         if path not in _FIELDS:
             continue

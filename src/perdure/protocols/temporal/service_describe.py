@@ -148,26 +148,30 @@ def _turn(task: WorkflowTask) -> workflow.PendingWorkflowTaskInfo:
     )
 
 
-def _activity(activity: Activity) -> workflow.PendingActivityInfo:
-    scheduled = activity.scheduled
+def activity_state(activity: Activity) -> Any:
+    """Where an activity stands that has not ended."""
     state = ActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
     if activity.cancel_requested_event_id:
         state = ActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
     elif activity.started_time:
         state = ActivityState.PENDING_ACTIVITY_STATE_STARTED
-    paused = activity.paused
-    if paused is not None:
+    if activity.paused is not None:
         state = (
             ActivityState.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED
             if activity.started_time and not activity.cancel_requested_event_id
             else ActivityState.PENDING_ACTIVITY_STATE_PAUSED
         )
+    return state
+
+
+def _activity(activity: Activity) -> workflow.PendingActivityInfo:
+    scheduled, paused = activity.scheduled, activity.paused
     limit = scheduled.schedule_to_close_timeout_ns
     waits = activity.next_attempt_time and not activity.started_time
     return workflow.PendingActivityInfo(
         activity_id=scheduled.activity_id,
         activity_type=activity_type(scheduled.activity_type),
-        state=state,
+        state=activity_state(activity),
         heartbeat_details=payloads(activity.heartbeat_details),
         last_heartbeat_time=timestamp(activity.heartbeat_time),
         last_started_time=timestamp(activity.started_time),

@@ -1,5 +1,6 @@
 """Lists of runs, and how many there are."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -7,10 +8,11 @@ from temporalio.api.common.v1 import message_pb2 as common
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.model.options import RunStatus
-from perdure.model.search import Attribute, AttributeType
+from perdure.model.search import Attribute, AttributeType, Group
+from perdure.model.standalone import QUEUE_ATTRIBUTE
 from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Refused
-from perdure.protocols.temporal.filters import filter_of
+from perdure.protocols.temporal.filters import workflow_filter
 from perdure.protocols.temporal.search_values import WORDS
 from perdure.protocols.temporal.service_describe import execution_info
 from perdure.protocols.temporal.times import time_of
@@ -26,15 +28,15 @@ async def _page(
 ) -> dict[str, Any]:
     namespace = await call.namespace(request.namespace)
     cursor = decode(request.next_page_token, PageToken).cursor if request.next_page_token else ""
+    types = await call.service.search_attributes(namespace)
     page = await call.service.list(
         namespace,
-        filter=filter_of(query),
+        filter=workflow_filter(query, has_activities=QUEUE_ATTRIBUTE in types),
         statuses=statuses,
         workflow_type=workflow_type,
         cursor=cursor,
         limit=page_size or DEFAULT_PAGE,
     )
-    types = await call.service.search_attributes(namespace)
     return {
         "executions": [execution_info(run, types) for run in page.runs],
         "next_page_token": encode(PageToken(page.next_cursor)) if page.next_cursor else b"",
@@ -114,22 +116,23 @@ async def count_workflow_executions(
 ) -> pb.CountWorkflowExecutionsResponse:
     """How many a filter has, and of each group."""
     namespace = await call.namespace(request.namespace)
-    count = await call.service.count(namespace, filter=filter_of(request.query), statuses=(), workflow_type="")
-    Group = pb.CountWorkflowExecutionsResponse.AggregationGroup  # noqa: N806  # a class
+    has_activities = QUEUE_ATTRIBUTE in await call.service.search_attributes(namespace)
+    query = workflow_filter(request.query, has_activities=has_activities)
+    count = await call.service.count(namespace, filter=query, statuses=(), workflow_type="")
+    Counted = pb.CountWorkflowExecutionsResponse.AggregationGroup  # noqa: N806  # a class
     return pb.CountWorkflowExecutionsResponse(
         count=count.total,
         groups=[
-            Group(
-                group_values=[
-                    _value(attribute, value) for attribute, value in zip(count.attributes, group.values, strict=True)
-                ],
-                count=group.count,
-            )
-            for group in count.groups
+            Counted(group_values=group_values(count.attributes, group), count=group.count) for group in count.groups
         ]
         if count.attributes
         else [],
     )
+
+
+def group_values(attributes: Sequence[Attribute], group: Group) -> list[common.Payload]:
+    """What the runs of a group have in common."""
+    return [_value(attribute, value) for attribute, value in zip(attributes, group.values, strict=True)]
 
 
 def _value(attribute: Attribute, value: Any) -> common.Payload:

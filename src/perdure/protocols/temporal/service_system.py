@@ -116,7 +116,12 @@ def _facts(namespace: Namespace) -> dict[str, Any]:
             description=namespace.description,
             id=namespace_id(namespace.name),
             capabilities=namespace_pb.NamespaceInfo.Capabilities(
-                eager_workflow_start=True, sync_update=True, async_update=True
+                eager_workflow_start=True,
+                sync_update=True,
+                async_update=True,
+                standalone_activities=True,
+                standalone_activity_start_delay=True,
+                standalone_activity_operator_commands=True,
             ),
             supports_schedules="CreateSchedule" in _served(),
         ),

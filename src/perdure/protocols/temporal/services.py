@@ -15,6 +15,9 @@ from perdure.protocols.temporal import (
     service_queries,
     service_schedule_lists,
     service_schedules,
+    service_standalone,
+    service_standalone_control,
+    service_standalone_lists,
     service_system,
     service_turns,
     service_updates,
@@ -39,6 +42,9 @@ WORKFLOW_METHODS: Mapping[str, Handler] = {
     **service_turns.methods.handlers,
     **service_activities.methods.handlers,
     **service_activity_control.methods.handlers,
+    **service_standalone.methods.handlers,
+    **service_standalone_control.methods.handlers,
+    **service_standalone_lists.methods.handlers,
 }
 
 OPERATOR_METHODS: Mapping[str, Handler] = {
