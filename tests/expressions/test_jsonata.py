@@ -69,6 +69,18 @@ def evaluate(text, **variables):
         ("$replace('abc', /(B)/i, '[$1]')", "a[b]c"),
         ("($f := function($n) { $n = 0 ? 1 : $n * $f($n - 1) }; $f(20))", 2432902008176640000),
         ("/* a comment */ $x . a", None),
+        ("$distinct([3, 1, 3, 2, 1])", [3, 1, 2]),
+        ("$replace('abc', /(b)/, '[$1$2$0$$$x]')", "a[bb$$x]c"),
+        ("$replace('aaa', /a/, 'ab', 2)", "ababa"),
+        ("$replace('hello', /l/, function($m) { $uppercase($m.match) })", "heLLo"),
+        ("$map([1..3], $power(?, 2))", [1, 4, 9]),
+        ("$map(['a'], $pad(?, 3))", "a  "),
+        ("$map(['1', '2'], $number)", [1, 2]),
+        ("$number('0b101') + $number('0O17')", 20),
+        ("$toMillis('2017-11')", 1509494400000),
+        ("$sort(['b', 'a'])", ["a", "b"]),
+        ("$sort([{'n': 2}, {'n': 1}], function($l, $r) { $l.n > $r.n }).n", [1, 2]),
+        ("$count(null)", 1),
     ],
 )
 def test_what_an_expression_gives(text, value):
@@ -97,6 +109,19 @@ def test_what_an_expression_gives(text, value):
         ("$number('Hello')", "D3030", 'Unable to cast value to a number: "Hello"'),
         ("$toMillis('foo')", "D3110", 'must be an ISO 8601 formatted timestamp. Given "foo"'),
         ("$replace('a', '', 'b')", "D3010", "Second argument of replace function cannot be an empty string"),
+        ("$sort([1, 'a'])", "D3070", "can only be applied to an array of strings or an array of numbers"),
+        ("$power(-2, 0.5)", "D3061", "base=-2, exponent=0.5"),
+        ("$power(10, 400)", "D3061", "base=10, exponent=400"),
+        ("$formatBase(1, 37)", "D3100", "It was given 37"),
+        ("$number('1e400')", "D3030", 'Unable to cast value to a number: "1e400"'),
+        ("$decodeUrl('%E0%A4%A')", "D3140", 'Malformed URL passed to $decodeUrl(): "%E0%A4%A"'),
+        ("$fromMillis(0, '[Q]')", "D3132", 'Unknown component specifier "Q" in date/time picture string'),
+        ("$fromMillis(0, '[Y')", "D3135", "No matching closing bracket"),
+        ("$replace('aa', /x*/, 'y')", "D1004", "Regular expression matches zero length string"),
+        ("$uppercase(null)", "T0410", 'Argument 1 of function "uppercase" does not match function signature'),
+        ("$map([5], $uppercase)", "T0410", "An argument does not match its function's signature"),
+        # Whatever an expression before it called the function.
+        ("($f := $lowercase; $f(1))", "T0410", 'Argument 1 of function "lowercase" does not match function signature'),
         ("1 < 'a'", "T2009", 'The values 1 and "a" either side of operator "<" must be of the same data type'),
     ],
 )
@@ -115,7 +140,15 @@ def test_a_function_is_no_value(text):
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("(1", "S0203"), ("1 +", "S0207"), ("", "S0207"), ("'a", "S0101"), ("/(?=a)/", "S0302"), ("/[/", "S0302")],
+    [
+        ("(1", "S0203"),
+        ("1 +", "S0207"),
+        ("", "S0207"),
+        ("'a", "S0101"),
+        ("/(?=a)/", "S0302"),
+        ("/[/", "S0302"),
+        (r"'a\qb'", "S0103"),
+    ],
 )
 def test_what_is_no_expression_is_refused(text, code):
     with pytest.raises(InvalidExpression) as e:

@@ -22,7 +22,11 @@ INPUT = {
 
 def scope(**members):
     return Scope(
-        input=INPUT, context={"State": {"Name": "S"}}, variables={"v": {"x": 7}}, chance=Chance("seed"), **members
+        input=INPUT,
+        context={"State": {"Name": "S"}},
+        variables={"v": {"x": 7, "places": "a{}b"}},
+        chance=Chance("seed"),
+        **members,
     )
 
 
@@ -33,6 +37,10 @@ def scope(**members):
         ("States.Format('{}', $.object)", "{Arg1=1, Arg2=[], Arg3={a=null}}"),
         ("States.Format('\\{{}\\} it\\'s \\\\', true)", "{true} it's \\"),
         ("States.Format('{}{}', $$.State.Name, $v.x)", "S7"),
+        ("States.Format('\\{\\}{}\\\\{}', 1, 2)", "{}1\\2"),
+        ("States.Format($v.places, 1)", "a1b"),
+        ("States.Array('\\{\\}')", ["{}"]),
+        ("States.ArrayUnique(States.Array(3, 1, 3, 2, 1))", [3, 1, 2]),
         ("States.Array()", []),
         ("States.Array($.name, 'x', 1.5, null, States.Array(1))", ["Ada", "x", 1.5, None, [1]]),
         ("States.ArrayPartition($.items, 3)", [[1, 2, 3], [3]]),

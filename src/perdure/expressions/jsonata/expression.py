@@ -15,7 +15,7 @@ from jsonata import jexception
 from jsonata.jsonata import Jsonata
 from jsonata.regex_engine import RegexFlags
 
-from perdure.expressions.jsonata import functions
+from perdure.expressions.jsonata import functions, slips
 from perdure.expressions.jsonata.bounds import DEEPEST, MOST_STEPS, Bounds, too_deep
 from perdure.expressions.jsonata.errors import EvaluationFailed, InvalidExpression, JsonataError
 from perdure.expressions.jsonata.values import bound, references, taken
@@ -118,8 +118,10 @@ class Expression:
             raise too_deep() from None
         except ArithmeticError:
             raise EvaluationFailed("D1001", "Number out of range: Infinity") from None
+        except (AttributeError, TypeError):  # a function handed to another one is not checked by the library
+            raise EvaluationFailed("T0410", "An argument does not match its function's signature") from None
         except Exception as e:  # the library's own slips on odd arguments must not end a run's worker
-            raise EvaluationFailed("D3137", str(e) or type(e).__name__) from None
+            raise EvaluationFailed(code_of(str(e)) or "D3137", str(e) or type(e).__name__) from None
 
 
 @functools.lru_cache(maxsize=2048)
@@ -196,7 +198,9 @@ def described(error: jexception.JException) -> tuple[str, str, int]:
     codes = jexception.JException.error_codes
     if error.error not in codes:  # a sentence in the code's stead
         said = str(error.error)
-        return next((code for code, text in codes.items() if text.replace("Object", "function") == said), ""), said, -1
+        return code_of(said), said, -1
+    if error.error == "S0301" and error.current is not None:  # the library's number for an escape that there is not
+        return "S0103", f"Unsupported escape sequence: \\{json.dumps(error.current)}", error.location
     template = codes[error.error].replace("Object", "function")
     extra = TYPES.get(error.extra, error.extra) if error.error == "T0412" else error.extra
     inserts = iter([error.current, error.expected, extra])
@@ -207,6 +211,17 @@ def described(error: jexception.JException) -> tuple[str, str, int]:
 
     return error.error, INSERT.sub(inserted, template), error.location
 
+
+def code_of(message: str) -> str:
+    """JSONata's code of a sentence; empty if it is none of its."""
+    for code, text in jexception.JException.error_codes.items():
+        pattern = ".*".join(map(re.escape, INSERT.split(text.replace("Object", "function"))[::3]))
+        if re.fullmatch(pattern.replace('"', "'"), message.replace('"', "'")):
+            return str(code)
+    return ""
+
+
+slips.keep_names()
 
 # The library allows itself ten thousand frames when it is loaded; no deeper than that is ever needed here.
 assert sys.getrecursionlimit() >= 10_000

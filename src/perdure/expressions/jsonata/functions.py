@@ -15,6 +15,7 @@ from typing import Any
 from jsonata.functions import Functions
 from jsonata.jsonata import Jsonata
 
+from perdure.expressions.jsonata import slips
 from perdure.expressions.jsonata.bounds import MOST_BYTES, NUMBER_BYTES, too_large
 from perdure.expressions.jsonata.errors import EvaluationFailed
 from perdure.expressions.jsonata.values import NULL, given
@@ -39,8 +40,20 @@ class Native(Jsonata.JFunctionCallable):  # type: ignore[misc]
         return self.body(*found, *[None] * (self.arity - len(found)))
 
 
+class Named(Jsonata.JFunction):  # type: ignore[misc]
+    """A function of ours with what the library asks of its own where some arguments are left open: `$power(?, 2)`."""
+
+    def __init__(self, name: str, signature: str, arity: int, body: Callable[..., Any]) -> None:
+        super().__init__(Native(name, body, arity), signature)
+        self.function_name, self.arity = name, arity
+
+    def get_number_of_args(self) -> int:
+        """How many it takes at most."""
+        return self.arity
+
+
 def native(name: str, signature: str, arity: int, body: Callable[..., Any]) -> Any:
-    return Jsonata.JFunction(Native(name, body, arity), signature)
+    return Named(name, signature, arity, body)
 
 
 def partition(items: list[Any] | None, size: float | None) -> Any:
@@ -102,16 +115,10 @@ def a_dict(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def number(value: Any) -> Any:
-    """As the library's, but what is no number says so in JSONata's words."""
-    try:
-        return Functions.number(value)
-    except ValueError:
-        raise EvaluationFailed("D3030", f"Unable to cast value to a number: {json.dumps(value)}") from None
-
-
 def to_millis(text: str | None, picture: str | None) -> Any:
     """As the library's, but what is no time says so in JSONata's words."""
+    if text is not None and picture is None and slips.MONTH.fullmatch(text):
+        text += "-01"
     try:
         return Functions.datetime_to_millis(text, picture)
     except ValueError:
@@ -119,6 +126,14 @@ def to_millis(text: str | None, picture: str | None) -> Any:
             "D3110",
             f"The argument of the toMillis function must be an ISO 8601 formatted timestamp. Given {json.dumps(text)}",
         ) from None
+
+
+def from_millis(millis: float | None, picture: str | None, zone: str | None) -> Any:
+    """As the library's, but a letter that stands for nothing says so in JSONata's words."""
+    try:
+        return Functions.datetime_from_millis(millis, picture, zone)
+    except KeyError as e:
+        raise slips.failed("D3132", f'Unknown component specifier "{e.args[0]}" in date/time picture string') from None
 
 
 def parse_integer(text: str | None, picture: str | None) -> Any:
@@ -139,7 +154,10 @@ def distinct(items: Any) -> Any:
     """In time that grows with the list, and with true and 1 kept apart; the library has neither."""
     if not isinstance(items, list) or len(items) <= 1:
         return items
-    return list({key(item): item for item in reversed(items)}.values())[::-1]
+    found: dict[Any, Any] = {}
+    for item in items:
+        found.setdefault(key(item), item)
+    return list(found.values())
 
 
 def key(value: Any) -> Any:
@@ -179,11 +197,17 @@ PURE: dict[str, Any] = {
     "range": native("range", "<nnn?:a<n>>", 3, number_range),
     "hash": native("hash", "<s-s?:s>", 2, hashed),
     "parse": native("parse", "<s-:x>", 1, parse),
-    "number": native("number", "<(nsb)-:n>", 1, number),
+    "number": native("number", "<(nsb)-:n>", 1, slips.number),
+    "power": native("power", "<n-n:n>", 2, slips.power),
+    "formatBase": native("formatBase", "<n-n?:s>", 2, slips.format_base),
+    "sort": native("sort", "<af?:a>", 2, slips.sort),
+    "replace": native("replace", "<s-(sf)(sf)n?:s>", 4, slips.replace),
     "parseInteger": native("parseInteger", "<s-s:n>", 2, parse_integer),
     "toMillis": native("toMillis", "<s-s?:n>", 2, to_millis),
+    "fromMillis": native("fromMillis", "<n-s?s?:s>", 3, from_millis),
     "pad": native("pad", "<s-ns?:s>", 3, pad),
     "distinct": native("distinct", "<x:x>", 1, distinct),
+    **{name: native(name, "<s-:s>", 1, slips.url(method)) for method, name in slips.CAMEL.items()},
     "eval": None,  # Amazon's dialect has it not; a name bound to nothing is no function
 }
 

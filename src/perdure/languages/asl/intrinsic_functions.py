@@ -76,9 +76,32 @@ def as_java(value: Any) -> str:
             return compact(value)
 
 
+class Template(str):
+    """A text of a definition, which may have braces in it that are no places: `parts` is what stands between those that
+    are."""
+
+    parts: list[str]
+
+    @classmethod
+    def read(cls, raw: str) -> Template:
+        """From how it is written, with a backslash before each quote, brace and backslash that stands for itself."""
+        parts, at = [""], 0
+        while at < len(raw):
+            if raw.startswith("{}", at):
+                parts.append("")
+                at += 2
+                continue
+            at += raw[at] == "\\"
+            parts[-1] += raw[at]
+            at += 1
+        template = cls("{}".join(parts))
+        template.parts = parts
+        return template
+
+
 def format_text(arguments: list[Any], chance: Chance) -> Any:
     template, values = a_text(arguments[0]), arguments[1:]
-    parts = template.split("{}")
+    parts = template.parts if isinstance(template, Template) else template.split("{}")
     if len(parts) - 1 != len(values):
         raise Refused(f"the template has {len(parts) - 1} places '{{}}', but there are {len(values)} values")
     return parts[0] + "".join(as_java(value) + part for value, part in zip(values, parts[1:], strict=True))
@@ -124,7 +147,10 @@ def same(value: Any) -> str:
 
 
 def array_unique(arguments: list[Any], chance: Chance) -> Any:
-    return list({same(item): item for item in reversed(an_array(arguments[0]))}.values())[::-1]
+    found: dict[str, Any] = {}
+    for item in an_array(arguments[0]):
+        found.setdefault(same(item), item)
+    return list(found.values())
 
 
 def array_contains(arguments: list[Any], chance: Chance) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from perdure.expressions.jsonpath import InvalidPath, PathNotFound
 from perdure.languages.asl import paths
 from perdure.languages.asl.failure import intrinsic, runtime
-from perdure.languages.asl.intrinsic_functions import FUNCTIONS, Refused
+from perdure.languages.asl.intrinsic_functions import FUNCTIONS, Refused, Template
 from perdure.languages.asl.json_text import compact
 from perdure.languages.asl.scope import Scope
 
@@ -26,7 +26,6 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?(?![\w.])")
 WORD = re.compile(r"(true|false|null)(?!\w)")
 # A path ends at the comma or parenthesis that is in none of its own brackets, quotes or filters.
 QUOTED = re.compile(r"'((?:[^'\\]|\\['{}\\])*)'")
-ESCAPED = re.compile(r"\\(.)")
 
 
 class InvalidIntrinsic(ValueError):
@@ -90,6 +89,9 @@ def read_call(text: str, at: int, depth: int) -> tuple[Call, int]:
         argument, at = read_argument(text, at, depth)
         arguments.append(argument)
         at = skip(text, at)
+    first = arguments[0] if arguments else None
+    if name == "States.Format" and isinstance(first, Constant) and isinstance(first.value, str):
+        arguments[0] = Constant(Template.read(first.text[1:-1]), first.text)
     least, most = FUNCTIONS[name].arity
     if not least <= len(arguments) <= most:
         raise InvalidIntrinsic(f"'{name}' takes {said(least, most)}, not {len(arguments)}")
@@ -104,7 +106,7 @@ def said(least: int, most: float) -> str:
 
 def read_argument(text: str, at: int, depth: int) -> tuple[Argument, int]:
     if found := QUOTED.match(text, at):
-        return Constant(ESCAPED.sub(r"\1", found[1]), found[0]), found.end()
+        return Constant(str(Template.read(found[1])), found[0]), found.end()
     if found := NUMBER.match(text, at) or WORD.match(text, at):
         return Constant(json.loads(found[0]), found[0]), found.end()
     if text.startswith("$", at):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.languages.asl import paths, state_data, templates
 from perdure.languages.asl.data import encode
-from perdure.languages.asl.failure import StateFailure
+from perdure.languages.asl.failure import StateFailure, query_evaluation
 
 if TYPE_CHECKING:
     from perdure.languages.asl.definition import State
@@ -29,8 +29,16 @@ def scope_of(run: Interpreter, line: Line, state: State) -> Scope:
 
 def items_of(run: Interpreter, line: Line, state: State) -> list[Any]:
     """The items of a Map that reads none from elsewhere."""
+    return items_in(state, scope_of(run, line, state))
+
+
+def items_in(state: State, scope: Scope) -> list[Any]:
+    """The items of a Map that reads none from elsewhere; ``scope.input`` is the effective input.
+
+    Raises:
+        StateFailure: they are no array.
+    """
     fields = state.fields
-    scope = scope_of(run, line, state)
     if state.is_jsonata:
         if "Items" not in fields:
             items = scope.input
@@ -61,29 +69,39 @@ def concurrency(run: Interpreter, line: Line, state: State) -> int:
     return number(state, state.fields, "MaxConcurrency", scope_of(run, line, state))
 
 
-def tolerated_count(run: Interpreter, line: Line, state: State) -> int:
-    """How many items may fail."""
-    return number(state, state.fields, "ToleratedFailureCount", scope_of(run, line, state))
+def tolerated(run: Interpreter, line: Line, state: State) -> tuple[int, float]:
+    """How many items may fail, and how many of a hundred."""
+    scope = scope_of(run, line, state)
+    return number(state, state.fields, "ToleratedFailureCount", scope), percentage(state, scope)
 
 
-def tolerated_percentage(run: Interpreter, line: Line, state: State) -> float:
-    """How many items of a hundred may fail."""
+def percentage(state: State, scope: Scope) -> float:
+    """ToleratedFailurePercentage; 0 without it.
+
+    Raises:
+        StateFailure: it is no number from 0 to 100.
+    """
     fields, field = state.fields, "ToleratedFailurePercentage"
     if field + "Path" not in fields and field not in fields:
         return 0.0
-    scope = scope_of(run, line, state)
     value = _given(fields, field, scope, "number")
     try:
-        percentage = float("no" if isinstance(value, bool) else value)
+        found = float("no" if isinstance(value, bool) else value)
     except (TypeError, ValueError):
-        raise _not_valid(fields, field, value, "float") from None
-    if not 0 <= percentage <= 100:
-        raise StateFailure("States.Runtime", f"{field} must be between 0 and 100.")
-    return percentage
+        raise _not_valid(state, fields, field, value, "float") from None
+    if not 0 <= found <= 100:
+        raise out_of_range(state, field, f"{field} must be between 0 and 100.")
+    return found
 
 
 def number(state: State, fields: dict[str, Any], field: str, scope: Scope) -> int:
     """A field that holds an integer, a path to one, or an expression that gives one; 0 without it.
+
+    Args:
+        state: whose query language it is.
+        fields: the state's, or those of an object in it.
+        field: its name, without "Path".
+        scope: what a path or an expression may see.
 
     Raises:
         StateFailure: it is something else, or negative.
@@ -92,12 +110,17 @@ def number(state: State, fields: dict[str, Any], field: str, scope: Scope) -> in
         return 0
     value = _given(fields, field, scope, "integer")
     try:
-        found = int("no" if isinstance(value, (bool, float)) and value != int(value) else value)
+        found = int("no" if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()) else value)
     except (TypeError, ValueError, OverflowError):
-        raise _not_valid(fields, field, value, "integer") from None
+        raise _not_valid(state, fields, field, value, "integer") from None
     if found < 0:
-        raise StateFailure("States.Runtime", f"{field} cannot be negative.")
+        raise out_of_range(state, field, f"{field} cannot be negative.")
     return found
+
+
+def out_of_range(state: State, field: str, cause: str) -> StateFailure:
+    """The failure of a number that the field does not take: of its expression, where the state is a JSONata one."""
+    return query_evaluation(cause, field) if state.is_jsonata else StateFailure("States.Runtime", cause)
 
 
 def _given(fields: dict[str, Any], field: str, scope: Scope, expected: str) -> Any:
@@ -108,14 +131,14 @@ def _given(fields: dict[str, Any], field: str, scope: Scope, expected: str) -> A
     return fields[field]
 
 
-def _not_valid(fields: dict[str, Any], field: str, value: Any, kind: str) -> StateFailure:
+def _not_valid(state: State, fields: dict[str, Any], field: str, value: Any, kind: str) -> StateFailure:
     shown = value if isinstance(value, str) else encode(value).decode()
     if field + "Path" in fields:
         path = fields[field + "Path"]
         return StateFailure(
             "States.Runtime", f'The {field}Path field refers to value "{shown}" which is not a valid {kind}: {path}'
         )
-    return StateFailure("States.Runtime", f'The {field} field has value "{shown}" which is not a valid {kind}')
+    return out_of_range(state, field, f'The {field} field has value "{shown}" which is not a valid {kind}')
 
 
 def selected(run: Interpreter, line: Line, state: State, index: int, item: Any) -> Any:

@@ -129,8 +129,7 @@ def drop(run: Interpreter, line: Line) -> None:
 def _begin(run: Interpreter, line: Line, state: State, items: list[Any]) -> None:
     run.log(line, "MapStateStarted", {"length": raw(len(items))})
     at_once = map_items.concurrency(run, line, state)
-    count = map_items.tolerated_count(run, line, state)
-    percentage = map_items.tolerated_percentage(run, line, state)
+    count, percentage = map_items.tolerated(run, line, state)
     batches = item_reader.batches(run, line, state, items)
     execution = run.execution
     chance = Chance(f"{run.address.run_id}:{line.id}:{run.lines.last_event}")
@@ -210,9 +209,10 @@ def _is_exceeded(map_run: MapRun) -> bool:
     failed = map_run.items_failed
     if not failed:
         return False
-    if map_run.tolerated_percentage and failed * 100 <= map_run.tolerated_percentage * map_run.items:
-        return False
-    return failed > map_run.tolerated_count or bool(map_run.tolerated_percentage)
+    count, percentage = map_run.tolerated_count, map_run.tolerated_percentage
+    if not count and not percentage:
+        return True
+    return bool((count and failed > count) or (percentage and failed * 100 > percentage * map_run.items))
 
 
 def _fail(run: Interpreter, line: Line, map_run: MapRun) -> None:

@@ -33,6 +33,8 @@ class Map(Kind):
             return
         items = map_items.items_of(run, line, state)
         at_once = map_items.concurrency(run, line, state)
+        if any(name.startswith("Tolerated") for name in state.fields):
+            map_items.tolerated(run, line, state)  # an inline Map tolerates no failure, but the fields must be right
         length = len(items)
         run.log(line, "MapStateStarted", {"length": raw(length)})
         run.wait(line, LINES, left=length, next=0)

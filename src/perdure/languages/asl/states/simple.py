@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from perdure.languages.asl.definition import State
     from perdure.languages.asl.interpreter import Interpreter
     from perdure.languages.asl.lines import Line
+    from perdure.languages.asl.scope import Scope
 
 
 class Pass(Kind):
@@ -48,21 +49,35 @@ class Fail(Kind):
 
     def enter(self, run: Interpreter, line: Line, state: State) -> None:
         """As ``Kind.enter``."""
-        raise Said(self._text(run, line, state, "Error") or "", self._text(run, line, state, "Cause") or "")
+        scope = None if state.fields.keys() <= _FIXED and not state.is_jsonata else run.scope(line, state)
+        raise Said(text_of(state, scope, "Error") or "", text_of(state, scope, "Cause") or "")
 
-    def _text(self, run: Interpreter, line: Line, state: State, field: str) -> str | None:
-        fields = state.fields
-        if field + "Path" in fields:
-            scope = run.scope(line, state)
-            text = templates.reference(fields[field + "Path"], scope, field=field + "Path")
-            if not isinstance(text, str):
-                raise runtime(f"The {field}Path field '{fields[field + 'Path']}' must resolve to a string")
-            return text
-        if state.is_jsonata and templates.is_jsonata(fields.get(field)):
-            scope = run.scope(line, state)
-            answer: str = templates.evaluate_jsonata(fields[field], scope, field=field, expected="string")
-            return answer
-        return fields.get(field)
+
+_FIXED = {"Type", "Comment", "QueryLanguage", "Error", "Cause"}
+
+
+def text_of(state: State, scope: Scope | None, field: str) -> str | None:
+    """Error or Cause of a Fail state, or None without it.
+
+    Args:
+        state: the Fail.
+        scope: what it may see; None where nothing is evaluated.
+        field: "Error" or "Cause".
+
+    Raises:
+        StateFailure: what it reads is not there, or no text.
+    """
+    fields = state.fields
+    if scope is not None and field + "Path" in fields:
+        text = templates.reference(fields[field + "Path"], scope, field=field + "Path")
+        if not isinstance(text, str):
+            raise runtime(f"The {field}Path field '{fields[field + 'Path']}' must resolve to a string")
+        return text
+    if scope is not None and state.is_jsonata and templates.is_jsonata(fields.get(field)):
+        answer: str = templates.evaluate_jsonata(fields[field], scope, field=field, expected="string")
+        return answer
+    found: str | None = fields.get(field)
+    return found
 
 
 class Choice(Kind):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from perdure.languages.asl import calls, paths, state_data, task_events, templates
 from perdure.languages.asl.data import MOST_BYTES, Data, decode, encode
 from perdure.languages.asl.execution import TASK_QUEUE, TOKEN_TYPE
-from perdure.languages.asl.failure import StateFailure
+from perdure.languages.asl.failure import StateFailure, query_evaluation
+from perdure.languages.asl.json_text import compact
 from perdure.languages.asl.nested import described, start_command
 from perdure.languages.asl.resources import Resource, resource_of
 from perdure.languages.asl.said import Said, said, too_large
@@ -63,8 +64,8 @@ class Task(Kind):
                 effective = state_data.effective_input(state, line.input.value, scope)
                 scope.input = effective
                 worked_on = run.data(line, state_data.arguments(state, effective, scope))
-            timeout = _seconds(state, scope, "TimeoutSeconds")
-            heartbeat = _seconds(state, scope, "HeartbeatSeconds")
+            timeout = seconds_of(state, scope, "TimeoutSeconds")
+            heartbeat = seconds_of(state, scope, "HeartbeatSeconds")
             credentials = _credentials(state, scope)
         if not is_known:
             task_events.scheduled(run, line, resource, worked_on, timeout, heartbeat, credentials)
@@ -221,7 +222,7 @@ def _wait_for_token(run: Interpreter, name: str, timeout: float | None, heartbea
 
 def _numbers(state: State, run: Interpreter, line: Line) -> tuple[float | None, float | None]:
     scope = run.scope(line, state)
-    return _seconds(state, scope, "TimeoutSeconds"), _seconds(state, scope, "HeartbeatSeconds")
+    return seconds_of(state, scope, "TimeoutSeconds"), seconds_of(state, scope, "HeartbeatSeconds")
 
 
 def _is_lost(failure: Failure) -> bool:
@@ -273,7 +274,8 @@ def _error_of(run: Interpreter, failure: Failure, resource: Resource) -> StateFa
     return StateFailure(failure.type, encode(said).decode())
 
 
-def _seconds(state: State, scope: Scope, field: str) -> float | None:
+def seconds_of(state: State, scope: Scope, field: str) -> float | None:
+    """TimeoutSeconds or HeartbeatSeconds, or None without it. Raises ``StateFailure`` for what is no such number."""
     fields = state.fields
     value: Any
     if field + "Path" in fields:
@@ -285,8 +287,11 @@ def _seconds(state: State, scope: Scope, field: str) -> float | None:
             value = templates.evaluate_jsonata(value, scope, field=field, expected="integer")
     else:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-        raise StateFailure("States.Runtime", f"The {field}Path parameter must be a positive integer but was: {value}")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0 or value != int(value):
+        shown = value if isinstance(value, str) else compact(value)
+        if state.is_jsonata:
+            raise query_evaluation(f"{field} must be a positive integer but was: {shown}", field)
+        raise StateFailure("States.Runtime", f"The {field}Path parameter must be a positive integer but was: {shown}")
     return value
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from perdure.languages.asl import paths, state_data, templates, timestamps
-from perdure.languages.asl.failure import StateFailure
+from perdure.languages.asl.failure import StateFailure, query_evaluation
+from perdure.languages.asl.json_text import compact
 from perdure.languages.asl.states.kind import Kind
 
 if TYPE_CHECKING:
@@ -28,12 +29,10 @@ class Wait(Kind):
         else:
             scope = run.scope(line, state)
             scope.input = state_data.effective_input(state, line.input.value, scope)
-            seconds = _seconds(run, line, state, scope)
+            seconds = seconds_of(state, scope, run.now_ns)
         if seconds <= 0:
             self.timer_fired(run, line, state)
             return
-        if seconds > MOST_SECONDS:
-            raise StateFailure("States.Runtime", "Wait state delay is too long.")
         name = run.wait(line, TIMER)
         run.start_timer(name, seconds)
 
@@ -49,13 +48,31 @@ class Wait(Kind):
         run.cancel_timer(f"{line.id}:{line.sequence}")
 
 
-def _seconds(run: Interpreter, line: Line, state: State, scope: Scope) -> float:
+def seconds_of(state: State, scope: Scope, now_ns: int) -> float:
+    """How long a Wait waits; less than 0 for a time that has passed.
+
+    Args:
+        state: the Wait.
+        scope: what it may see; ``input`` is the effective input.
+        now_ns: ns since 1970.
+
+    Raises:
+        StateFailure: what it reads is no number of seconds and no time, or is too long.
+    """
+    seconds = _seconds(state, scope, now_ns)
+    if seconds > MOST_SECONDS:
+        raise StateFailure("States.Runtime", "Wait state delay is too long.")
+    return seconds
+
+
+def _seconds(state: State, scope: Scope, now_ns: int) -> float:
     fields = state.fields
     if "Seconds" in fields:
         seconds = fields["Seconds"]
         if templates.is_jsonata(seconds):
             seconds = templates.evaluate_jsonata(seconds, scope, field="Seconds", expected="integer")
-            return float(seconds)
+            if seconds < 0:
+                raise query_evaluation("Seconds cannot be negative.", "Seconds")
         return float(seconds)
     if "SecondsPath" in fields:
         return _from_path(fields["SecondsPath"], scope)
@@ -69,7 +86,7 @@ def _seconds(run: Interpreter, line: Line, state: State, scope: Scope) -> float:
                 "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: "
                 f"{path} == {_shown(text)}",
             )
-        return (moment - run.now_ns) / 1e9
+        return (moment - now_ns) / 1e9
     text = fields["Timestamp"]
     if templates.is_jsonata(text):
         text = templates.evaluate_jsonata(text, scope, field="Timestamp", expected="string")
@@ -80,7 +97,7 @@ def _seconds(run: Interpreter, line: Line, state: State, scope: Scope) -> float:
             f"The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}",
             "Timestamp" if state.is_jsonata else None,
         )
-    return (moment - run.now_ns) / 1e9
+    return (moment - now_ns) / 1e9
 
 
 def _from_path(path: str, scope: Scope) -> float:
@@ -103,4 +120,4 @@ def _moment(text: Any) -> int | None:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else repr(value)
+    return value if isinstance(value, str) else compact(value)

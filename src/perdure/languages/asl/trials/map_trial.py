@@ -6,17 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from perdure.expressions.located_json import InvalidJson, parse
-from perdure.languages.asl import paths, templates
-from perdure.languages.asl.failure import StateFailure, query_evaluation, runtime
-from perdure.languages.asl.json_text import compact
+from perdure.languages.asl import map_items, templates
+from perdure.languages.asl.failure import StateFailure
 
 if TYPE_CHECKING:
     from perdure.languages.asl.trials.trial import Trial
-
-NUMBERS = {
-    "ToleratedFailureCount": "toleratedFailureCount",
-    "ToleratedFailurePercentage": "toleratedFailurePercentage",
-}
 
 
 def note(trial: Trial) -> None:
@@ -24,11 +18,12 @@ def note(trial: Trial) -> None:
     effective = trial.effective()
     found = items(trial, effective)
     selected(trial, effective, found)
-    trial.notes["maxConcurrency"] = number(trial, effective, "MaxConcurrency") or 0
-    for field, name in NUMBERS.items():
-        value = number(trial, effective, field)
-        if value is not None:
-            trial.notes[name] = float(value) if field.endswith("Percentage") else value
+    state, scope = trial.state, replace(trial.scope, input=effective)
+    trial.notes["maxConcurrency"] = map_items.number(state, state.fields, "MaxConcurrency", scope)
+    if not state.fields.keys().isdisjoint(("ToleratedFailureCount", "ToleratedFailureCountPath")):
+        trial.notes["toleratedFailureCount"] = map_items.number(state, state.fields, "ToleratedFailureCount", scope)
+    if not state.fields.keys().isdisjoint(("ToleratedFailurePercentage", "ToleratedFailurePercentagePath")):
+        trial.notes["toleratedFailurePercentage"] = map_items.percentage(state, scope)
 
 
 def items(trial: Trial, effective: Any) -> list[Any]:
@@ -40,23 +35,7 @@ def items(trial: Trial, effective: Any) -> list[Any]:
         except InvalidJson as e:
             raise StateFailure("States.ItemReaderFailed", e.message) from None
         return found if isinstance(found, list) else [found]
-    if trial.state.is_jsonata:
-        if "Items" not in fields:
-            found = effective
-        elif templates.is_jsonata(fields["Items"]):
-            found = templates.evaluate_jsonata(fields["Items"], scope, field="Items", expected="array")
-        else:
-            found = templates.fill_jsonata(fields["Items"], scope, field="Items")
-        if not isinstance(found, list):
-            raise query_evaluation(f"Map state input must be an array but was: {compact(found)}")
-        return found
-    path = fields.get("ItemsPath", "$")
-    found = paths.read(path, scope, field="ItemsPath")
-    if not isinstance(found, list):
-        if "ItemsPath" not in fields:
-            raise runtime(f"Map state input must be an array but was: {compact(found)}")
-        shown = path.removeprefix("$") if path.startswith("$$") else path
-        raise runtime(f'Reference path "{shown}" must point to array.')
+    found = map_items.items_in(trial.state, scope)
     if "ItemsPath" in fields:
         trial.note("afterItemsPath", found)
     return found
@@ -73,28 +52,6 @@ def selected(trial: Trial, effective: Any, found: list[Any]) -> None:
         scope = replace(trial.scope, input=effective, context=context)
         chosen.append(fill(fields["ItemSelector"], scope, field="ItemSelector"))
     trial.note("afterItemSelector", chosen)
-
-
-def number(trial: Trial, effective: Any, field: str) -> int | float | None:
-    """The value of a field of a number, of its path, or of its expression; None if there is none of them."""
-    fields, scope = trial.state.fields, replace(trial.scope, input=effective)
-    if f"{field}Path" in fields:
-        value = paths.read(fields[f"{field}Path"], scope, field=f"{field}Path")
-        kind = "float" if field.endswith("Percentage") else "integer"
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            shown = value if isinstance(value, str) else compact(value)
-            raise runtime(
-                f'The {field}Path field refers to value "{shown}" which is not a valid {kind}: {fields[f"{field}Path"]}'
-            )
-    elif templates.is_jsonata(fields.get(field)):
-        kind = "number" if field.endswith("Percentage") else "integer"
-        value = templates.evaluate_jsonata(fields[field], scope, field=field, expected=kind)
-    else:
-        value = fields.get(field)
-    if field.endswith("Percentage") and value is not None and not 0 <= value <= 100:
-        raise runtime("ToleratedFailurePercentage must be between 0 and 100.")
-    found: int | float | None = value
-    return found
 
 
 def exceeded(trial: Trial) -> StateFailure | None:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from perdure.languages.asl import choices, paths, retries, state_data, templates
+from perdure.languages.asl import choices, retries, state_data, templates
 from perdure.languages.asl.checks.checking import TESTED
 from perdure.languages.asl.data import encode
 from perdure.languages.asl.definition import State
 from perdure.languages.asl.failure import StateFailure
 from perdure.languages.asl.scope import ABSENT, Scope
+from perdure.languages.asl.states import simple, task, wait
 from perdure.languages.asl.trials import map_trial
 from perdure.languages.asl.trials.requests import About, Request, Shapes, read
 
@@ -112,6 +113,8 @@ class Trial:
     def begin_task(self) -> None:
         effective = self.effective()
         parameters = self.arguments(effective)
+        for field in ("TimeoutSeconds", "HeartbeatSeconds"):
+            task.seconds_of(self.state, replace(self.scope, input=effective), field)
         if self.request.is_mocked:
             if self.request.error_output is None:
                 self.note("result", self.request.result)
@@ -156,11 +159,7 @@ class Trial:
 
     def try_wait(self, effective: Json) -> None:
         fields, scope = self.state.fields, replace(self.scope, input=effective)
-        for name in ("Seconds", "Timestamp"):
-            if f"{name}Path" in fields:
-                paths.read(fields[f"{name}Path"], scope, field=f"{name}Path")
-            elif templates.is_jsonata(fields.get(name)):
-                templates.evaluate_jsonata(fields[name], scope, field=name)
+        wait.seconds_of(self.state, scope, self.scope.now_ms * 1_000_000)
         self.through(effective, fields, self.state.next)
 
     def try_choice(self, effective: Json) -> None:
@@ -172,22 +171,16 @@ class Trial:
                 self.through(effective, fields, rule["Next"], f"Choices[{index}]/" if own else "")
                 return
         if "Default" not in self.state.fields:
-            raise StateFailure("States.NoChoiceMatched", "No choice matched and no default choice is defined.")
+            raise StateFailure(
+                "States.NoChoiceMatched",
+                "Failed to transition out of the state. The state does not point to a next state.",
+            )
         self.through(effective, self.state.fields, self.state.fields["Default"])
 
     def try_fail(self, effective: Json) -> None:
-        scope, told = replace(self.scope, input=effective), {}
-        for name in ("Error", "Cause"):
-            if f"{name}Path" in self.state.fields:
-                path = self.state.fields[f"{name}Path"]
-                told[name] = templates.reference(path, scope, field=f"{name}Path")
-            elif name in self.state.fields:
-                told[name] = (
-                    templates.fill_jsonata(self.state.fields[name], scope, field=name)
-                    if (self.state.is_jsonata)
-                    else self.state.fields[name]
-                )
-        self.answer = self.told("FAILED", error=told.get("Error"), cause=told.get("Cause"))
+        scope = replace(self.scope, input=effective)
+        told = {name: simple.text_of(self.state, scope, name) for name in ("Error", "Cause")}
+        self.answer = self.told("FAILED", error=told["Error"], cause=told["Cause"])
 
     def through(self, effective: Json, fields: Mapping[str, Json], next_state: str | None, within: str = "") -> None:
         """The end of a state that hands on what it got."""
