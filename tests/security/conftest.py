@@ -11,7 +11,7 @@ from perdure.app.stores import store_of
 from perdure.engine.ports import Store
 from perdure.model.access import Credentials
 from perdure.model.service import Service
-from perdure.security import AuditLog, SecureGate, Tokens, parse_grants
+from perdure.security import Allowance, AuditLog, SecureGate, Tokens, parse_grants
 from perdure.security.gate import SecureSession
 
 HOUR = 3600 * 10**9
@@ -71,7 +71,9 @@ class Secured:
         self.gate = self.make_gate()
 
     def make_gate(self, **options: Any) -> SecureGate:
-        return SecureGate(self.service, self.tokens, self.audit, now=self.clock, **options)
+        """``options`` are the gate's, and those of what each caller may send."""
+        allowance = Allowance(**{name: options.pop(name) for name in Allowance.__struct_fields__ if name in options})
+        return SecureGate(self.service, self.tokens, self.audit, now=self.clock, allowance=allowance, **options)
 
     async def open(self) -> None:
         await self.tokens.open()

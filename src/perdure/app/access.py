@@ -15,6 +15,7 @@ from perdure.model.errors import InvalidArgumentError
 from perdure.model.service import Service
 from perdure.security import (
     Administration,
+    Allowance,
     AuditLog,
     Issuer,
     SecureGate,
@@ -37,6 +38,7 @@ class Access(msgspec.Struct, frozen=True):
     oidc_roles: str = ""
     token_requests_per_second: int = 0
     worker_messages_per_second: int = 0
+    token_request_bytes: int = 0
     failed_attempts_per_minute: int = 60
     audit_retention: int = 0
     trusted_proxies: tuple[str, ...] = ()
@@ -64,6 +66,11 @@ class Access(msgspec.Struct, frozen=True):
         return {"proxy_headers": bool(self.trusted_proxies), "forwarded_allow_ips": list(self.trusted_proxies)}
 
     @property
+    def allowance(self) -> Allowance:
+        """How much one caller may send."""
+        return Allowance(self.token_requests_per_second, self.worker_messages_per_second, self.token_request_bytes)
+
+    @property
     def has_authentication(self) -> bool:
         """Whether callers must say who they are."""
         return self.authentication != "none" or bool(self.oidc_issuer) or bool(self.tls_clients)
@@ -76,7 +83,7 @@ class AccessControl:
         self._access = access
         self._tokens = Tokens(store, clock.now_ns)
         self._audit = AuditLog(store, clock.now_ns)
-        self.administration = Administration(self._tokens, self._audit, store, clock.now_ns)
+        self.administration = Administration(self._tokens, self._audit, store, clock.now_ns, access.allowance)
         self._gate: SecureGate | None = None
         certificates = parse_mapping(access.tls_clients, "tls_clients")
         if certificates and not access.tls_client_ca:
@@ -122,8 +129,7 @@ class AccessControl:
             self._audit,
             issuer=self._issuer,
             certificates=self._certificates,
-            requests_per_second=self._access.token_requests_per_second,
-            messages_per_second=self._access.worker_messages_per_second,
+            allowance=self._access.allowance,
             failed_attempts_per_minute=self._access.failed_attempts_per_minute,
         )
         return self._gate

@@ -148,6 +148,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("authentication", choice("none", "tokens"), "none", "Whether callers need API tokens, or all on this machine are let in."),
     Setting("token_requests_per_second", COUNT, 0, "How often one caller may ask, in the long run; 0 is no limit."),
     Setting("worker_messages_per_second", COUNT, 0, "How many messages one caller's workers may send, in the long run; 0 is no limit."),
+    Setting("token_request_bytes", BYTES, 0, "How large one request or message of a caller may be; 0 is whatever the protocol takes."),
     Setting("failed_attempts_per_minute", COUNT, 60, "How many attempts to get in may fail from one address; 0 is no limit."),
     Setting("audit_retention", DURATION, 0, "How long entries of the audit log are kept; 0s keeps them for ever."),
     Setting("trusted_proxies", LIST, (), "Addresses or networks of proxies whose X-Forwarded-For is believed over REST."),

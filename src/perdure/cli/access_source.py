@@ -20,9 +20,16 @@ Record = Mapping[str, Any]
 
 
 def create(
-    place: str | None, server: str, token: str, name: str, grants: Sequence[str], lifetime_ns: int, for_signing: bool
+    place: str | None,
+    server: str,
+    token: str,
+    name: str,
+    grants: Sequence[str],
+    lifetime_ns: int,
+    for_signing: bool,
+    allowance: Mapping[str, int],
 ) -> tuple[Record, str]:
-    """A new token. Raises ``PerdureError``."""
+    """A new token; ``allowance`` has the limits it is given, by name. Raises ``PerdureError``."""
     if place is not None and not is_server(place):
 
         async def make() -> tuple[Record, str]:
@@ -30,11 +37,14 @@ def create(
 
             async with file_administration(_url_of(place)) as administration:
                 session = FileSession(identity())
-                made, text = await administration.create_token(session, "file", name, grants, lifetime_ns, for_signing)
+                made, text = await administration.create_token(
+                    session, "file", name, grants, lifetime_ns, for_signing, **allowance
+                )
                 return _record(made), text
 
         return asyncio.run(make())
-    body = {"name": name, "grants": list(grants), "lifetime_seconds": lifetime_ns / 1e9 if lifetime_ns else None}
+    lifetime = lifetime_ns / 1e9 if lifetime_ns else None
+    body = {"name": name, "grants": list(grants), "lifetime_seconds": lifetime, **allowance}
     if for_signing:
         body["for_signing"] = True
     answer = _asked(place, server, token, "POST", "/tokens", body)
@@ -129,6 +139,7 @@ def _record(token: Any) -> Record:
             "expires": _time(token.expires),
             "revoked": _time(token.revoked),
             "last_used": _time(token.last_used),
+            **msgspec.structs.asdict(token.allowance),
         }
     )
     return found
@@ -183,6 +194,19 @@ def _asked(
     if answer.status_code >= 400:
         raise PerdureError(str(found.get("detail") or found))
     return found
+
+
+def limits(record: Record) -> str:
+    """What a token allows by itself, in one cell."""
+    from perdure.app.setting_kinds import bytes_text
+
+    parts = [f"{rate} {unit}/s" for name, unit in _RATES.items() if (rate := record.get(name))]
+    if size := record.get("request_bytes"):
+        parts.append(bytes_text(size))
+    return ", ".join(parts) or "-"
+
+
+_RATES = {"requests_per_second": "requests", "messages_per_second": "messages"}
 
 
 def joined(grants: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from perdure.app.setting_kinds import DURATION
+from perdure.app.setting_kinds import BYTES, DURATION
 from perdure.model.errors import InvalidArgumentError, NotFoundError
 from perdure.model.payloads import JSON, NULL, Payload, Payloads
 
@@ -51,6 +51,14 @@ def nanoseconds(text: str, option: str) -> int:
     """A duration, ``30s`` or ``1h30m``. Raises ``InvalidArgumentError``, naming the option."""
     try:
         return int(DURATION.read(text))
+    except ValueError as error:
+        raise InvalidArgumentError(f"{option} is {text!r}, but must be {error}.") from None
+
+
+def size(text: str, option: str) -> int:
+    """A number of bytes, ``65536`` or ``64KiB``. Raises ``InvalidArgumentError``, naming the option."""
+    try:
+        return int(BYTES.read(text))
     except ValueError as error:
         raise InvalidArgumentError(f"{option} is {text!r}, but must be {error}.") from None
 

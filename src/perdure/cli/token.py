@@ -16,6 +16,8 @@ perdure token create billing-worker --role worker:billing --role operator:billin
 
 perdure token create ci --role operator --for-signing
 
+perdure token create partner --role operator:orders --requests-per-second 20 --request-bytes 64KiB
+
 perdure token list
 
 perdure token revoke 3f9c21d07be4a658"""
@@ -49,6 +51,35 @@ def create_token(
             help="AWS's clients may sign with it: the access key is its id, the secret access key the token. It is kept as it is.",
         ),
     ] = False,
+    requests_per_second: Annotated[
+        int,
+        typer.Option(
+            "--requests-per-second",
+            metavar="N",
+            help="How often it may ask, in the long run. Without it, as the server's settings say.",
+            show_default=False,
+            min=0,
+        ),
+    ] = 0,
+    messages_per_second: Annotated[
+        int,
+        typer.Option(
+            "--messages-per-second",
+            metavar="N",
+            help="How many messages its workers may send, in the long run. Without it, as the server's settings say.",
+            show_default=False,
+            min=0,
+        ),
+    ] = 0,
+    request_bytes: Annotated[
+        str,
+        typer.Option(
+            "--request-bytes",
+            metavar="BYTES",
+            help="How large one request or message may be, such as 64KiB. Without it, as the server's settings say.",
+            show_default=False,
+        ),
+    ] = "0",
     json: Json = False,
     server: Server = "",
     token: Token = "",
@@ -58,11 +89,17 @@ def create_token(
     In a file that no engine uses, or at a server that runs. The token alone goes to standard output.
     """
     from perdure.cli import access_source
-    from perdure.cli.inputs import nanoseconds
+    from perdure.cli.inputs import nanoseconds, size
     from perdure.cli.output import Output, note
 
+    allowance = {
+        "requests_per_second": requests_per_second,
+        "messages_per_second": messages_per_second,
+        "request_bytes": size(request_bytes, "--request-bytes"),
+    }
+    given = {limit: value for limit, value in allowance.items() if value}
     record, text = access_source.create(
-        place, server, token, name, roles, nanoseconds(lifetime, "--lifetime"), for_signing
+        place, server, token, name, roles, nanoseconds(lifetime, "--lifetime"), for_signing, given
     )
     if json:
         Output().json({**record, "token": text})
@@ -92,6 +129,7 @@ def list_tokens(place: Place = None, json: Json = False, server: Server = "", to
         Column("TOKEN"),
         Column("NAME", flexible=True),
         Column("ROLES", flexible=True),
+        Column("LIMITS"),
         Column("STATUS"),
         Column("EXPIRES"),
         Column("LAST USED"),
@@ -104,6 +142,7 @@ def list_tokens(place: Place = None, json: Json = False, server: Server = "", to
                 record["id"],
                 visible(record["name"]),
                 visible(access_source.joined(record["grants"])),
+                access_source.limits(record),
                 access_source.status(record),
                 (record["expires"] or "never")[:19],
                 (record["last_used"] or "never")[:16],

@@ -109,6 +109,15 @@ class Session(Protocol):
         ...
 
     @property
+    def request_bytes(self) -> int:
+        """So large may a request or a message of the caller's be; 0 is whatever the protocol takes."""
+        ...
+
+    def check_size(self, act: str, size: int) -> None:
+        """Raise ``LimitExceededError`` for a request that has more than ``request_bytes``. ``act`` says what was asked."""
+        ...
+
+    @property
     def service(self) -> Service:
         """The client port, for this caller. Raises ``PermissionDeniedError`` and ``LimitExceededError`` besides."""
         ...
@@ -151,12 +160,16 @@ class OpenSession:
 
     principal: Principal = Principal("anonymous", {ALL_NAMESPACES: (Role.ADMIN,)})
     key: str = "anonymous"
+    request_bytes: int = 0
 
     def __init__(self, service: Service) -> None:
         self.service = service
 
     def require(self, permission: Permission, namespace: str) -> None:
         """Everything is allowed."""
+
+    def check_size(self, act: str, size: int) -> None:
+        """Any size."""
 
     async def perform(self, act: str, work: Callable[[], Awaitable[Any]], **details: Any) -> Any:
         """Do it."""

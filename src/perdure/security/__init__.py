@@ -1,7 +1,7 @@
 """Who calls, what they may do, and what is written down about it.
 
 - ``gate`` admits: an API token (``tokens``), a bearer token of an identity provider (``oidc``), or a client's certificate
-  becomes a principal with roles (``grants``), within a rate.
+  becomes a principal with roles (``grants``), within its ``allowance``.
 - ``guarded`` is the client port for one principal; ``permissions`` is the table of what each operation needs.
 - ``audit`` keeps the log of refusals and administrative acts, each entry chained to the one before (``chain``).
 - ``tls`` reads certificates and keys; ``exposure`` refuses to listen where everybody could come in; ``redaction`` keeps
@@ -11,6 +11,7 @@ It knows the model and the store's documents; protocols know of it only what ``m
 """
 
 from perdure.security.administration import Administration
+from perdure.security.allowance import Allowance
 from perdure.security.audit import AuditLog
 from perdure.security.chain import Head, Verdict, verify
 from perdure.security.exposure import check_exposure, is_loopback
@@ -24,6 +25,7 @@ from perdure.security.trusting import TrustingGate
 
 __all__ = [
     "Administration",
+    "Allowance",
     "AuditLog",
     "Head",
     "Issuer",

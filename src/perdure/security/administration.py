@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from perdure.model.access import ALL_NAMESPACES, Permission, Principal, Session
+from perdure.security.allowance import UNSET, Allowance
 from perdure.security.audit import SEGMENT_SIZE, AuditLog, segment_of
 from perdure.security.documents import Documents
 from perdure.security.grants import grants_text, parse_grants
@@ -10,13 +11,22 @@ from perdure.security.tokens import Token, Tokens
 
 
 class Administration:
-    """Of one server. ``session`` says who asks, ``remote`` from where; ``now`` gives ns since 1970."""
+    """Of one server. ``session`` says who asks, ``remote`` from where; ``now`` gives ns since 1970, ``allowance`` what the
+    server's settings say of callers."""
 
-    def __init__(self, tokens: Tokens, audit: AuditLog, documents: Documents, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        audit: AuditLog,
+        documents: Documents,
+        now: Callable[[], int],
+        allowance: Allowance = UNSET,
+    ) -> None:
         self._tokens = tokens
         self._audit = audit
         self._documents = documents
         self._now = now
+        self._allowance = allowance
 
     async def create_token(
         self,
@@ -26,23 +36,29 @@ class Administration:
         grants: Iterable[str],
         lifetime_ns: int,
         for_signing: bool = False,
+        requests_per_second: int = 0,
+        messages_per_second: int = 0,
+        request_bytes: int = 0,
     ) -> tuple[Token, str]:
-        """A new token and its record; ``for_signing`` as in ``Tokens.create``. Whoever asks must be an admin wherever it
-        grants something.
+        """A new token and its record; ``for_signing`` as in ``Tokens.create``, and then the ``Allowance``. Whoever asks must be
+        an admin wherever it grants something, and of the whole server to allow more than its settings do.
 
         Raises ``InvalidArgumentError``, ``PermissionDeniedError``.
         """
         roles = parse_grants(grants)
         for namespace in roles:
             session.require(Permission.ADMINISTER, namespace)
+        allowance = Allowance(requests_per_second, messages_per_second, request_bytes)
+        if allowance.above(self._allowance):
+            session.require(Permission.ADMINISTER, ALL_NAMESPACES)
         who = session.principal.name
-        details = {"name": name, "grants": ", ".join(grants_text(roles)), "lifetime_ns": lifetime_ns}
+        details = {"name": name, "grants": ", ".join(grants_text(roles)), "lifetime_ns": lifetime_ns, **allowance.given}
         if for_signing:
             details["for_signing"] = True
         await self._audit.record("create_token", who, remote, **details)
         try:
             token, text = await self._tokens.create(
-                name, roles, lifetime_ns=lifetime_ns, created_by=who, for_signing=for_signing
+                name, roles, lifetime_ns=lifetime_ns, created_by=who, for_signing=for_signing, allowance=allowance
             )
         except Exception as error:
             await self._audit.failed("create_token", who, remote, error, **details)

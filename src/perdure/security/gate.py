@@ -12,6 +12,7 @@ from perdure.engine.rates import Bucket
 from perdure.model.access import Credentials, Permission, Principal
 from perdure.model.errors import LimitExceededError, PerdureError, UnauthenticatedError
 from perdure.model.service import Service
+from perdure.security.allowance import UNSET, Allowance
 from perdure.security.attempts import Attempts
 from perdure.security.audit import AuditLog
 from perdure.security.grants import Roles
@@ -30,11 +31,19 @@ LONGEST_PACE_SECONDS = 30.0
 class SecureSession:
     """What one caller can do; as ``model.access.Session``."""
 
-    __slots__ = ("_pace", "caller", "key", "principal", "service")
+    __slots__ = ("_pace", "caller", "key", "principal", "request_bytes", "service")
 
-    def __init__(self, caller: Caller, key: str, service: Service, pace: Callable[[int], float] | None = None) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        key: str,
+        service: Service,
+        pace: Callable[[int], float] | None = None,
+        request_bytes: int = 0,
+    ) -> None:
         self.caller = caller
         self.key = key
+        self.request_bytes = request_bytes
         self._pace = pace
         self.principal: Principal = caller.principal
         self.service: Service = GuardedService(service, caller)
@@ -42,6 +51,11 @@ class SecureSession:
     def require(self, permission: Permission, namespace: str) -> None:
         """As ``Session.require``."""
         self.caller.require(permission, namespace)
+
+    def check_size(self, act: str, size: int) -> None:
+        """As ``Session.check_size``."""
+        if 0 < self.request_bytes < size:
+            self.caller.refuse_size(act, size, self.request_bytes)
 
     async def perform(self, act: str, work: Callable[[], Awaitable[Any]], **details: Any) -> Any:
         """As ``Session.perform``."""
@@ -61,8 +75,7 @@ class SecureGate:
         audit: where refusals are written down.
         issuer: an identity provider whose tokens are good, too.
         certificates: roles by the common name of clients' certificates, which TLS has checked.
-        requests_per_second: of one caller; 0 for no limit. Some more may come at once.
-        messages_per_second: of one caller's workers, by all their streams; 0 for no limit.
+        allowance: how much one caller may send, unless its token says otherwise. Some requests more may come at once.
         failed_attempts_per_minute: to get in, from one address; 0 for no limit.
         now: ns since 1970.
     """
@@ -75,8 +88,7 @@ class SecureGate:
         *,
         issuer: Issuer | None = None,
         certificates: Mapping[str, Roles] | None = None,
-        requests_per_second: int = 0,
-        messages_per_second: int = 0,
+        allowance: Allowance = UNSET,
         failed_attempts_per_minute: int = 0,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -85,8 +97,7 @@ class SecureGate:
         self._audit = audit
         self._issuer = issuer
         self._certificates = certificates or {}
-        self._per_second = requests_per_second
-        self._messages_per_second = messages_per_second
+        self._allowance = allowance
         self._attempts = Attempts(failed_attempts_per_minute)
         self._now = now
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
@@ -97,17 +108,18 @@ class SecureGate:
         """The session of whoever sent these. Raises ``UnauthenticatedError``, ``LimitExceededError``, ``UnavailableError``."""
         remote = host_of(credentials.remote)
         try:
-            who, principal, still_good = await self._who(credentials, remote)
+            who, principal, still_good, allowance = await self._who(credentials, remote)
         except UnauthenticatedError as error:
             self._turned_away(remote, "authenticate", str(error))
             raise
         keep_rate = pace = None
-        if self._per_second:
-            keep_rate = partial(self._keep_rate, who, principal, remote)
+        if allowance.requests_per_second:
+            keep_rate = partial(self._keep_rate, who, principal, remote, allowance.requests_per_second)
             keep_rate()
-        if self._messages_per_second:
-            pace = partial(self._pace, who)
-        return SecureSession(Caller(principal, remote, self._audit, still_good, keep_rate), who, self._service, pace)
+        if allowance.messages_per_second:
+            pace = partial(self._pace, who, allowance.messages_per_second)
+        caller = Caller(principal, remote, self._audit, still_good, keep_rate)
+        return SecureSession(caller, who, self._service, pace, allowance.request_bytes)
 
     def approach(self, credentials: Credentials) -> None:
         """As ``Gate.approach``."""
@@ -136,33 +148,35 @@ class SecureGate:
             raise error from None
         self._audit.refused(act, "", remote, reason)
 
-    async def _who(self, credentials: Credentials, remote: str) -> tuple[str, Principal, Callable[[], None]]:
+    async def _who(self, credentials: Credentials, remote: str) -> tuple[str, Principal, Callable[[], None], Allowance]:
         given, signature = credentials.authorization, credentials.signature
         if signature is not None:
-            token = self._tokens.check_signature(signature.key_id, signature.is_right)
-            self._note_use(token)
-            return f"token {token.id}", principal_of(token), partial(self._check_token, token)
+            return self._who_has(self._tokens.check_signature(signature.key_id, signature.is_right))
         if given:
             scheme, _, text = given.partition(" ")
             text = text.strip()
             if scheme.lower() != "bearer" or not text:
                 raise UnauthenticatedError("Send the token as `Authorization: Bearer TOKEN`.")
             if text.startswith("perdure_") or self._issuer is None:
-                token = self._tokens.check(text)
-                self._note_use(token)
-                return f"token {token.id}", principal_of(token), partial(self._check_token, token)
+                return self._who_has(self._tokens.check(text))
             if not self._issuer.knows(text):
                 # Checking a signature is work, which nobody may cause without end.
                 self._check_attempts(remote)
             identity = await self._issuer.check(text)
-            return f"oidc {identity.principal.name}", identity.principal, partial(self._check_time, identity.expires)
+            who = f"oidc {identity.principal.name}"
+            return who, identity.principal, partial(self._check_time, identity.expires), self._allowance
         name = credentials.certificate
         if name:
             roles = self._certificates.get(name)
             if roles is None:
                 raise UnauthenticatedError(f"The certificate of {name!r:.200} is good, but grants no role here.")
-            return f"certificate {name}", Principal(name, roles), _always
+            return f"certificate {name}", Principal(name, roles), _always, self._allowance
         raise UnauthenticatedError("Who are you? Send a token as `Authorization: Bearer TOKEN`.")
+
+    def _who_has(self, token: Token) -> tuple[str, Principal, Callable[[], None], Allowance]:
+        self._note_use(token)
+        allowance = token.allowance.within(self._allowance)
+        return f"token {token.id}", principal_of(token), partial(self._check_token, token), allowance
 
     def _check_token(self, token: Token) -> None:
         now = self._now()
@@ -173,14 +187,17 @@ class SecureGate:
         if self._now() / SECOND_NS > expires:
             raise UnauthenticatedError("The token has expired by now.")
 
-    def _pace(self, who: str, messages: int) -> float:
-        bucket = _bucket_of(self._message_buckets, who, self._messages_per_second)
+    def _pace(self, who: str, per_second: int, messages: int) -> float:
+        bucket = _bucket_of(self._message_buckets, who, per_second)
         return min(LONGEST_PACE_SECONDS, bucket.owe(self._now(), messages) / SECOND_NS)
 
-    def _keep_rate(self, who: str, principal: Principal, remote: str) -> None:
-        wait = _bucket_of(self._buckets, who, self._per_second).take(self._now())
+    def _keep_rate(self, who: str, principal: Principal, remote: str, per_second: int) -> None:
+        wait = _bucket_of(self._buckets, who, per_second).take(self._now())
         if wait:
-            reason = f"{principal.name!r} asks more often than {self._per_second} times a second (setting token_requests_per_second)."
+            reason = (
+                f"{principal.name!r} asks more often than {per_second} times a second (setting token_requests_per_second, "
+                "unless the token has a rate of its own)."
+            )
             self._audit.refused("rate", principal.name, remote, reason)
             raise LimitExceededError(
                 f"{reason} Try again in {wait / SECOND_NS:.3g} s.", retry_after_seconds=wait / SECOND_NS

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from perdure.model.access import ALL_NAMESPACES, Permission, Principal
-from perdure.model.errors import PermissionDeniedError
+from perdure.model.errors import LimitExceededError, PermissionDeniedError
 from perdure.model.events import Event
 from perdure.model.explanation import Explanation
 from perdure.model.figures import Figures
@@ -82,6 +82,16 @@ class Caller:
         """Write a refusal down, and raise it."""
         self.audit.refused(act, self.principal.name, self.remote, reason, namespace=namespace, **details)
         raise PermissionDeniedError(reason)
+
+    def refuse_size(self, act: str, size: int, limit: int) -> NoReturn:
+        """Write down that somebody sends more than they may, and raise ``LimitExceededError``."""
+        name = self.principal.name
+        allowed = (
+            f"{name!r} may send at most {limit:,} bytes at once (setting token_request_bytes, unless the token has a limit "
+            "of its own)"
+        )
+        self.audit.refused(act, name, self.remote, f"{allowed}.")
+        raise LimitExceededError(f"{allowed}, not {size:,}. Pass a reference to the data.", limit="token_request_bytes")
 
     def require(self, permission: Permission, namespace: str) -> None:
         """As ``Session.require``."""

@@ -15,6 +15,7 @@ import msgspec
 
 from perdure.model.access import Principal, Role
 from perdure.model.errors import InvalidArgumentError, NotFoundError, UnauthenticatedError
+from perdure.security.allowance import UNSET, Allowance
 from perdure.security.documents import Documents
 from perdure.security.grants import Roles, grants_text
 
@@ -46,6 +47,7 @@ class Token(msgspec.Struct, kw_only=True):
     last_used: int = 0
     signing_secret: str = ""
     """What signatures are made with; only of tokens that are for signing. Whoever has it can sign."""
+    allowance: Allowance = UNSET
 
     @property
     def grants(self) -> list[str]:
@@ -81,7 +83,14 @@ class Tokens:
         return len(self._known)
 
     async def create(
-        self, name: str, roles: Roles, *, lifetime_ns: int = 0, created_by: str = "", for_signing: bool = False
+        self,
+        name: str,
+        roles: Roles,
+        *,
+        lifetime_ns: int = 0,
+        created_by: str = "",
+        for_signing: bool = False,
+        allowance: Allowance = UNSET,
     ) -> tuple[Token, str]:
         """A new token.
 
@@ -93,12 +102,13 @@ class Tokens:
             for_signing: requests may also be signed with it, as AWS's clients do: the access key is the token's id, the
                 secret access key the token. Then the token itself is kept in the store, not its hash alone, since
                 nobody could check a signature otherwise.
+            allowance: how much may be sent with it.
 
         Returns:
             Its record and the token itself, which nobody can show again.
 
         Raises:
-            InvalidArgumentError: the name can't be used.
+            InvalidArgumentError: the name or the allowance can't be used.
         """
         if not name or name != name.strip() or not name.isprintable() or len(name) > 200:
             raise InvalidArgumentError(
@@ -106,6 +116,7 @@ class Tokens:
             )
         if lifetime_ns < 0 or not roles:
             raise InvalidArgumentError("A token needs a role, and a lifetime that is not negative.")
+        allowance.check()
         id, secret = secrets.token_hex(ID_BYTES), secrets.token_hex(SECRET_BYTES)
         now = self._now()
         token = Token(
@@ -117,6 +128,7 @@ class Tokens:
             created_by=created_by,
             expires=now + lifetime_ns if lifetime_ns else 0,
             signing_secret=f"perdure_{id}_{secret}" if for_signing else "",
+            allowance=allowance,
         )
         await self._put(token)
         return token, f"perdure_{id}_{secret}"

@@ -36,6 +36,8 @@ async def worker(client: Client, **options: object) -> AsyncIterator[Worker]:
         activities=ACTIVITIES,
         workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=timedelta(seconds=0),
+        # An activity hears of its cancellation when it heartbeats, which the SDK does seldom by itself.
+        max_heartbeat_throttle_interval=timedelta(seconds=0.2),
         **options,  # type: ignore[arg-type]
     ) as running:
         yield running

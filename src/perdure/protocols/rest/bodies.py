@@ -13,11 +13,12 @@ _MEDIA_TYPES = ("", "application/json", "application/x-www-form-urlencoded", "te
 
 
 class BodyRefused(Exception):
-    """The body is not read to its end; the connection is of no use any more."""
+    """The body is not read to its end; the connection is of no use any more. ``size`` is how many bytes were too many."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, size: int = 0) -> None:
         super().__init__(message)
         self.status = status
+        self.size = size
 
 
 async def read_body(request: Request, bounds: Bounds, most_bytes: int = 0) -> bytes:
@@ -31,7 +32,7 @@ async def read_body(request: Request, bounds: Bounds, most_bytes: int = 0) -> by
     most_bytes = most_bytes or bounds.body_bytes
     length = headers.get("content-length", "")
     if length.isdigit() and int(length) > most_bytes:
-        raise _too_large(most_bytes)
+        raise _too_large(int(length), most_bytes)
     body = b""
     loop = asyncio.get_running_loop()
     try:
@@ -46,7 +47,7 @@ async def read_body(request: Request, bounds: Bounds, most_bytes: int = 0) -> by
                 chunk = message.get("body", b"")
                 size += len(chunk)
                 if size > most_bytes:
-                    raise _too_large(most_bytes)
+                    raise _too_large(size, most_bytes)
                 chunks.append(chunk)
                 if not message.get("more_body", False):
                     break
@@ -61,5 +62,5 @@ async def read_body(request: Request, bounds: Bounds, most_bytes: int = 0) -> by
     return body
 
 
-def _too_large(most_bytes: int) -> BodyRefused:
-    return BodyRefused(413, f"A body has at most {most_bytes:,} bytes here. Pass a reference to the data.")
+def _too_large(size: int, most_bytes: int) -> BodyRefused:
+    return BodyRefused(413, f"A body has at most {most_bytes:,} bytes here. Pass a reference to the data.", size)

@@ -12,7 +12,13 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from perdure.model.access import Credentials, Permission, Principal, Session
-from perdure.model.errors import InvalidArgumentError, PerdureError, PermissionDeniedError, UnauthenticatedError
+from perdure.model.errors import (
+    InvalidArgumentError,
+    LimitExceededError,
+    PerdureError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 from perdure.model.service import Service
 from perdure.protocols.rest.bodies import BodyRefused, read_body
 from perdure.protocols.rest.idempotency import Answered, Remembered, key_of
@@ -32,6 +38,7 @@ class _Nobody:
 
     principal = Principal("", {})
     key = ""
+    request_bytes = 0
 
     @property
     def service(self) -> Service:
@@ -39,6 +46,8 @@ class _Nobody:
 
     def require(self, permission: Permission, namespace: str) -> None:
         raise PermissionDeniedError("Nobody is known to call.")
+
+    def check_size(self, act: str, size: int) -> None: ...
 
     async def perform(self, act: str, work: Callable[[], Awaitable[Any]], **details: Any) -> Any:
         raise PermissionDeniedError("Nobody is known to call.")
@@ -105,7 +114,7 @@ class Endpoint:
         named = {name: _segment(text) for name, text in path.items()}
         call: Call[Any, Any] = Call(operation, request, parts, session, named, key)
         call.query = reader.query(request)
-        body = b"" if operation.is_raw else await read_body(request, parts.bounds)
+        body = b"" if operation.is_raw else await _body_of(request, parts, session, operation)
         call.body = reader.body(request, body)
         if operation.is_public:
             try:
@@ -122,6 +131,19 @@ class Endpoint:
             answer = _written(call, operation, await operation.handler(call))
             known.answer = answer if isinstance(answer, Answered) else None
             return answer
+
+
+async def _body_of(request: Request, parts: Parts, session: Session, operation: Operation) -> bytes:
+    """The body, of at most so many bytes as the protocol takes, and as this caller may send."""
+    own, bounds = session.request_bytes, parts.bounds
+    try:
+        return await read_body(request, bounds, min(own or bounds.body_bytes, bounds.body_bytes))
+    except BodyRefused as refused:
+        try:
+            session.check_size(operation.name, refused.size)
+        except LimitExceededError as error:
+            raise BodyRefused(refused.status, str(error)) from None
+        raise
 
 
 class _Reader:

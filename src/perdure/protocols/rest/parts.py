@@ -101,6 +101,17 @@ class PollActivity(Protocol):
     ) -> Awaitable[ActivityTask | None]: ...
 
 
+class Allowance(Protocol):
+    """How much may be sent with a token; 0 is what the server's settings say."""
+
+    @property
+    def requests_per_second(self) -> int: ...
+    @property
+    def messages_per_second(self) -> int: ...
+    @property
+    def request_bytes(self) -> int: ...
+
+
 class Token(Protocol):
     """What is known of an API token; nothing that could be used as one. Times are ns since 1970, 0 for never."""
 
@@ -120,6 +131,8 @@ class Token(Protocol):
     def revoked(self) -> int: ...
     @property
     def last_used(self) -> int: ...
+    @property
+    def allowance(self) -> Allowance: ...
 
 
 class Administration(Protocol):
@@ -133,6 +146,9 @@ class Administration(Protocol):
         grants: Sequence[str],
         lifetime_ns: int,
         for_signing: bool = False,
+        requests_per_second: int = 0,
+        messages_per_second: int = 0,
+        request_bytes: int = 0,
     ) -> tuple[Token, str]:
         """A new token's record, and the token."""
         ...

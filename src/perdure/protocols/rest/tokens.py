@@ -16,20 +16,26 @@ operations = Operations("access")
 
 AUDIT_PAGE = 1_000
 
+Allowed = Annotated[int, msgspec.Meta(ge=0, le=1 << 53, description="0 for what the server's settings say.")]
+
 
 class TokenBody(Asked):
     """A token to be made. ``grants`` are roles: ``admin``, ``reader``, ``operator:billing`` ...; without ``lifetime_seconds``
     it is good for ever. With ``for_signing`` AWS's clients may sign with it: the access key is its id, the secret access key
-    the token, which is kept in the store then."""
+    the token, which is kept in the store then. How much may be sent with it is what the server's settings say, unless it
+    is said here; for more than they say one must be an admin of the whole server."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     grants: Annotated[list[Annotated[str, msgspec.Meta(max_length=1_100)]], msgspec.Meta(min_length=1, max_length=100)]
     lifetime_seconds: Limit | None = None
     for_signing: bool = False
+    requests_per_second: Allowed = 0
+    messages_per_second: Allowed = 0
+    request_bytes: Allowed = 0
 
 
 class TokenView(msgspec.Struct, frozen=True):
-    """What is known of a token; not the token itself."""
+    """What is known of a token; not the token itself. Of what may be sent with it, 0 is what the server's settings say."""
 
     id: str
     name: str
@@ -39,6 +45,9 @@ class TokenView(msgspec.Struct, frozen=True):
     expires: datetime | None
     revoked: datetime | None
     last_used: datetime | None
+    requests_per_second: int
+    messages_per_second: int
+    request_bytes: int
 
 
 class NewTokenView(msgspec.Struct, frozen=True):
@@ -74,7 +83,15 @@ async def create_token(call: Call[TokenBody, Nothing]) -> NewTokenView:
     """Make an API token. The answer is the only place where it can ever be seen."""
     body = call.body
     record, token = await _administration(call).create_token(
-        call.session, _remote(call), body.name, body.grants, to_ns(body.lifetime_seconds), body.for_signing
+        call.session,
+        _remote(call),
+        body.name,
+        body.grants,
+        to_ns(body.lifetime_seconds),
+        body.for_signing,
+        body.requests_per_second,
+        body.messages_per_second,
+        body.request_bytes,
     )
     return NewTokenView(token, _view(record))
 
@@ -120,4 +137,7 @@ def _view(token: Token) -> TokenView:
         to_time(token.expires),
         to_time(token.revoked),
         to_time(token.last_used),
+        token.allowance.requests_per_second,
+        token.allowance.messages_per_second,
+        token.allowance.request_bytes,
     )

@@ -108,6 +108,7 @@ class _Application:
                 signed.signature,
             )
         )
+        session.check_size(name, len(body))
         try:
             asked = msgspec.json.decode(body or b"{}")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -131,6 +132,9 @@ class _Application:
 
 def _refusal_of(error: PerdureError) -> Refusal:
     match error:
+        case LimitExceededError() if error.limit:
+            # What is too large stays so: as throttling, clients would send it again and again.
+            return Refusal("RequestEntityTooLarge", str(error), 413)
         case LimitExceededError():
             return Refusal("ThrottlingException", str(error))
         case PermissionDeniedError():

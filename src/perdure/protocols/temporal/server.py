@@ -20,7 +20,7 @@ from temporalio.api.operatorservice.v1 import service_pb2 as operator_pb
 from temporalio.api.workflowservice.v1 import service_pb2 as workflow_pb
 
 from perdure.model.access import Credentials, Gate, Session
-from perdure.model.errors import InvalidArgumentError, NotFoundError, PerdureError
+from perdure.model.errors import InvalidArgumentError, LimitExceededError, NotFoundError, PerdureError
 from perdure.protocols.temporal.calls import Call, Handler, Parts
 from perdure.protocols.temporal.errors import Code, Refused, refused
 from perdure.protocols.temporal.health import HEALTH
@@ -107,11 +107,13 @@ class TemporalProtocol:
             task.cancel()
         await self._server.stop(grace_seconds)
 
-    async def serve(self, handler: Handler, request: Any, context: Context) -> Any:
+    async def serve(self, handler: Handler, request: Any, context: Context, name: str, size: int) -> Any:
         """One call, from who it is to its answer."""
         headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         try:
             session = await self._admit(context, headers)
+            if 0 < session.request_bytes < size:
+                _check_size(session, name, size)
             left = context.time_remaining()
             call = Call(self._parts, session, math.inf if left is None else left, headers)
             return await handler(call, request)
@@ -175,12 +177,21 @@ def _method(protocol: TemporalProtocol, method: Any, handler: Handler | None) ->
             return None
         if is_poll:
             protocol.track()
-        return await protocol.serve(handler, request, context)
+        return await protocol.serve(handler, request, context, method.name, len(given))
 
     return grpc.unary_unary_rpc_method_handler(
         behave,
         response_serializer=lambda message: message.SerializeToString(),
     )
+
+
+def _check_size(session: Session, name: str, size: int) -> None:
+    """In the words of gRPC's own limit, by which SDKs know that sending it again is of no use, and fail the task instead."""
+    try:
+        session.check_size(name, size)
+    except LimitExceededError as error:
+        text = f"grpc: received message larger than max ({size} vs. {session.request_bytes}): {error}"
+        raise Refused(Code.RESOURCE_EXHAUSTED, text) from None
 
 
 def _no_such_run(request: Any) -> Refused | None:

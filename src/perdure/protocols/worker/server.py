@@ -21,6 +21,7 @@ from perdure.protocols.worker.calls import OPERATIONS, encode, error_to_wire
 from perdure.protocols.worker.framed import UPGRADE, ServerSide
 from perdure.protocols.worker.observer import Nobody, Observer
 from perdure.protocols.worker.over_grpc import GrpcServer
+from perdure.protocols.worker.sizes import within
 from perdure.protocols.worker.streams import (
     CALL,
     DEFAULT_MESSAGE_BYTES,
@@ -180,6 +181,8 @@ class _AsWorker:
     def hear(self, data: bytes) -> Awaitable[None] | None:
         """A batch from it."""
         messages = _read(pb.FromWorkers, data).messages
+        if 0 < self._session.request_bytes < len(data):
+            within(self._session, messages)
         worker = self._worker
         if worker is not None:
             # A token may have been revoked since.
@@ -222,6 +225,7 @@ class _AsClient:
         self, session: Session, _: Workers, stream: ServerStream, observer: Observer, patience: asyncio.Timeout
     ) -> None:
         self._observer = observer
+        self._session = session
         self._service = session.service
         self._stream = stream
         self._under_way: dict[int, asyncio.Future[Any]] = {}
@@ -241,14 +245,27 @@ class _AsClient:
 
     def hear(self, data: bytes) -> Awaitable[None] | None:
         """Some calls."""
+        most = self._session.request_bytes
         for call in _read(pb.Calls, data).calls:
-            self._take(call)
+            if 0 < most < len(data) and call.ByteSize() > most:
+                self._refuse_size(call)
+            else:
+                self._take(call)
         return self._bearable() if len(self._under_way) > CALLS_AT_ONCE else None
 
     async def _bearable(self) -> None:
         while len(self._under_way) > CALLS_AT_ONCE:
             self._relief = asyncio.get_running_loop().create_future()
             await self._relief
+
+    def _refuse_size(self, call: pb.Call) -> None:
+        """Answer a call that is larger than this caller may send; the others go on."""
+        known = call.operation if call.operation in OPERATIONS else "other"
+        try:
+            self._session.check_size(known, call.ByteSize())
+        except PerdureError as error:
+            self._refuse(call.id, error)
+            self._observer.answered(known, type(error).__name__, 0.0)
 
     def _take(self, call: pb.Call) -> None:
         """Begin a call, or end one that nobody waits for any more."""
