@@ -8,7 +8,7 @@ from perdure import App, workflow
 from perdure.app import Embedded
 from perdure.engine.clock import SystemClock
 from perdure.engine.settings import Settings
-from perdure.engine.timers import SHARE, SLICE, Alarms
+from perdure.engine.timers import AHEAD, ALONE, SHARE, SLICE, Alarms
 from perdure.stores.memory import MemoryStore
 from perdure.testing import environment
 from perdure.testing.clock import VirtualClock
@@ -50,11 +50,11 @@ async def test_an_alarm_cancelled_within_the_rush_does_not_fire():
     assert fired == [0, 3 * SLICE]
 
 
-async def test_what_is_due_waits_until_the_last_slice_is_written():
+async def test_what_is_due_waits_until_the_last_goes_are_written():
     clock = SystemClock(asyncio.get_running_loop())
     fired: list[int] = []
     alarms = Alarms(clock, lambda key, ref: fired.append(key), is_idle=lambda: False)
-    count = 10 * SLICE - 1
+    count = 10 * AHEAD * SLICE - ALONE - 1
     for key in range(count):
         alarms.set(key, 0, clock.now_ns())
     steps: list[int] = []
@@ -62,13 +62,32 @@ async def test_what_is_due_waits_until_the_last_slice_is_written():
         before = len(fired)
         await asyncio.sleep(0.01)
         if not steps:
-            alarms.set(count, 0, clock.now_ns())  # what comes late waits too
+            for late in range(ALONE + 1):
+                alarms.set(count + late, 0, clock.now_ns())  # what comes late waits too
             await asyncio.sleep(0.01)
         steps.append(len(fired) - before)
-        if alarms.are_held:
-            alarms.go_on(decisions)
-    assert steps == [SLICE, SLICE, SLICE, 3 * SLICE, SLICE, SLICE, SLICE, SLICE]
-    assert sorted(fired) == list(range(count + 1))
+        alarms.go_on(decisions)
+    go = AHEAD * SLICE
+    assert steps == [go, go, go, 3 * go, go, go, go, go]
+    assert sorted(fired) == list(range(count + ALONE + 1))
+    assert fired[-1] == count + ALONE
+
+
+async def test_one_that_comes_due_alone_does_not_wait_behind_thousands():
+    clock = VirtualClock(1)
+    fired: list[int] = []
+    alarms = Alarms(clock, lambda key, ref: fired.append(key), is_idle=lambda: False)
+    for key in range(20 * SLICE):
+        alarms.set(key, 0, 10)
+    alarms.set(1000, 0, 20)
+    clock.advance_to(10)
+    assert fired == list(range(AHEAD * SLICE))
+    alarms.set_last(2000, 0)
+    clock.advance_to(20)
+    while alarms.goes:
+        alarms.go_on(0)
+        clock.advance_to(20)
+    assert fired == [*range(AHEAD * SLICE), 1000, *range(AHEAD * SLICE, 20 * SLICE), 2000]
 
 
 class Laborious(VirtualClock):
@@ -87,7 +106,7 @@ def test_a_slice_lasts_for_milliseconds_whatever_an_alarm_takes():
         clock.take(3)
 
     alarms = Alarms(clock, fire, is_idle=lambda: False)
-    for key in range(100):
+    for key in range(200):
         alarms.set(key, 0, 1)
     steps: list[int] = []
     for other_ms in (0, 10, 100, 1, 10_000, 10_000):
@@ -96,7 +115,7 @@ def test_a_slice_lasts_for_milliseconds_whatever_an_alarm_takes():
         steps.append(len(fired) - before)
         clock.take(other_ms)  # what else happens until all of it is written
         alarms.go_on(2 * SLICE * SHARE if other_ms == 10_000 else 0)
-    assert steps == [2, 2, 2, 5, 2, 2 * SLICE]
+    assert steps == [2, 2, 2, 6, 2, 2 * SLICE + 1]
 
 
 async def test_hundreds_of_runs_wake_at_the_same_instant():

@@ -64,6 +64,9 @@ from perdure.model.service import StartResult
 
 log = logging.getLogger("perdure.engine")
 
+NEXT_TURN = -100
+"""The name of an alarm at which a run takes its turn; no deadline of a run has it."""
+
 Started = Callable[[StartResult | Rejection | PerdureError], None]
 
 
@@ -190,7 +193,7 @@ class Engine:
         if not is_free:
             return ""
         run_id = self.make_run_id(self.clock.now_ns())
-        self._begin(namespace, request, None, run_id)
+        self._begin(namespace, request, None, run_id, is_last=self.alarms.is_crowd)
         return run_id
 
     # --- 2. the decision
@@ -273,7 +276,14 @@ class Engine:
             self.pipeline.when_durable(resident, answered)
 
     def _begin(
-        self, namespace: str, request: StartWorkflow, done: Started | None, run_id: str = "", *, may_wait: bool = False
+        self,
+        namespace: str,
+        request: StartWorkflow,
+        done: Started | None,
+        run_id: str = "",
+        *,
+        may_wait: bool = False,
+        is_last: bool = False,
     ) -> None:
         now = self.clock.now_ns()
         run_id = run_id or self.make_run_id(now)
@@ -281,7 +291,7 @@ class Engine:
         if request.update is not None:
             transition(commit.run, request.update, now, self.limits, commit)
         answer = _answer_start(done, StartResult(run_id, is_new=True)) if done is not None else None
-        self._hold(commit, answer, may_wait=may_wait)
+        self._hold(commit, answer, may_wait=may_wait, is_last=is_last)
 
     def fork(
         self, namespace: str, request: ForkWorkflow, done: Callable[[str | Rejection | PerdureError], None]
@@ -316,13 +326,18 @@ class Engine:
         commit = start_fork(namespace, "", request, self.clock.now_ns(), self.limits)
         return commit if isinstance(commit, Rejection) else None
 
-    def _hold(self, commit: Commit, done: Done | None, *, may_wait: bool = False) -> None:
-        """A run begins."""
+    def _hold(self, commit: Commit, done: Done | None, *, may_wait: bool = False, is_last: bool = False) -> None:
+        """A run begins. ``is_last``: and takes its first turn when all alarms that are due have fired."""
         run = commit.run
         resident = Resident(self._next_key, run, RunAddress(run.namespace, run.started.workflow_id, run.run_id))
         self._next_key += 1
         self.residents.add(resident, is_current=True)
-        self._go_on_and_commit(resident, commit, done, may_wait=may_wait)
+        if is_last:
+            turns.note_events(resident, commit)
+            self.pipeline.add(resident, commit, None, done)
+            self.alarms.set_last(resident.key, NEXT_TURN)
+        else:
+            self._go_on_and_commit(resident, commit, done, may_wait=may_wait)
 
     # --- 3. the turn, and slots for activities
 
@@ -462,7 +477,7 @@ class Engine:
         self.residents.shrink()
         if self.backlog.waiting:
             self.dispatch.drain()
-        if self.alarms.are_held:
+        if self.alarms.goes:
             # Last, so that what has just been set going comes before the next of them.
             self.alarms.go_on(len(effects))
 
@@ -486,7 +501,7 @@ class Engine:
     def _undone(self, effects: Sequence[Effect], error: StoreError) -> None:
         """A batch could not be written: forget what it decided, tell callers, and have the runs go on from what is
         stored."""
-        if self.alarms.are_held:
+        if self.alarms.goes:
             self.alarms.go_on(len(effects))
         for effect in effects:
             self._lose(effect.resident)
@@ -544,6 +559,9 @@ class Engine:
 
         def loaded(resident: Resident | PerdureError | None) -> None:
             if isinstance(resident, Resident):
+                if ref == NEXT_TURN:
+                    self.wake(resident)
+                    return
                 due = deadline(resident.run, ref)
                 if due > self.clock.now_ns():
                     self.alarms.set(key, ref, due)

@@ -84,7 +84,8 @@ class Loader:
     def bring(self, keys: Sequence[int]) -> None:
         """Bring runs into memory that are about to be asked for, with one reading, as far as there is room for them."""
         missing = [key for key in dict.fromkeys(keys) if key not in self._residents and key not in self._waiting]
-        if len(missing) < 2 or not self._residents.has_room_for(len(missing)):
+        del missing[self._residents.room :]
+        if len(missing) < 2:
             return
 
         def read(found: Sequence[StoredRun] | StoreError) -> None:

@@ -140,9 +140,10 @@ class Residents:
             # Whoever still holds the run, to query it, must not take what the program has not seen for the whole history.
             resident.drop_program()
 
-    def has_room_for(self, count: int) -> bool:
-        """Whether so many, brought in now, stay until they are used."""
-        return count * 8 <= self._capacity
+    @property
+    def room(self) -> int:
+        """So many, brought in now, stay until they are used."""
+        return self._capacity // 8
 
     def shrink(self) -> None:
         """Forget the runs least recently used, down to the capacity; those with something under way stay."""

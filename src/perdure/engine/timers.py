@@ -4,36 +4,57 @@ Durable timers sleep in the store and cost nothing there; ``Engine`` brings in t
 activities' timeouts are all held here, and most are cancelled long before they are due, so setting and cancelling one
 costs two dictionary operations: alarms wait unsorted in one bucket a second, and only the present second's are put in
 order.
+
+Thousands may be due at one instant. They stand in line and fire in short goes, between which everything else has its turn.
 """
 
 import heapq
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
+from operator import itemgetter
 
 from perdure.engine.ports import Clock
 
 BUCKET_NS = 1_000_000_000
 
 SLICE = 12
-"""So many alarms at most are fired in one go, if more are due. Then what they have decided is written and acted on before
-the next go, and whatever else has come meanwhile. Thousands may be due at one instant, and each may be a turn of a
-program."""
+"""So many alarms at most are fired in one go, if more are due: each may be a turn of a program. Then whatever else has come
+has its turn before the next go."""
 
-SLICE_NS = 4_000_000
+SLICE_NS = 2_000_000
 """Nor does a go last longer than this, by more than one alarm: everybody else waits for several of them."""
+
+AHEAD = 2
+"""So many goes there are to a transaction at most. What one decided is written while the next ones decide, and nobody waits
+for a large transaction."""
 
 SHARE = 8
 """Where transactions are large, because much else happens, one decision of so many may be an alarm's, and so much of the
 time."""
 
+ALONE = 4
+"""So few that come due between two goes do not stand behind thousands."""
+
+CROWD = 256
+"""What else is due, if it is more than this, is put in line together: taking them one by one would last longer than a go."""
+
+READ_AHEAD = 16
+"""So many of those next in line are prepared together."""
+
 Key = tuple[int, int]
 """The run's key and the deadline's name in it."""
+
+Entry = tuple[int, int, int]
+"""When it is due, and its ``Key``. One whose alarm was moved or cancelled stays where it is, and is passed over there."""
 
 
 class Alarms:
     """Calls ``fire(key, ref)`` once for each alarm, at its time or just after it. Setting one again moves it.
 
     ``is_idle`` says whether everything decided is written and acted on; where it is not, whoever writes calls ``go_on``.
-    ``prepare`` is told the keys of those that are about to fire together.
+    ``prepare`` is told the keys of those that are about to fire.
     """
 
     def __init__(
@@ -49,13 +70,18 @@ class Alarms:
         self._prepare = prepare
         self._slice = SLICE
         self._ended = 0
-        self.are_held = False
-        """Whether alarms are due that wait for ``go_on``."""
+        self.goes = 0
+        """How many there have been since the last transaction. If it is not 0, ``go_on`` must be called after the next."""
         self._due: dict[Key, int] = {}
         self._buckets: dict[int, dict[Key, int]] = {}
         self._bucket_order: list[int] = []
-        self._near: list[tuple[int, int, int]] = []
+        self._near: list[Entry] = []
         self._near_end = clock.now_ns() // BUCKET_NS + 1
+        self._line: deque[Entry] = deque()
+        """Those that are due, in the order in which they fire."""
+        self.is_crowd = False
+        """Whether what fires now is one of a crowd, and others stand in line behind it."""
+        self._prepared = 0
         self._armed = 0
         self._disarm: Callable[[], None] | None = None
 
@@ -87,6 +113,14 @@ class Alarms:
         else:
             bucket[name] = due
 
+    def set_last(self, key: int, ref: int) -> None:
+        """Fire when all that stand in line have fired."""
+        self.cancel(key, ref)
+        now = self._due[key, ref] = self._clock.now_ns()
+        self._line.append((now, key, ref))
+        if not self._armed:
+            self._arm(now)
+
     def cancel(self, key: int, ref: int) -> None:
         """Forget it, if it is set."""
         name = (key, ref)
@@ -96,24 +130,13 @@ class Alarms:
             if bucket is not None:
                 bucket.pop(name, None)
 
-    def next_due(self) -> int:
-        """When the next alarm fires (ns since 1970), 0 if none is set."""
-        while self._near and self._due.get(self._near[0][1:]) != self._near[0][0]:
-            heapq.heappop(self._near)
-        if self._near:
-            return self._near[0][0]
-        for second in sorted(self._bucket_order):
-            bucket = self._buckets.get(second)
-            if bucket:
-                return min(bucket.values())
-        return 0
-
     def go_on(self, decisions: int) -> None:
-        """So many decisions have been written and acted on: time for those that are due."""
-        self.are_held = False
+        """A transaction with so many decisions has been written and acted on."""
+        is_held = self.goes >= AHEAD
+        self.goes = 0
         self._slice = max(SLICE, decisions // SHARE)
-        if self._near:
-            self._arm(self._near[0][0])
+        if is_held:
+            self._arm_next()
 
     def close(self) -> None:
         """Fire no more."""
@@ -122,6 +145,7 @@ class Alarms:
         self._due.clear()
         self._buckets.clear()
         self._near.clear()
+        self._line.clear()
 
     def _arm(self, due: int) -> None:
         if self._disarm is not None:
@@ -129,50 +153,76 @@ class Alarms:
         self._armed = due
         self._disarm = self._clock.call_at(due, self._tick)
 
+    def _arm_next(self) -> None:
+        near, due = self._near, 0
+        while near and self._due.get(near[0][1:]) != near[0][0]:
+            heapq.heappop(near)
+        if self._line:
+            due = self._line[0][0]
+        elif near:
+            due = near[0][0]
+        elif self._bucket_order:
+            due = self._bucket_order[0] * BUCKET_NS
+        if due and (not self._armed or due < self._armed):
+            self._arm(due)
+
     def _tick(self) -> None:
         self._armed = 0
         self._disarm = None
-        if self.are_held:
+        if self.goes >= AHEAD:
             return
-        now = self._clock.now_ns()
-        self._bring_near(now)
-        near, left = self._near, self._slice
+        now, line, left = self._clock.now_ns(), self._line, self._slice
         end = now + (max(SLICE_NS, (now - self._ended) // SHARE) if self._ended else SLICE_NS)
-        going: list[tuple[int, int, int]] = []
-        while near and near[0][0] <= now and len(going) < left:
-            due, key, ref = heapq.heappop(near)
-            if self._due.get((key, ref)) == due:
-                going.append((due, key, ref))
-        if len(going) > 1:
-            self._prepare([key for _, key, _ in going])
-        for index, (due, key, ref) in enumerate(going):
+        self._bring_near(now)
+        alone = self._stand_in_line(now)
+        while line:
+            if not self._prepared:
+                self._prepare_next()
+            due, key, ref = line.popleft()
+            self._prepared -= 1
+            alone -= 1
             if self._due.get((key, ref)) == due:
                 del self._due[key, ref]
-                left -= 1
+                self.is_crowd = alone < 0 and len(line) > 0
                 self._fire(key, ref)
-                if self._clock.now_ns() > end:
-                    left = 0
-                    for waiting in going[index + 1 :]:
-                        heapq.heappush(near, waiting)
+                left -= 1
+                if not left or self._clock.now_ns() > end:
                     break
-        self._ended = 0
-        while near and self._due.get(near[0][1:]) != near[0][0]:
-            heapq.heappop(near)
-        if near and not left and not self._is_idle():
-            self.are_held = True
-            self._ended = self._clock.now_ns()
-        elif near:
-            if not self._armed or near[0][0] < self._armed:
-                self._arm(near[0][0])
-        elif self._bucket_order:
-            start = self._bucket_order[0] * BUCKET_NS
-            if not self._armed or start < self._armed:
-                self._arm(start)
+        self.is_crowd = False
+        self._ended = self._clock.now_ns() if line else 0
+        if line and not self._is_idle():
+            self.goes += 1
+            if self.goes >= AHEAD:
+                return
+        self._arm_next()
+
+    def _prepare_next(self) -> None:
+        following = list(islice(self._line, READ_AHEAD))
+        self._prepared = len(following)
+        if len(following) > 1:
+            self._prepare([key for _, key, _ in following])
 
     def _bring_near(self, now: int) -> None:
         """Put the alarms of the seconds up to this one in order."""
         self._near_end = max(self._near_end, now // BUCKET_NS + 1)
         while self._bucket_order and self._bucket_order[0] < self._near_end:
             bucket = self._buckets.pop(heapq.heappop(self._bucket_order))
-            for (key, ref), due in bucket.items():
-                heapq.heappush(self._near, (due, key, ref))
+            self._near += [(due, key, ref) for (key, ref), due in bucket.items()]
+            self._near.sort()  # which makes it a heap, too
+
+    def _stand_in_line(self, now: int) -> int:
+        """Let those that have come due join the line; how many of them need not stand at its end."""
+        near, came = self._near, list[Entry]()
+        while near and near[0][0] <= now and len(came) < CROWD:
+            came.append(heapq.heappop(near))
+        if near and near[0][0] <= now:
+            near.sort()
+            end = bisect_right(near, now, key=itemgetter(0))
+            came += near[:end]
+            del near[:end]
+        if self._line and len(came) <= ALONE:
+            self._line.extendleft(reversed(came))
+            self._prepared += len(came)
+            return len(came)
+        self._line.extend(came)
+        return 0
