@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from perdure.expressions.located_json import InvalidJson, parse
-from perdure.languages.asl import history, tokens
+from perdure.languages.asl import history, redrives, tokens
 from perdure.languages.asl.checks import check, refusal
 from perdure.languages.asl.definition import definition_of
 from perdure.languages.asl.execution import Execution, execution_of, start_of
@@ -18,6 +18,8 @@ from perdure.model.ids import RunAddress
 from perdure.model.requests import StartWorkflow
 from perdure.protocols.stepfunctions import result_shapes
 from perdure.protocols.stepfunctions.parts import LanguageRefusal, Outcome, Start, Tried
+
+_ENDED = {"FAILED": redrives.FAILED, "ABORTED": redrives.ABORTED, "TIMED_OUT": redrives.TIMED_OUT}
 
 
 class AslLanguage:
@@ -128,6 +130,10 @@ class AslLanguage:
     def history(self, events: Sequence[Event]) -> list[dict[str, Any]]:
         """As ``Language.history``."""
         return history.aws_events(events)
+
+    def redrive_reason(self, status: str) -> str:
+        """As ``Language.redrive_reason``."""
+        return redrives.reason_of(_ENDED[status])
 
     def outcome(self, closing: Event) -> Outcome:
         """As ``Language.outcome``."""

@@ -418,7 +418,9 @@ class EngineService:
 
     # --- starting again from the middle, removing
 
-    async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
+    async def reset(
+        self, address: RunAddress, *, event_id: int, reason: str, request_id: str, loses_children: bool = False
+    ) -> str:
         """As ``Service.reset``."""
         resident = await self.engine.resident(address)
         run = resident.run
@@ -427,9 +429,19 @@ class EngineService:
         if current.run.close is None and current is not resident:
             await self._terminate(current, reason or f"reset of run {run.run_id}")
         if run.close is None:
-            await self._check_fork_point(resident, event_id)
+            await self._check_fork_point(resident, event_id, loses_children)
             await self._terminate(resident, reason or f"reset to event {event_id}")
-        return await self._fork(exact, resident, event_id, run.workflow_id, None, reason, request_id, is_reset=True)
+        return await self._fork(
+            exact,
+            resident,
+            event_id,
+            run.workflow_id,
+            None,
+            reason,
+            request_id,
+            is_reset=True,
+            loses_children=loses_children,
+        )
 
     async def fork(
         self,
@@ -476,10 +488,12 @@ class EngineService:
         run = resident.run
         await self.request(RunAddress(run.namespace, run.workflow_id, run.run_id), TerminateWorkflow(reason))
 
-    async def _check_fork_point(self, resident: Resident, event_id: int) -> None:
+    async def _check_fork_point(self, resident: Resident, event_id: int, loses_children: bool) -> None:
         """Refuse before anything is terminated."""
         await self._durable(resident)
-        request = await self._fork_request(resident, event_id, resident.run.workflow_id, None, "", "", is_reset=True)
+        request = await self._fork_request(
+            resident, event_id, resident.run.workflow_id, None, "", "", is_reset=True, loses_children=loses_children
+        )
         refusal = self.engine.refuse_fork(resident.run.namespace, request)
         if refusal is not None:
             raise error_of(refusal)
@@ -494,13 +508,22 @@ class EngineService:
         request_id: str,
         *,
         is_reset: bool,
+        loses_children: bool,
     ) -> ForkWorkflow:
         stored = await self._store.history(resident.key)
         if stored is None:
             raise NotFoundError(f"Run {resident.run.run_id} was deleted.")
         records = tuple(await whole_records(self._store, stored.commits))
         return ForkWorkflow(
-            workflow_id, resident.run.run_id, event_id, records, input, reason, request_id, is_reset=is_reset
+            workflow_id,
+            resident.run.run_id,
+            event_id,
+            records,
+            input,
+            reason,
+            request_id,
+            is_reset=is_reset,
+            loses_children=loses_children,
         )
 
     async def _fork(
@@ -514,10 +537,18 @@ class EngineService:
         request_id: str,
         *,
         is_reset: bool,
+        loses_children: bool = False,
     ) -> str:
         await self._durable(resident)
         request = await self._fork_request(
-            resident, event_id, workflow_id, input, reason, request_id, is_reset=is_reset
+            resident,
+            event_id,
+            workflow_id,
+            input,
+            reason,
+            request_id,
+            is_reset=is_reset,
+            loses_children=loses_children,
         )
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 

@@ -67,7 +67,7 @@ def start_fork(
     commit.is_visible = True
     commit.record(started)
     _copy(commit, events[1:end])
-    if run.children:
+    if run.children and not request.loses_children:
         names = ", ".join(sorted(child.initiated.workflow_id for child in run.children.values()))
         return Rejection(
             Reason.INVALID,
@@ -75,6 +75,7 @@ def start_fork(
             "Choose an event before they were started or after they closed.",
         )
     _begin_turn_anew(commit, request)
+    _lose_children(commit, events[end:])
     _put_back_tasks_and_timers(commit)
     external.send_again(commit)
     if request.is_reset:
@@ -96,6 +97,14 @@ _ENDS_OF_ACTIVITIES = (
     e.ActivityTaskFailed,
     e.ActivityTaskTimedOut,
     e.ActivityTaskCanceled,
+)
+
+_ENDS_OF_CHILDREN = (
+    e.ChildWorkflowExecutionCompleted,
+    e.ChildWorkflowExecutionFailed,
+    e.ChildWorkflowExecutionTimedOut,
+    e.ChildWorkflowExecutionCanceled,
+    e.ChildWorkflowExecutionTerminated,
 )
 
 
@@ -126,6 +135,20 @@ def _begin_turn_anew(commit: Commit, request: ForkWorkflow) -> None:
             identity=request.identity,
         )
     )
+
+
+def _lose_children(commit: Commit, rest: Sequence[e.Event]) -> None:
+    """Children belong to the other run, and its end was theirs unless they had ended by then."""
+    ends = {event.initiated_event_id: event for event in rest if isinstance(event, _ENDS_OF_CHILDREN)}
+    for child in list(commit.run.children.values()):
+        asked, end = child.initiated, ends.get(child.initiated.id)
+        if end is None:
+            end = e.ChildWorkflowExecutionTerminated(
+                0, 0, asked.id, 0, asked.workflow_id, child.run_id, asked.workflow_type
+            )
+        commit.record(
+            msgspec.structs.replace(end, id=commit.next_id, time=commit.now, started_event_id=child.started_event_id)
+        )
 
 
 def _put_back_tasks_and_timers(commit: Commit) -> None:

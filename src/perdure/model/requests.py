@@ -174,6 +174,8 @@ class ForkWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=8):
 
     ``records`` is the history of the run that is copied. ``input`` replaces the workflow's arguments; None keeps them.
     ``is_reset`` marks a fork under the same workflow id: signals that came after the event are delivered again.
+    ``loses_children``: children that the copy would wait for have ended for it, as they did or as terminated; without it, it is
+    refused to have such.
     """
 
     workflow_id: str
@@ -185,6 +187,7 @@ class ForkWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=8):
     request_id: str = ""
     identity: str = ""
     is_reset: bool = False
+    loses_children: bool = False
 
 
 class PauseActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=10):

@@ -244,9 +244,14 @@ class Service(Protocol):
         """
         ...
 
-    async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
+    async def reset(
+        self, address: RunAddress, *, event_id: int, reason: str, request_id: str, loses_children: bool = False
+    ) -> str:
         """Terminate the run, if open, and start it again from a copy of its history up to the turn that ``event_id``
         is in.
+
+        With ``loses_children``, children that it waited for there have ended for it: as they did, or as terminated.
+        Without it, having such is an error.
 
         Returns the new run id.
         """

@@ -226,12 +226,16 @@ class GuardedService:
         self._caller.still_good()  # it may have waited long
         return page
 
-    async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
+    async def reset(
+        self, address: RunAddress, *, event_id: int, reason: str, request_id: str, loses_children: bool = False
+    ) -> str:
         """As ``Service.reset``."""
         self._allow_run("reset", address)
         new: str = await self._act(
             "reset",
-            lambda: self._service.reset(address, event_id=event_id, reason=reason, request_id=request_id),
+            lambda: self._service.reset(
+                address, event_id=event_id, reason=reason, request_id=request_id, loses_children=loses_children
+            ),
             namespace=address.namespace,
             workflow_id=address.workflow_id,
             run_id=address.run_id,

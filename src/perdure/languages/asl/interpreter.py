@@ -359,14 +359,17 @@ class Interpreter:
 
     def _end_whole(self, line: Line, failure: StateFailure) -> None:
         """The execution has failed."""
-        self.log(line, "ExecutionFailed", {})
+        why = {"error": failure.error, "cause": failure.cause}
+        self.log(line, "ExecutionFailed", {name: raw(text) for name, text in why.items() if text})
         self.is_over = True
         self.commands.append(c.FailWorkflowExecution(Failure(failure.cause, type=failure.error, source=SOURCE)))
 
     def end_full(self) -> None:
         """The execution has as many events as it may have: the next is its last."""
         cause = f"The execution reached the maximum number of history events ({self.execution.event_limit})."
-        self.lines.record("ExecutionFailed", self.lines.last_event, {})
+        self.lines.record(
+            "ExecutionFailed", self.lines.last_event, {"error": raw("States.Runtime"), "cause": raw(cause)}
+        )
         self.is_over = True
         self.commands = [c.FailWorkflowExecution(Failure(cause, type="States.Runtime", source=SOURCE))]
 

@@ -59,7 +59,8 @@ LARGE = ("input", "variables")
 class MapRun(msgspec.Struct, array_like=True):
     """A distributed Map's run, as DescribeMapRun says it: counts of items, and of child executions. Times are ns since 1970.
 
-    ``status`` is RUNNING, SUCCEEDED, FAILED or ABORTED.
+    ``status`` is RUNNING, SUCCEEDED, FAILED or ABORTED; ``items_failed`` are all that did not succeed, with those that timed out
+    or were aborted.
     """
 
     arn: str
@@ -79,6 +80,28 @@ class MapRun(msgspec.Struct, array_like=True):
     failed: int = 0
     timed_out: int = 0
     aborted: int = 0
+    redrive_count: int = 0
+    redrive_time: int = 0
+    pending_redrive: int = 0
+    items_begun: int = 0
+    items_timed_out: int = 0
+    items_aborted: int = 0
+    items_pending_redrive: int = 0
+
+    @property
+    def ended(self) -> int:
+        """Child executions that are over."""
+        return self.succeeded + self.failed + self.timed_out + self.aborted
+
+    @property
+    def running(self) -> int:
+        """Child executions under way."""
+        return max(0, self.begun - self.ended - self.pending_redrive)
+
+    @property
+    def items_running(self) -> int:
+        """Items of child executions under way."""
+        return max(0, self.items_begun - self.items_succeeded - self.items_failed - self.items_pending_redrive)
 
 
 class Entry(msgspec.Struct, array_like=True):
@@ -94,7 +117,8 @@ class Delta(msgspec.Struct, omit_defaults=True):
 
     ``execution`` is what the run goes by, where its start did not say. ``values`` are by line and name; older ones of
     the lines in ``cleared`` are gone. ``children`` are child workflows under way, by workflow id: the names that lines
-    wait for. ``redrive_time`` (ns since 1970) is there where the execution goes on after it had failed.
+    wait for. ``redrive_time`` (ns since 1970) is there where the execution goes on after it had failed; ``redrives`` is how
+    often it has by then.
     """
 
     log: list[Entry] = []
@@ -108,6 +132,7 @@ class Delta(msgspec.Struct, omit_defaults=True):
     last_line: int = 0
     children: dict[str, str | None] = {}
     redrive_time: int = 0
+    redrives: int = 0
 
 
 def _as_it_is(type_: type, value: Any) -> Any:
@@ -177,7 +202,7 @@ class Lines:
             else:
                 self._saved.pop(line_id, None)
         if delta.redrive_time:
-            self.redrives += 1
+            self.redrives = delta.redrives or self.redrives + 1
             self.redrive_time = delta.redrive_time
         self.last_line = max(self.last_line, delta.last_line)
         if delta.execution is not None:
@@ -241,8 +266,14 @@ class Lines:
     def redrive(self, now_ns: int) -> int:
         """The execution goes on after it had failed; how often it has."""
         self.redrives += 1
+        self._delta.redrives = self.redrives
         self.redrive_time = self._delta.redrive_time = now_ns
         return self.redrives
+
+    def tell(self, other: "Lines") -> None:
+        """Take over the events that another one, which began as this does, has seen happen."""
+        self._delta.log = other._delta.log
+        self.last_event = other.last_event
 
     def pin(self, execution: Execution) -> None:
         """Save what the run goes by."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MAP_RUN = "map run"
 READER = "reader"
 WRITER = "writer"
+REDRIVEN = "redriven"
+"""The value that says which child executions are begun again, by index."""
 AT_ONCE = 1_000
 """So many child executions are under way unless the Map says otherwise."""
 
@@ -92,19 +94,76 @@ def child_changed(run: Interpreter, line: Line, state: State, name: str, event: 
         case e.ChildWorkflowExecutionTimedOut():
             run.lines.keep(line.id, f"failure {index}", Data({"Error": "States.Timeout"}))
             changed.timed_out += 1
+            changed.items_timed_out += count
             changed.items_failed += count
         case _:
             run.lines.keep(line.id, f"failure {index}", Data({"Error": "States.TaskFailed"}))
             changed.aborted += 1
+            changed.items_aborted += count
             changed.items_failed += count
     run.lines.change_map_run(changed)
     if _is_exceeded(changed):
         _fail(run, line, changed)
-    ended = changed.succeeded + changed.failed + changed.timed_out + changed.aborted
-    if changed.begun < changed.executions:
-        _begin_child(run, line, state, changed)
-    elif ended == changed.executions:
-        _gather(run, line, state, changed)
+    _go_on(run, line, state, changed)
+
+
+def redrive(run: Interpreter, line: Line, state: State) -> None:
+    """Its execution is redriven: child executions that did not succeed are begun again, results that were not written are
+    written again."""
+    if line.waits == READER:
+        run.again(line)
+        return
+    map_run = run.lines.map_runs[line.notes["arn"]]
+    if line.waits == WRITER:
+        name = f"{line.id}:{line.sequence}"
+        for index in range(line.notes["files"]):
+            run.cancel_activity(f"{name}:{index}")
+        _gather(run, line, state, map_run)
+        return
+    kept, prefix = run.lines.values[line.id], f"{line.id}:{line.sequence}:"
+    still = {name for name in run.lines.children.values() if name.startswith(prefix)}
+    redriven = [n for n in range(map_run.begun) if f"result {n}" not in kept and f"{prefix}{n}" not in still]
+    changed = msgspec.structs.replace(
+        map_run,
+        status="RUNNING",
+        stop_time=0,
+        failed=0,
+        timed_out=0,
+        aborted=0,
+        items_failed=0,
+        items_timed_out=0,
+        items_aborted=0,
+        redrive_count=map_run.redrive_count + 1,
+        redrive_time=run.now_ns,
+        pending_redrive=len(redriven),
+        items_pending_redrive=sum(_items_in(run, line, index) for index in redriven),
+    )
+    run.lines.keep(line.id, REDRIVEN, Data(redriven))
+    run.lines.change_map_run(changed)
+    run.log(line, "MapRunRedriven", {"mapRunArn": raw(changed.arn), "redriveCount": raw(changed.redrive_count)})
+    _go_on(run, line, state, changed)
+
+
+def update(run: Interpreter, asked: dict[str, Any]) -> None:
+    """UpdateMapRun: what a Map run goes by is another from here on. One that is over stays as it is."""
+    found = run.lines.map_runs.get(asked.get("mapRunArn", ""))
+    line = next((one for one in run.lines.lines.values() if found and one.notes.get("arn") == found.arn), None)
+    if found is None or line is None or line.waits != MAP_RUN:
+        return
+    changed = msgspec.structs.replace(
+        found,
+        max_concurrency=asked.get("maxConcurrency", found.max_concurrency),
+        tolerated_count=asked.get("toleratedFailureCount", found.tolerated_count),
+        tolerated_percentage=asked.get("toleratedFailurePercentage", found.tolerated_percentage),
+    )
+    run.lines.change_map_run(changed)
+    run.attempt(line, run.state_of(line), lambda run, at, of: _updated(run, at, of, changed))
+
+
+def _updated(run: Interpreter, line: Line, state: State, map_run: MapRun) -> None:
+    if _is_exceeded(map_run):
+        _fail(run, line, map_run)
+    _go_on(run, line, state, map_run)
 
 
 def drop(run: Interpreter, line: Line) -> None:
@@ -118,8 +177,7 @@ def drop(run: Interpreter, line: Line) -> None:
     else:
         _end_children(run, line)
         map_run = run.lines.map_runs[line.notes["arn"]]
-        stopped = msgspec.structs.replace(map_run, status="ABORTED", stop_time=run.now_ns)
-        run.lines.change_map_run(stopped)
+        _stop(run, map_run, "ABORTED")
         run.log(line, "MapRunAborted", {})
 
 
@@ -154,16 +212,29 @@ def _begin(run: Interpreter, line: Line, state: State, items: list[Any]) -> None
     )
     run.lines.change_map_run(map_run)
     run.log(line, "MapRunStarted", {"mapRunArn": raw(arn)})
-    for _ in range(min(map_run.executions, at_once or AT_ONCE)):
-        _begin_child(run, line, state, map_run)
-    if not map_run.executions:
+    _go_on(run, line, state, map_run)
+
+
+def _go_on(run: Interpreter, line: Line, state: State, map_run: MapRun) -> None:
+    """Begin as many child executions as may be under way; if there are none left to wait for, gather what they gave."""
+    at_once = map_run.max_concurrency or AT_ONCE
+    while map_run.running < at_once and (map_run.pending_redrive or map_run.begun < map_run.executions):
+        if map_run.pending_redrive:
+            redriven = run.lines.values[line.id][REDRIVEN].value
+            index = redriven[len(redriven) - map_run.pending_redrive]
+            map_run.pending_redrive -= 1
+            map_run.items_pending_redrive -= _items_in(run, line, index)
+        else:
+            index = map_run.begun
+            map_run.begun += 1
+            map_run.items_begun += _items_in(run, line, index)
+        run.lines.change_map_run(map_run)
+        _begin_child(run, line, state, map_run, index)
+    if map_run.ended == map_run.executions:
         _gather(run, line, state, map_run)
 
 
-def _begin_child(run: Interpreter, line: Line, state: State, map_run: MapRun) -> None:
-    index = map_run.begun
-    map_run.begun += 1
-    run.lines.change_map_run(map_run)
+def _begin_child(run: Interpreter, line: Line, state: State, map_run: MapRun, index: int) -> None:
     kept = run.lines.values[line.id]
     items = kept["items"].value
     if "batches" in kept:
@@ -217,13 +288,22 @@ def _is_exceeded(map_run: MapRun) -> bool:
 
 def _fail(run: Interpreter, line: Line, map_run: MapRun) -> None:
     _end_children(run, line)
-    running = map_run.begun - map_run.succeeded - map_run.failed - map_run.timed_out - map_run.aborted
-    run.lines.change_map_run(
-        msgspec.structs.replace(map_run, status="FAILED", stop_time=run.now_ns, aborted=map_run.aborted + running)
-    )
+    _stop(run, map_run, "FAILED")
     failure = Said(EXCEEDED, "The specified tolerated failure threshold was exceeded")
     run.log(line, "MapRunFailed", {"error": raw(failure.error), "cause": raw(failure.cause)})
     raise failure
+
+
+def _stop(run: Interpreter, map_run: MapRun, status: str) -> None:
+    stopped = msgspec.structs.replace(
+        map_run,
+        status=status,
+        stop_time=run.now_ns,
+        aborted=map_run.aborted + map_run.running,
+        items_failed=map_run.items_failed + map_run.items_running,
+        items_aborted=map_run.items_aborted + map_run.items_running,
+    )
+    run.lines.change_map_run(stopped)
 
 
 def _end_children(run: Interpreter, line: Line) -> None:
@@ -238,7 +318,7 @@ def _gather(run: Interpreter, line: Line, state: State, map_run: MapRun) -> None
     kept = run.lines.values.get(line.id, {})
     if "ResultWriter" in state.fields and result_writer.is_somewhere(state):
         files, output = result_writer.files(run, line, state, map_run, kept)
-        name = run.wait(line, WRITER, left=len(files), files=len(files), output=output)
+        name = run.wait(line, WRITER, arn=map_run.arn, left=len(files), files=len(files), output=output)
         for index, (key, body) in enumerate(files):
             result_writer.write(run, line, state, f"{name}:{index}", key, body)
         return
@@ -251,50 +331,3 @@ def _succeed(run: Interpreter, line: Line, state: State, output: Any) -> None:
     run.log(line, "MapStateSucceeded", {}, leads=False)
     run.lines.clear(line.id)
     run.succeed(line, state, output)
-
-
-def shown(map_run: MapRun) -> dict[str, Any]:
-    """A Map run as DescribeMapRun says it, but for its execution's ARN; times in seconds since 1970."""
-    ended = map_run.succeeded + map_run.failed + map_run.timed_out + map_run.aborted
-    running = max(0, map_run.begun - ended)
-    answer: dict[str, Any] = {
-        "mapRunArn": map_run.arn,
-        "status": map_run.status,
-        "startDate": map_run.start_time / 1e9,
-        "maxConcurrency": map_run.max_concurrency,
-        "toleratedFailurePercentage": map_run.tolerated_percentage,
-        "toleratedFailureCount": map_run.tolerated_count,
-        "itemCounts": _counts(
-            map_run.items, map_run.items_succeeded, map_run.items_failed, 0, 0, running, map_run.status == "SUCCEEDED"
-        ),
-        "executionCounts": _counts(
-            map_run.executions,
-            map_run.succeeded,
-            map_run.failed,
-            map_run.timed_out,
-            map_run.aborted,
-            running,
-            map_run.status == "SUCCEEDED",
-        ),
-        "redriveCount": 0,
-    }
-    if map_run.stop_time:
-        answer["stopDate"] = map_run.stop_time / 1e9
-    return answer
-
-
-def _counts(
-    total: int, succeeded: int, failed: int, timed_out: int, aborted: int, running: int, is_written: bool
-) -> dict[str, int]:
-    return {
-        "pending": max(0, total - succeeded - failed - timed_out - aborted - running),
-        "running": running,
-        "succeeded": succeeded,
-        "failed": failed,
-        "timedOut": timed_out,
-        "aborted": aborted,
-        "total": total,
-        "resultsWritten": succeeded if is_written else 0,
-        "failuresNotRedrivable": 0,
-        "pendingRedrive": 0,
-    }

@@ -4,18 +4,20 @@ A turn hands the interpreter what has happened, lets it go on until everything w
 folds what older turns saved, and runs nothing again.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 
 import msgspec
 
-from perdure.languages.asl import map_run
+from perdure.languages.asl import map_run, map_run_shown
 from perdure.languages.asl.context import timestamp
 from perdure.languages.asl.data import Data, raw
 from perdure.languages.asl.definition import definition_of
 from perdure.languages.asl.execution import Execution, execution_of
 from perdure.languages.asl.failure import StateFailure
 from perdure.languages.asl.interpreter import GO_ON, RETRY, HistoryFull, Interpreter
-from perdure.languages.asl.lines import Lines
+from perdure.languages.asl.lines import Line, Lines
+from perdure.languages.asl.redrives import FAILED, is_redrive, redriven_from
 from perdure.languages.asl.states import KINDS
 from perdure.model import commands as c
 from perdure.model import events as e
@@ -36,6 +38,8 @@ ChildEvent = (
 
 LINES_QUERY = "perdure.asl.lines"
 MAP_RUNS_QUERY = "perdure.map_runs"
+REDRIVES_QUERY = "perdure.redrives"
+UPDATE_SIGNAL = "perdure.update_map_run"
 
 
 class MachineProgram:
@@ -78,10 +82,13 @@ class MachineProgram:
     def query(self, name: str, input: Payloads) -> Payloads | Failure:
         """As ``Program.query``: where its lines are."""
         if name == MAP_RUNS_QUERY:
-            return (Payload(msgspec.json.encode([map_run.shown(one) for one in self._lines.map_runs.values()])),)
+            return (Payload(msgspec.json.encode([map_run_shown.shown(one) for one in self._lines.map_runs.values()])),)
+        if name == REDRIVES_QUERY:
+            told = {"count": self._lines.redrives, "time": self._lines.redrive_time / 1e9}
+            return (Payload(msgspec.json.encode(told)),)
         if name != LINES_QUERY:
             return Failure(
-                f"a state machine has no query {name!r}, only {LINES_QUERY!r} and {MAP_RUNS_QUERY!r}",
+                f"a state machine has no query {name!r}, only {LINES_QUERY!r}, {MAP_RUNS_QUERY!r} and {REDRIVES_QUERY!r}",
                 type="QueryNotFound",
                 source="perdure",
             )
@@ -110,15 +117,7 @@ class MachineProgram:
             for u in updates
         ]
         try:
-            if is_first:
-                run.begin()
-            if any(_is_redrive(event) for event in news):
-                news = self._redriven(run, news)
-            for event in news:
-                handle = _HANDLERS.get(event.__class__)
-                if handle is not None and not run.is_over:
-                    handle(self, run, event)
-            run.drive()
+            self._play(run, news, is_first=is_first)
         except HistoryFull:
             run.end_full()
         except StateFailure as failure:
@@ -151,30 +150,98 @@ class MachineProgram:
             self._event_ids,
         )
 
-    # --- after a failure
+    def _play(self, run: Interpreter, news: Sequence[e.Event], *, is_first: bool) -> int:
+        """What happened, one after the other; then the lines go on. As ``_handle``."""
+        over = self._handle(run, news, is_first=is_first)
+        run.drive()
+        return over
 
-    def _redriven(self, run: Interpreter, news: Sequence[e.Event]) -> Sequence[e.Event]:
-        """The turn that failed the execution is taken anew: the states that had failed are entered again. What is left of
-        the news."""
+    def _handle(self, run: Interpreter, news: Sequence[e.Event], *, is_first: bool, most: int | None = None) -> int:
+        """Tell the lines what happened. The place of the event with which the execution was over, if one of these was it; else
+        -1."""
+        for place in reversed(range(len(news))):
+            if is_redrive(news[place]):
+                self._redrive(run, news[:place], news[place], news[place + 1 :], is_first=is_first)
+                return -1
+        if is_first:
+            run.begin()
+        for place, event in enumerate(news[:most]):
+            self._handle_one(run, event)
+            if run.is_over:
+                return place
+        return -1
+
+    def _handle_one(self, run: Interpreter, event: e.Event) -> None:
+        handle = _HANDLERS.get(event.__class__)
+        if handle is not None:
+            handle(self, run, event)
+
+    # --- after its end
+
+    def _redrive(
+        self,
+        run: Interpreter,
+        before: Sequence[e.Event],
+        reset: e.Event,
+        after: Sequence[e.Event],
+        *,
+        is_first: bool,
+    ) -> None:
+        """The execution had ended with the turn that is taken anew, or after it, and goes on. What that turn saw happen stays in
+        AWS's history; what failed the execution then is begun again.
+
+        Args:
+            run: the execution.
+            before: what the turn was for.
+            reset: says how the execution had ended.
+            after: what became of the children that it waited for.
+            is_first: whether the turn was its first.
+        """
+        ended, culprit = redriven_from(reset), len(before)
+        if ended == FAILED:
+            # Another one takes the turn as it was taken, and says what happened.
+            twin = self._twin()
+            twin_run = twin._begin()
+            twin_run.now_ns = run.now_ns
+            over = twin._play(twin_run, before, is_first=is_first)
+            culprit = over if over >= 0 else culprit
+            self._handle(run, before, is_first=is_first, most=culprit)
+            self._lines.tell(twin._lines)
+        else:
+            self._play(run, before, is_first=is_first)
+            run.log(None, f"Execution{ended}", {})
         count = self._lines.redrive(run.now_ns)
         run.context["Execution"] |= {"RedriveCount": count, "RedriveTime": timestamp(run.now_ns)}
         run.log(None, "ExecutionRedriven", {"redriveCount": raw(count)})
-        left = []
-        for event in news:
-            line = None
-            if isinstance(event, e.ActivityTaskFailed | e.ActivityTaskTimedOut):
-                name = self._scheduled.pop(event.scheduled_event_id, "")
-                self._event_ids.pop(name, None)
-                line = run.waiting(name)
-            elif isinstance(event, _FAILED_CHILDREN):
-                line = run.waiting(self._lines.children.get(event.workflow_id, ""))
-                self._lines.end_child(event.workflow_id)
-            if line is None:
-                left.append(event)
+        waiting: dict[int, Line] = {}
+        for place, event in enumerate((*before[culprit:], *after)):
+            line = self._failed_line(run, event, is_culprit=place == 0)
+            if line is not None:
+                waiting[line.id] = line
             else:
-                line.attempt, line.retries = 0, {}
-                run.again(line)
-        return left
+                self._handle_one(run, event)
+        for line in waiting.values():
+            state = run.state_of(line)
+            run.attempt(line, state, KINDS[state.kind].redrive)
+
+    def _failed_line(self, run: Interpreter, event: e.Event, *, is_culprit: bool) -> Line | None:
+        """The line that waited for what has failed, and waits for that no more. ``is_culprit``: what it made of the event failed
+        the execution, whatever that was."""
+        if isinstance(event, _ENDS if is_culprit else _FAILED_ACTIVITIES):
+            name = self._scheduled.pop(event.scheduled_event_id, "")
+            self._event_ids.pop(name, None)
+            return run.waiting(name)
+        if isinstance(event, _CLOSED_CHILDREN if is_culprit else _FAILED_CHILDREN):
+            line = run.waiting(self._lines.children.get(event.workflow_id, ""))
+            self._lines.end_child(event.workflow_id)
+            return line
+        return None
+
+    def _twin(self) -> "MachineProgram":
+        twin = MachineProgram(self._address, self._started, self._execution)
+        twin._lines = copy.deepcopy(self._lines)
+        twin._scheduled, twin._event_ids = dict(self._scheduled), dict(self._event_ids)
+        return twin
 
     # --- events
 
@@ -231,6 +298,10 @@ class MachineProgram:
         else:
             run.attempt(line, run.state_of(line), KINDS[run.state_of(line).kind].timer_fired)
 
+    def _signaled(self, run: Interpreter, event: e.WorkflowExecutionSignaled) -> None:
+        if event.signal_name == UPDATE_SIGNAL and event.input:
+            map_run.update(run, msgspec.json.decode(event.input[0].data, type=dict))
+
     def _cancel_requested(self, run: Interpreter, event: e.WorkflowExecutionCancelRequested) -> None:
         run.is_over = True
         run.commands.append(c.CancelWorkflowExecution())
@@ -243,25 +314,15 @@ def _failed(error: Exception) -> TurnFailed:
     return TurnFailed("WORKFLOW_WORKER_UNHANDLED_FAILURE", failure)
 
 
-REDRIVE = "RedriveExecution"
-"""The reason of a reset that lets a failed execution go on."""
-
-
-def _is_redrive(event: e.Event) -> bool:
-    return (
-        isinstance(event, e.WorkflowTaskFailed)
-        and event.cause == "RESET_WORKFLOW"
-        and event.failure is not None
-        and event.failure.message == REDRIVE
-    )
-
-
 _FAILED_CHILDREN = (
     e.ChildWorkflowExecutionFailed,
     e.ChildWorkflowExecutionCanceled,
     e.ChildWorkflowExecutionTimedOut,
     e.ChildWorkflowExecutionTerminated,
+    e.StartChildWorkflowExecutionFailed,
 )
+_CLOSED_CHILDREN = (e.ChildWorkflowExecutionCompleted, *_FAILED_CHILDREN)
+_FAILED_ACTIVITIES = (e.ActivityTaskFailed, e.ActivityTaskTimedOut)
 _ENDS = (e.ActivityTaskCompleted, e.ActivityTaskFailed, e.ActivityTaskTimedOut, e.ActivityTaskCanceled)
 
 _HANDLERS: dict[type, Callable[..., None]] = {
@@ -269,5 +330,6 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     **dict.fromkeys(ChildEvent.__args__, MachineProgram._child_changed),
     e.ActivityTaskStarted: MachineProgram._activity_started,
     e.TimerFired: MachineProgram._timer_fired,
+    e.WorkflowExecutionSignaled: MachineProgram._signaled,
     e.WorkflowExecutionCancelRequested: MachineProgram._cancel_requested,
 }

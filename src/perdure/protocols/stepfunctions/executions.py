@@ -32,12 +32,10 @@ from perdure.protocols.stepfunctions.standing import (
     is_last,
     map_run_of,
     note_of,
+    redrives_of,
 )
 
 operations = Operations()
-
-REDRIVE = "RedriveExecution"
-"""The reason of a reset by which the interpreter knows a redrive."""
 
 STOPPED = "StopExecution"
 """The reason with which an execution is ended."""
@@ -118,17 +116,22 @@ async def redrive_execution(call: Call) -> Answer:
     found = await execution_at(call, arn)
     if found.summary.status not in REDRIVABLE:
         raise Refusal("ExecutionNotRedrivable", f"Execution is {found.status} and cannot be redriven")
-    summary = found.summary
+    if map_run_of(found.summary):
+        raise Refusal(
+            "ExecutionNotRedrivable", "Execution is of a Map Run and is redriven with the execution that has it"
+        )
+    summary, address = found.summary, address_of(call, arn)
     try:
         await call.service.reset(
             RunAddress(summary.namespace, arn, summary.run_id),
             event_id=summary.history_length,
-            reason=REDRIVE,
+            reason=call.parts.language.redrive_reason(found.status),
             request_id=call.body.get("clientToken") or uuid.uuid4().hex,
+            loses_children=True,
         )
     except InvalidArgumentError as error:
         raise Refusal("ExecutionNotRedrivable", f"Execution cannot be redriven: {error}") from None
-    return {"redriveDate": call.parts.now()}
+    return {"redriveDate": (await redrives_of(call, address))[1] or call.parts.now()}
 
 
 @operations.add("DescribeExecution")
@@ -146,6 +149,8 @@ async def describe_execution(call: Call) -> Answer:
         **found.note.shown,
         **_of_map_run(found.summary),
     }
+    if found.redrives:
+        answer["redriveDate"] = found.redriven
     with_data = call.body.get("includedData") != "METADATA_ONLY"
     if with_data:
         answer |= included("input", found.input)
@@ -160,7 +165,7 @@ async def describe_execution(call: Call) -> Answer:
     if outcome.status == "SUCCEEDED":
         answer["redriveStatusReason"] = "Execution is SUCCEEDED and cannot be redriven"
     else:
-        answer["redriveStatus"] = "REDRIVABLE"
+        answer["redriveStatus"] = "REDRIVABLE_BY_MAP_RUN" if map_run_of(found.summary) else "REDRIVABLE"
     return answer
 
 
@@ -215,7 +220,7 @@ async def list_executions(call: Call) -> Answer:
 
 async def _list(call: Call, filter: str, *, version: str = "", map_run: str = "") -> Answer:
     """A page; only the executions of a version, an alias or a Map run, if one is given."""
-    status = call.body.get("statusFilter")
+    status, filter_redriven = call.body.get("statusFilter"), call.body.get("redriveFilter")
     if status is not None:
         if status not in _LISTED:
             return {"executions": []}  # nothing waits for a redrive here
@@ -234,14 +239,19 @@ async def _list(call: Call, filter: str, *, version: str = "", map_run: str = ""
                 continue
             if not await is_last(call, summary):
                 continue
+            redrives, redriven = await redrives_of(call, address_of(call, summary.workflow_id))
+            if (filter_redriven == "REDRIVEN") != bool(redrives) and filter_redriven:
+                continue
             one = {
                 "executionArn": summary.workflow_id,
                 "name": arns.parse(summary.workflow_id).rest[-1],
                 "status": STATUSES[summary.status],
                 "startDate": note.started,
-                "redriveCount": 0,
+                "redriveCount": redrives,
                 **note.shown,
             }
+            if redrives:
+                one["redriveDate"] = redriven
             if map_run:
                 one["mapRunArn"] = map_run
             if summary.close_time:

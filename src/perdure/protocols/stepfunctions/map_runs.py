@@ -5,14 +5,19 @@ from typing import Any
 import msgspec
 
 from perdure.model.access import Permission
-from perdure.model.errors import NotFoundError, QueryFailedError
+from perdure.model.errors import NotFoundError, QueryFailedError, RunClosedError
 from perdure.model.ids import RunAddress
+from perdure.model.payloads import Payload
+from perdure.model.requests import SignalWorkflow
 from perdure.protocols.stepfunctions import arns, paging
 from perdure.protocols.stepfunctions.operations import Answer, Call, Operations
 from perdure.protocols.stepfunctions.refusals import Refusal, no_execution, no_resource
 from perdure.protocols.stepfunctions.standing import address_of, filter_of, map_run_of
 
 operations = Operations()
+
+UPDATE = "perdure.update_map_run"
+"""The signal that tells an execution what UpdateMapRun was asked."""
 
 QUERY = "perdure.map_runs"
 """What an execution is asked: DescribeMapRun's answers of all that it has, but for its own ARN."""
@@ -39,12 +44,17 @@ async def describe_map_run(call: Call) -> Answer:
 
 @operations.add("UpdateMapRun")
 async def update_map_run(call: Call) -> Answer:
-    """What a Map run goes by is fixed by the definition here; asking for what it has already is no error."""
+    """A Map run that has begun goes by other numbers from here on."""
     call.require(Permission.OPERATE)
-    _, found = await _find(call, call.body["mapRunArn"])
-    for name in ("maxConcurrency", "toleratedFailureCount", "toleratedFailurePercentage"):
-        if name in call.body and call.body[name] != found.get(name):
-            raise Refusal("ValidationException", f"This server does not change '{name}' of a Map run that has begun.")
+    parent, found = await _find(call, call.body["mapRunArn"])
+    if found["status"] != "RUNNING":
+        raise Refusal("ValidationException", f"Map Run is {found['status']} and cannot be updated")
+    try:
+        await call.service.request(
+            parent, SignalWorkflow(UPDATE, (Payload(msgspec.json.encode(call.body)),), identity=call.identity)
+        )
+    except RunClosedError:
+        raise Refusal("ValidationException", "Map Run is not RUNNING and cannot be updated") from None
     return {}
 
 
@@ -69,14 +79,15 @@ async def _parents(call: Call, arn: arns.Arn, said: str) -> Any:
     )
     for summary in children.runs:
         if summary.parent is not None and map_run_of(summary) == said:
-            yield RunAddress(summary.parent.namespace, summary.parent.workflow_id, summary.parent.run_id)
+            # Its last run: it may have been redriven.
+            yield RunAddress(summary.parent.namespace, summary.parent.workflow_id)
             return
     machine = arns.Arn(arn.partition, arn.region, arn.account, arn.kind, (arn.name.partition("/")[0],))
     parents = await call.service.list(
         call.namespace, filter=filter_of(machine), statuses=(), workflow_type="", cursor="", limit=paging.USUAL
     )
     for summary in parents.runs:
-        yield RunAddress(summary.namespace, summary.workflow_id, summary.run_id)
+        yield RunAddress(summary.namespace, summary.workflow_id)
 
 
 async def _map_runs(call: Call, address: RunAddress) -> list[dict[str, Any]]:

@@ -135,6 +135,10 @@ class Language(Protocol):
         """AWS's events, from the run's."""
         ...
 
+    def redrive_reason(self, status: str) -> str:
+        """The reason of the reset by which an execution, of this status, hears that it is redriven."""
+        ...
+
     def outcome(self, closing: Event) -> Outcome:
         """How an execution ended, from the run's last event."""
         ...

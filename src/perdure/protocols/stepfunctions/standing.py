@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from perdure.model.errors import NotFoundError
+from perdure.model.errors import NotFoundError, QueryFailedError
 from perdure.model.events import Event
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
@@ -21,6 +21,9 @@ NOTE = "stepfunctions"
 
 MAP_RUN = "map_run"
 """The memo's key of what the interpreter says of the children of a Map run."""
+
+REDRIVES = "perdure.redrives"
+"""What an execution is asked: how often it was redriven, and when last."""
 
 STATUSES = {
     RunStatus.RUNNING: "RUNNING",
@@ -107,6 +110,7 @@ class Execution(NamedTuple):
     input: str
     note: Note
     redrives: int = 0
+    redriven: float = 0.0
 
     @property
     def status(self) -> str:
@@ -126,16 +130,28 @@ async def execution_at(call: Call, arn: str, *kinds: str) -> Execution:
         # A run that is no state machine's is none here, whatever its workflow id looks like.
         raise no_execution(arn) from None
     is_first = described.first_run_id in ("", summary.run_id)
-    redrives = 0 if is_first else await _redrives(call, address)
-    return Execution(summary, start, input, note_of(summary), redrives)
+    count, time = (0, 0.0) if is_first else await redrives_of(call, address)
+    return Execution(summary, start, input, note_of(summary), count, time)
 
 
-async def _redrives(call: Call, address: RunAddress) -> int:
-    """How often an execution was redriven: each time left a run behind."""
-    found = await call.service.count(
+async def redrives_of(call: Call, address: RunAddress) -> tuple[int, float]:
+    """How often an execution was redriven, each time of which left a run behind, and when it was last, in seconds since 1970."""
+    runs = await call.service.count(
         address.namespace, filter=f"WorkflowId = {_quoted(address.workflow_id)}", statuses=(), workflow_type=""
     )
-    return found.total - 1
+    if runs.total < 2:
+        return 0, 0.0
+    try:
+        (told,) = await call.service.query(address, REDRIVES, ())
+        found = msgspec.json.decode(told.data, type=_Redrives)
+    except (QueryFailedError, msgspec.MsgspecError):
+        return runs.total - 1, 0.0
+    return found.count, found.time
+
+
+class _Redrives(msgspec.Struct):
+    count: int
+    time: float
 
 
 async def is_last(call: Call, summary: RunSummary) -> bool:

@@ -48,5 +48,10 @@ class Kind:
         """A line that the state began has failed."""
         raise failure
 
+    def redrive(self, run: Interpreter, line: Line, state: State) -> None:
+        """What the line waited for has failed the execution, or was lost with it, and the execution is redriven."""
+        line.attempt, line.retries = 0, {}
+        run.again(line)
+
     def drop(self, run: Interpreter, line: Line) -> None:
         """Nobody wants any more what the line waits for."""

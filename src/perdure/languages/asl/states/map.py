@@ -76,6 +76,11 @@ class Map(Kind):
         """As ``Kind.child_changed``: of a distributed Map."""
         map_run.child_changed(run, line, state, name, event)
 
+    def redrive(self, run: Interpreter, line: Line, state: State) -> None:
+        """As ``Kind.redrive``: of a distributed Map."""
+        line.attempt, line.retries = 0, {}
+        map_run.redrive(run, line, state)
+
     def drop(self, run: Interpreter, line: Line) -> None:
         """As ``Kind.drop``."""
         if line.waits != LINES:
