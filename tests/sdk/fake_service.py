@@ -115,7 +115,9 @@ class FakeService:
     async def add_search_attributes(self, namespace: str, types: AttributeTypes) -> None:
         self.calls.append(("add_search_attributes", namespace, types))
 
-    async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
+    async def reset(
+        self, address: RunAddress, *, event_id: int, reason: str, request_id: str, loses_children: bool = False
+    ) -> str:
         self.calls.append(("reset", address, event_id, reason))
         return "run-2"
 

@@ -245,10 +245,14 @@ class Lives:
         """As ``Service.add_search_attributes``."""
         await self._ask(lambda service: service.add_search_attributes(namespace, types))
 
-    async def reset(self, address: RunAddress, *, event_id: int, reason: str, request_id: str) -> str:
+    async def reset(
+        self, address: RunAddress, *, event_id: int, reason: str, request_id: str, loses_children: bool = False
+    ) -> str:
         """As ``Service.reset``."""
         answer, _ = await self._ask(
-            lambda service: service.reset(address, event_id=event_id, reason=reason, request_id=request_id)
+            lambda service: service.reset(
+                address, event_id=event_id, reason=reason, request_id=request_id, loses_children=loses_children
+            )
         )
         return answer
 
