@@ -112,6 +112,8 @@ def test_what_an_expression_gives(text, value):
         ("$sort([1, 'a'])", "D3070", "can only be applied to an array of strings or an array of numbers"),
         ("$power(-2, 0.5)", "D3061", "base=-2, exponent=0.5"),
         ("$power(10, 400)", "D3061", "base=10, exponent=400"),
+        ("-'a'", "D1002", 'Cannot negate a non-numeric value: "a"'),
+        ("$contains('a', 5)", "T0410", 'Argument 2 of function "contains" does not match function signature'),
         ("$formatBase(1, 37)", "D3100", "It was given 37"),
         ("$number('1e400')", "D3030", 'Unable to cast value to a number: "1e400"'),
         ("$decodeUrl('%E0%A4%A')", "D3140", 'Malformed URL passed to $decodeUrl(): "%E0%A4%A"'),

@@ -18,6 +18,7 @@ from perdure.expressions.located_json import InvalidJson, Position, parse, posit
         ('{"a": 1,}', "Unexpected character ('}' (code 125)): was expecting double-quote to start field name", 1, 10),
         ('{"a" 1}', "Unexpected character ('1' (code 49)): was expecting a colon to separate field name and value", 1, 7),
         ('{"a": 1 "b": 2}', "Unexpected character ('\"' (code 34)): was expecting comma to separate Object entries", 1, 10),
+        ('"a\\ud800b"', "Incomplete surrogate pair in a string", 1, 7),
         ("[1 2]", "Unexpected character ('2' (code 50)): was expecting comma to separate Array entries", 1, 5),
         ("[1,\n  oops]", "Unrecognized token 'oops'", 2, 7),
         ('{"a": ', "Unexpected end-of-input: expected close marker for Object (start marker at [Source: (String)", 1, 7),

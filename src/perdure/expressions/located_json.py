@@ -20,6 +20,7 @@ BLANK = re.compile(r"[ \t\n\r]*")
 STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 TOKEN = re.compile(r"[^\s\[\]{}:,\"]*")
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 WORDS = ("null", "true", "false")
 VALUES = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 DEEPEST = 250
@@ -61,10 +62,24 @@ def parse(text: str) -> Any:
         InvalidJson: with Jackson's sentence and the place.
     """
     try:
-        return json.loads(text, parse_float=a_float, parse_constant=no_value)
+        value = json.loads(text, parse_float=a_float, parse_constant=no_value)
+        if SURROGATE.search(text):
+            whole(value, text)
+        return value
+    except InvalidJson:
+        raise
     except (ValueError, RecursionError):
         Reader(text).read()
         raise InvalidJson("The text is nested too deeply, or a number is too large", text, 0) from None
+
+
+def whole(value: Any, text: str) -> None:
+    """Refuses halves of letters, which no UTF-8 has."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        found = SURROGATE.search(text)
+        raise InvalidJson("Incomplete surrogate pair in a string", text, found.end() if found else 0) from None
 
 
 def a_float(text: str) -> float:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.languages.asl.playing import play
+from tests.languages.asl.playing import Failed, play
 
 from perdure.languages.asl.trials import About, Trial
 
@@ -115,3 +115,20 @@ def test_an_expression_out_of_its_fields_range_has_failed(field, value, cause):
 def test_a_path_to_what_its_field_does_not_take_has_failed(field, value, cause):
     played = play({"StartAt": "S", "States": {"S": whole(PATHS[field], jsonata=False)}}, {"v": value, "i": [1]})
     assert (played.outcome.error, str(played.outcome.cause).partition("#2). ")[2]) == ("States.Runtime", cause)
+
+
+def test_the_place_of_an_expression_is_told_alike():
+    catcher = {"ErrorEquals": ["States.ALL"], "Output": {"o": "{% $states.nope %}"}, "Next": "E"}
+    rule = {"Condition": "{% true %}", "Assign": {"a": "{% $nope %}"}, "Next": "E"}
+    for state, place in (
+        ({"Type": "Task", "Resource": "work", "Catch": [catcher], "End": True}, "Catch[0]/Output/o"),
+        ({"Type": "Choice", "Choices": [rule]}, "Choices[0]/Assign/a"),
+    ):
+        states = {"S": {**state, "QueryLanguage": "JSONata"}, "E": {"Type": "Succeed"}}
+
+        def fails(*_: object) -> object:
+            raise Failed("Boom", "why")
+
+        played = play({"StartAt": "S", "States": states}, {}, fails)
+        evaluated = next(one for one in played.events if one["type"] == "EvaluationFailed")
+        assert evaluated["evaluationFailedEventDetails"]["location"] == place

@@ -91,6 +91,10 @@ def test_what_is_right(definition):
                 )
             ],
         ),
+        (
+            machine({**PASS, "ResultPath": "$variable"}),
+            [schema("Value is not a Reference Path", "/States/X/ResultPath")],
+        ),
         (machine({**PASS, "TimeoutSeconds": 5}), [schema("Field 'TimeoutSeconds' is not supported", "/States/X")]),
         (
             machine({**PASS, "Output": 1}),
@@ -276,6 +280,14 @@ def test_what_is_refused(definition, expected):
         (
             {"Variable": "States.ArrayLength($.a)", "NumericEquals": 1, "Next": "X"},
             [("Value is not a Reference Path: Reference path didn't start with '$'", "/Variable")],
+        ),
+        (
+            {"Variable": "$.a", "IsNull": True, "Next": "X", "Assign": "x"},
+            [("Expected value of type [OBJECT]", "/Assign")],
+        ),
+        (
+            {"Variable": "$.a", "IsNull": True, "Next": "X", "Output": 1},
+            [("The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for the 'JSONata'", "")],
         ),
         ({"And": [], "Next": "X"}, [("Value cannot be empty", "/And")]),
         ({"Not": [], "Next": "X"}, [("Expected value of type [OBJECT]", "/Not")]),

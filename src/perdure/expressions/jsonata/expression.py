@@ -18,7 +18,7 @@ from jsonata.regex_engine import RegexFlags
 from perdure.expressions.jsonata import functions, slips
 from perdure.expressions.jsonata.bounds import DEEPEST, MOST_STEPS, Bounds, too_deep
 from perdure.expressions.jsonata.errors import EvaluationFailed, InvalidExpression, JsonataError
-from perdure.expressions.jsonata.values import bound, references, taken
+from perdure.expressions.jsonata.values import as_json, bound, references, taken
 
 
 class Undefined:
@@ -136,6 +136,16 @@ def compile_expression(text: str) -> Expression:
 
 class Reckoning(Jsonata):  # type: ignore[misc]
     """The library's evaluation with JavaScript's arithmetic: of floats, where a division by 0 is infinite."""
+
+    def evaluate_unary(self, expr: Any, input: Any, environment: Any) -> Any:
+        try:
+            return super().evaluate_unary(expr, input, environment)
+        except jexception.JException as e:
+            if e.error == "D1002":  # the library tells the sign, not what it stands before
+                value = self.eval(expr.expression, input, environment)
+                said = f"Cannot negate a non-numeric value: {json.dumps(as_json(value, iter(range(1000))))}"
+                raise EvaluationFailed("D1002", said, e.location) from None
+            raise
 
     def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: Any) -> Any:
         if not is_number(lhs) or not is_number(rhs) or op not in ARITHMETIC:

@@ -46,6 +46,8 @@ class Named(Jsonata.JFunction):  # type: ignore[misc]
     def __init__(self, name: str, signature: str, arity: int, body: Callable[..., Any]) -> None:
         super().__init__(Native(name, body, arity), signature)
         self.function_name, self.arity = name, arity
+        self.signature.function_name = name
+        self.signature.__class__ = slips.OwnName
 
     def get_number_of_args(self) -> int:
         """How many it takes at most."""

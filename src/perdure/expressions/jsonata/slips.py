@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from jsonata import jexception
 from jsonata.functions import Functions
@@ -33,6 +33,17 @@ class OwnName(Signature):  # type: ignore[misc]
     def get_symbol(self, value: Any) -> str:
         """Null is a kind of its own, that no function of texts or numbers takes."""
         return "l" if value is Utils.NULL_VALUE else str(super().get_symbol(value))
+
+    def throw_validation_error(self, bad_args: Any, bad_sig: str | None, function_name: str | None) -> NoReturn:
+        """Names the first argument that does not fit; the library names the first one of all where there are several."""
+        pattern, fitting = "", 0
+        for parameter in self._params:
+            pattern += parameter.regex
+            found = re.match(pattern, bad_sig or "")
+            if found is None:
+                break
+            fitting = found.end()
+        raise jexception.JException("T0410", -1, fitting + 1, function_name)
 
 
 def keep_names() -> None:

@@ -165,6 +165,15 @@ def kind(value: Any) -> str:
 
 
 def equal(left: Any, right: Any) -> bool:
+    """A number and a text are compared as what the left one is."""
+    kinds = kind(left), kind(right)
+    if kinds == ("number", "str"):
+        try:
+            return float(left) == float(right)
+        except ValueError:
+            return False
+    if kinds == ("str", "number"):
+        return bool(left == json.dumps(right))
     return kind(left) == kind(right) and bool(left == right)
 
 

@@ -6,19 +6,21 @@ import functools
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from perdure.expressions.jsonpath.filters import condition, nested
 from perdure.expressions.jsonpath.path import Path
-from perdure.expressions.jsonpath.steps import Descend, Filter, Index, Name, Slice, Step, Wildcard
+from perdure.expressions.jsonpath.steps import Descend, Filter, Index, Name, PathNotFound, Slice, Step, Wildcard
 from perdure.expressions.jsonpath.text import InvalidPath, Text
 
 __all__ = ["InvalidPath", "compile_path"]
 
 # What ends a name written after a dot.
 NAME = re.compile(r"[^\s.\[\]()'\"?,*]+")
+NAME_IN_FILTER = re.compile(r"[^\s.\[\]()'\"?,*<>=!~&|]+")
 PLACE = re.compile(r"\s*(-?\d+)\s*")
-RANGE = re.compile(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*")
+RANGE = re.compile(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*-?\d+\s*)?")  # a step is read and, as by Jayway, left alone
 CALL = re.compile(r"(\w+)\(\s*\)")
 
 
@@ -50,6 +52,9 @@ def steps(read: Text) -> Path:
             found.append(Descend())
             if read.peek != "[":
                 found.append(after_dot(read))
+            elif read.take("["):
+                step = in_brackets(read)
+                found.append(replace(step, descends=True) if isinstance(step, Filter) else step)
         elif read.take("."):
             if call := read.match(CALL):
                 function = (call[1], named_function(call[1], read))
@@ -59,7 +64,7 @@ def steps(read: Text) -> Path:
             found.append(in_brackets(read))
         else:
             break
-    if found and isinstance(last := found[-1], Name):
+    if found and function is None and isinstance(last := found[-1], Name):
         found[-1] = Name(last.names, last=True)
     if found and isinstance(found[-1], Descend):
         raise read.wrong("a path must not end with '..'")
@@ -69,7 +74,7 @@ def steps(read: Text) -> Path:
 def after_dot(read: Text) -> Step:
     if read.take("*"):
         return Wildcard()
-    if (name := read.match(NAME)) is None:
+    if (name := read.match(NAME_IN_FILTER if read.depth else NAME)) is None:
         raise read.wrong("expected a name, '*' or '[' after '.'")
     return Name((name[0],))
 
@@ -116,19 +121,26 @@ def predicate(read: Text) -> Filter:
 
 
 def numbers(value: Any) -> list[float]:
-    items = value if isinstance(value, list) else [value]
+    items = value if isinstance(value, list) else []
     return [item for item in items if isinstance(item, int | float) and not isinstance(item, bool)]
 
 
+def aggregated(value: Any, work: Callable[[list[float]], float]) -> float:
+    found = numbers(value)
+    if not found:
+        raise PathNotFound("Aggregation function attempted to calculate value using empty array")
+    return float(work(found))
+
+
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    "length": lambda value: len(value) if isinstance(value, str | list | dict) else None,
-    "size": lambda value: len(value) if isinstance(value, str | list | dict) else None,
+    "length": lambda value: len(value) if isinstance(value, list | dict) else None,
+    "size": lambda value: len(value) if isinstance(value, list | dict) else None,
     "keys": lambda value: list(value) if isinstance(value, dict) else None,
-    "min": lambda value: min(numbers(value), default=None),
-    "max": lambda value: max(numbers(value), default=None),
-    "sum": lambda value: sum(numbers(value)),
-    "avg": lambda value: sum(found) / len(found) if (found := numbers(value)) else None,
-    "stddev": lambda value: deviation(found) if (found := numbers(value)) else None,
+    "min": lambda value: aggregated(value, min),
+    "max": lambda value: aggregated(value, max),
+    "sum": lambda value: aggregated(value, math.fsum),
+    "avg": lambda value: aggregated(value, lambda found: math.fsum(found) / len(found)),
+    "stddev": lambda value: aggregated(value, deviation),
     "first": lambda value: value[0] if isinstance(value, list) and value else None,
     "last": lambda value: value[-1] if isinstance(value, list) and value else None,
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from perdure.expressions.jsonpath.steps import Name, PathNotFound, Step
+from perdure.expressions.jsonpath.steps import Descend, Name, PathNotFound, Step
 
 __all__ = ["Path", "PathNotFound"]
 
@@ -80,4 +80,8 @@ class Path:
             if not found:
                 raise PathNotFound(f"No results for path: {self.normalised}")
             value = found[0]
-        return value if self.function is None else self.function[1](value)
+        if self.function is None:
+            return value
+        if definite or any(isinstance(step, Descend) for step in self.steps):
+            return self.function[1](value)
+        return [self.function[1](one) for one in found]

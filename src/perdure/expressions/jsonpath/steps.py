@@ -84,7 +84,7 @@ class Index:
 
 @dataclass(slots=True, frozen=True)
 class Slice:
-    """`[from:to]`, either of them open or counted from the end."""
+    """`[from:to]`, either of them open. As Jayway has it, only an end that stands alone counts from the end of the array."""
 
     start: int | None
     stop: int | None
@@ -96,8 +96,13 @@ class Slice:
         return f"[{'' if self.start is None else self.start}:{'' if self.stop is None else self.stop}]"
 
     def select(self, value: Any, root: Any, where: str, must: bool) -> Iterator[Any]:
-        if is_array(value, self.text, where, must):
+        if not is_array(value, self.text, where, must):
+            return
+        if self.start is None or self.stop is None:
             yield from value[self.start : self.stop]
+        else:
+            places = range(self.start, min(self.stop, len(value)))
+            yield from (value[place] for place in places if place >= -len(value))
 
 
 @dataclass(slots=True, frozen=True)
@@ -131,6 +136,7 @@ class Filter:
     """`[?(...)]`: the items of an array, or an object itself, for which the condition holds."""
 
     holds: Callable[[Any, Any], bool]
+    descends: bool = False
 
     definite = False
     text = "[?]"
@@ -139,6 +145,8 @@ class Filter:
         if isinstance(value, dict):
             if self.holds(value, root):
                 yield value
+        elif self.descends:
+            return  # behind `..` each value is asked for itself
         elif is_array(value, self.text, where, must):
             yield from (item for item in value if self.holds(item, root))
 

@@ -9,12 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from perdure.expressions.jsonpath import InvalidPath
 from perdure.languages.asl import context, retries, state_data
 from perdure.languages.asl.chance import Chance
 from perdure.languages.asl.data import MOST_BYTES, Data, Details, encode, raw
 from perdure.languages.asl.definition import Definition, State
 from perdure.languages.asl.execution import Execution
-from perdure.languages.asl.failure import StateFailure
+from perdure.languages.asl.failure import StateFailure, runtime
 from perdure.languages.asl.lines import Line, Lines
 from perdure.languages.asl.said import Said, said, too_large
 from perdure.languages.asl.scope import ABSENT, Scope
@@ -212,6 +213,8 @@ class Interpreter:
             work(self, line, state)
         except StateFailure as failure:
             self.fail(line, self._said(line, state, failure))
+        except InvalidPath as error:  # of a definition that was never checked
+            self.fail(line, self._said(line, state, runtime(str(error))))
 
     def again(self, line: Line) -> None:
         """Another attempt at the state that the line is in."""
@@ -334,17 +337,18 @@ class Interpreter:
         found = retries.matching_catcher(state.fields, failure.error)
         if found is None:
             return False
-        _, catcher = found
+        index, catcher = found
+        within = f"Catch[{index}]/"
         error_output = {"Error": failure.error, "Cause": failure.cause} if failure.cause else {"Error": failure.error}
         scope = self.scope(line, state)
         whole = line.input.value
         if state.is_jsonata:
             scope = state_data.in_jsonata(scope, whole, error_output=error_output)
-            output = state_data.output(state, catcher, whole, error_output, scope)
-            assigned = state_data.assigned(state, catcher, whole, scope)
+            output = state_data.output(state, catcher, whole, error_output, scope, within=within)
+            assigned = state_data.assigned(state, catcher, whole, scope, within=within)
         else:
             output = state_data.output(state, catcher, whole, error_output, scope)
-            assigned = state_data.assigned(state, catcher, error_output, scope)
+            assigned = state_data.assigned(state, catcher, error_output, scope, within=within)
         self.leave(line, state, catcher["Next"], self.data(line, output), assigned)
         return True
 

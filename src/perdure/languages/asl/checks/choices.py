@@ -42,7 +42,9 @@ def outer(rule: dict[str, Any], place: Place, found: Findings, jsonata: bool) ->
         pass
     other, own = ("JSONPath", "JSONata") if jsonata else ("JSONata", "JSONPath")
     wrong = [
-        name for name in rule if (name in (*COMBINING, "Variable", *OPERATORS) if jsonata else name == "Condition")
+        name
+        for name in rule
+        if (name in (*COMBINING, "Variable", *OPERATORS) if jsonata else name in ("Condition", "Output"))
     ]
     for name in wrong:
         found.add(

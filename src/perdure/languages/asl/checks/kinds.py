@@ -97,7 +97,7 @@ def reference(value: Any, place: Place, found: Findings, *, context: bool = True
             if not context:
                 raise InvalidPath(value, 0, "a path of the input, not of the context object")
             places(value[1:])
-        elif variable := paths.VARIABLE.match(value):
+        elif context and (variable := paths.VARIABLE.match(value)):
             places("$" + value[variable.end() :])
         else:
             places(value)

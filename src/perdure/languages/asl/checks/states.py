@@ -132,6 +132,9 @@ def apart(state: dict[str, Any], type_: str, place: Place, found: Findings, json
             timestamp(state["Timestamp"], (*place, "Timestamp"), found, jsonata)
         case "Choice" if "Choices" in state:
             choices.judge(state["Choices"], (*place, "Choices"), found, jsonata)
+            for number, rule in enumerate(state["Choices"] if isinstance(state["Choices"], list) else ()):
+                if isinstance(rule, dict) and "Assign" in rule:
+                    assign(rule["Assign"], (*place, "Choices", number, "Assign"), found, jsonata)
         case "Parallel" if "Branches" in state:
             maps.branches(state["Branches"], (*place, "Branches"), found)
         case "Map":

@@ -90,10 +90,11 @@ class Choice(Kind):
         effective = state_data.effective_input(state, whole, scope)
         scope.input = effective
         fields: dict[str, Any] | None = None
+        within = ""
         language = "JSONata" if state.is_jsonata else "JSONPath"
         for index, rule in enumerate(state.fields["Choices"]):
             if choices.matches(rule, scope, language, index=index):
-                fields, next = rule, rule["Next"]
+                fields, next, within = rule, rule["Next"], f"Choices[{index}]/"
                 break
         else:
             next = state.fields.get("Default")
@@ -106,12 +107,12 @@ class Choice(Kind):
         chosen = state.fields if fields is None else fields
         if state.is_jsonata:
             seen = state_data.in_jsonata(scope, whole, result=ABSENT)
-            output = state_data.output(state, chosen, whole, whole, seen)
-            assigned = state_data.assigned(state, chosen, whole, seen)
+            output = state_data.output(state, chosen, whole, whole, seen, within=within)
+            assigned = state_data.assigned(state, chosen, whole, seen, within=within)
         else:
             shown = {"OutputPath": state.fields["OutputPath"]} if "OutputPath" in state.fields else {}
             output = state_data.output(state, shown, whole, effective, scope)
-            assigned = state_data.assigned(state, chosen, effective, scope)
+            assigned = state_data.assigned(state, chosen, effective, scope, within=within)
         run.leave(line, state, next, run.data(line, output), assigned)
 
 
