@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from perdure.kernel.run import Run
+from perdure.kernel.run import Operation, Run
 from perdure.kernel.timer import deadline
 from perdure.model import commands as c
 from perdure.model import events as e
@@ -130,6 +130,8 @@ def commands_for(draw: Any, run: Run) -> tuple[c.AnyCommand, ...]:
             asked.append(c.RequestCancelActivityTask(draw(st.sampled_from(sorted(run.activities)))))
         elif kind == 1 and run.timers:
             asked.append(c.CancelTimer(draw(st.sampled_from(sorted(run.timers)))))
+        elif kind in (4, 5) and run.operations:
+            asked.append(c.RequestCancelNexusOperation(draw(st.sampled_from(sorted(run.operations)))))
         elif kind == 2:
             asked += [c.RejectUpdate(name, Failure("no")) for name, update in run.updates.items() if update.admitted]
         elif kind == 3:
@@ -175,6 +177,8 @@ def commands_for(draw: Any, run: Run) -> tuple[c.AnyCommand, ...]:
                             c.StartChildWorkflowExecution(name, "Job", "", detached=DetachedStart()),
                             c.SignalExternalWorkflowExecution(RunAddress("", "a"), "go"),
                             c.RequestCancelExternalWorkflowExecution(RunAddress("", "a")),
+                            c.ScheduleNexusOperation("e", "s", "o", "b", "q"),
+                            c.ScheduleNexusOperation("e", "s", "o", "b", "q", (), 5 * SECOND_NS, SECOND_NS, SECOND_NS),
                         )
                     )
                 )
@@ -219,7 +223,40 @@ def _fitting(run: Run) -> list[type | r.Request]:
         fitting += [ChildClosing(ref)] * 2
     fitting += [r.ExternalSignalDelivered(ref, cause) for ref in run.external_signals for cause in ("", "NOT_FOUND")]
     fitting += [r.ExternalCancelDelivered(ref, cause) for ref in run.external_cancels for cause in ("", "NOT_FOUND")]
+    for ref, operation in run.operations.items():
+        fitting += about_operation(ref, operation)
     return fitting
+
+
+def about_operation(ref: int, operation: Operation) -> list[Any]:
+    """What those who serve an endpoint say, and the clock."""
+    attempt, failure, cancel = operation.attempt, Failure("no"), operation.cancel
+    found: list[Any] = [
+        r.FireTimer(ref),
+        r.AcceptOperation(ref, attempt, "token"),
+        r.AcceptOperation(ref, attempt, "token"),
+        r.CompleteOperation(ref, attempt),
+        r.FailOperation(ref, attempt, failure, canceled=attempt % 2 == 0),
+        r.FailOperationAttempt(ref, attempt, failure),
+        r.FailOperationAttempt(ref, attempt, failure, final=True),
+        RunClosing(ref, operation.scheduled.request_id),
+    ]
+    if cancel is not None:
+        found += [
+            r.FireTimer(cancel.requested.id),
+            r.OperationCancelDelivered(ref, cancel.attempt),
+            r.FailOperationAttempt(ref, cancel.attempt, failure, of_cancel=True),
+            r.FailOperationAttempt(ref, cancel.attempt, failure, of_cancel=True, final=True),
+        ]
+    return found
+
+
+class RunClosing:
+    """Stands for the end of the run that an operation is."""
+
+    def __init__(self, ref: int, request_id: str) -> None:
+        self.ref = ref
+        self.request_id = request_id
 
 
 def about_activity(activity_id: str) -> list[r.Request]:
@@ -251,6 +288,9 @@ def requests_for(draw: Any, run: Run) -> Any:
     chosen = draw(st.sampled_from(_fitting(run)))
     if isinstance(chosen, ChildClosing):
         return r.ChildClosed(chosen.ref, "c1", draw(st.one_of(*map(structs, CLOSING))))
+    if isinstance(chosen, RunClosing):
+        closing = draw(st.one_of(*map(structs, CLOSING)))
+        return r.OperationClosed(chosen.ref, chosen.request_id, closing, "token")
     if chosen is r.CompleteWorkflowTask:
         task = run.workflow_task
         assert task is not None

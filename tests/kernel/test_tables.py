@@ -75,10 +75,19 @@ TEMPORAL_EVENT_TYPES = {
     "WorkflowPropertiesModified": 46,
     "WorkflowExecutionPaused": 58,
     "WorkflowExecutionUnpaused": 59,
+    "NexusOperationScheduled": 48,
+    "NexusOperationStarted": 49,
+    "NexusOperationCompleted": 50,
+    "NexusOperationFailed": 51,
+    "NexusOperationCanceled": 52,
+    "NexusOperationTimedOut": 53,
+    "NexusOperationCancelRequested": 54,
     "WorkflowExecutionOptionsUpdated": 55,
+    "NexusOperationCancelRequestCompleted": 56,
+    "NexusOperationCancelRequestFailed": 57,
 }
 """``temporal/api/enums/v1/event_type.proto``. 42 is a rejected update and 47 an admitted one, which are facts here; 44 and 45
-are changes of properties from outside; 48 to 57 belong to Nexus and to options."""
+are changes of properties from outside."""
 
 FACT_NUMBERS = {
     "ActivityAttemptStarted": 101,
@@ -98,6 +107,8 @@ FACT_NUMBERS = {
     "ActivityUnpaused": 115,
     "ActivityReset": 116,
     "ActivityOptionsUpdated": 117,
+    "OperationAttemptFailed": 118,
+    "OperationOffered": 119,
 }
 
 REQUEST_NUMBERS = {
@@ -114,6 +125,7 @@ REQUEST_NUMBERS = {
     "UnpauseActivity": 11,
     "ResetActivity": 12,
     "UpdateActivityOptions": 13,
+    "AttachCallbacks": 14,
     "StartWorkflowTask": 20,
     "CompleteWorkflowTask": 21,
     "FailWorkflowTask": 22,
@@ -123,12 +135,19 @@ REQUEST_NUMBERS = {
     "CancelActivity": 26,
     "HeartbeatActivity": 27,
     "LoseActivity": 28,
+    "AcceptOperation": 29,
+    "CompleteOperation": 30,
+    "FailOperation": 31,
+    "FailOperationAttempt": 32,
+    "OperationCancelDelivered": 33,
+    "OfferOperation": 34,
     "FireTimer": 40,
     "ChildStarted": 60,
     "ChildStartFailed": 61,
     "ChildClosed": 62,
     "ExternalSignalDelivered": 63,
     "ExternalCancelDelivered": 64,
+    "OperationClosed": 65,
 }
 
 ENUM_NUMBERS: dict[type[IntEnum], dict[str, int]] = {
@@ -157,7 +176,10 @@ ENUM_NUMBERS: dict[type[IntEnum], dict[str, int]] = {
         "SERVER": 4,
         "ACTIVITY": 5,
         "CHILD_WORKFLOW": 6,
+        "OPERATION": 7,
+        "HANDLER": 8,
     },
+    failures.RetryBehavior: {"UNSPECIFIED": 0, "RETRYABLE": 1, "NON_RETRYABLE": 2},
     options.RunStatus: {
         "RUNNING": 1,
         "COMPLETED": 2,
@@ -244,6 +266,7 @@ STORED_FORMAT = Path(__file__).with_name("stored_format.txt")
 STORED = (
     *RECORDS,
     failures.Failure,
+    failures.FailedOperation,
     payloads.Payload,
     payloads.UserMetadata,
     options.RetryPolicy,

@@ -168,6 +168,8 @@ class FakeKernel:
                     command.result,
                     command.failure,
                 )
+            case c.ScheduleNexusOperation() | c.RequestCancelNexusOperation():
+                raise AssertionError("no program of the SDK asks for operations")
 
     # --- inputs
 

@@ -209,6 +209,7 @@ class Server:
             self.gate,
             polls,
             turns,
+            self.service.engine.operations,
             self._temporal_address,
             credentials,
             self._store,

@@ -9,6 +9,7 @@ import msgspec
 from perdure.app.config import Config
 from perdure.app.setting_kinds import Address
 from perdure.engine.documents import Documents
+from perdure.engine.operations import Operations
 from perdure.engine.polls import Polls
 from perdure.engine.turn_polls import TurnPolls
 from perdure.model.access import Gate
@@ -27,6 +28,7 @@ def temporal_server(
     gate: Gate,
     polls: Polls,
     turns: TurnPolls,
+    operations: Operations,
     address: str,
     credentials: Any,
     documents: Documents,
@@ -44,6 +46,7 @@ def temporal_server(
         service,
         polls,
         turns,
+        operations,
         version("perdure"),
         lambda namespace, identity: TranslatedSchedules(service, namespace, identity),
         lambda namespace, identity: TranslatedBatches(service, namespace, identity),

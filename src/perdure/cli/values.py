@@ -76,6 +76,8 @@ _KINDS = {
     FailureKind.SERVER: "ServerError",
     FailureKind.ACTIVITY: "ActivityError",
     FailureKind.CHILD_WORKFLOW: "ChildWorkflowError",
+    FailureKind.OPERATION: "OperationError",
+    FailureKind.HANDLER: "HandlerError",
 }
 
 

@@ -29,6 +29,7 @@ from perdure.engine.admission import ENDS
 from perdure.engine.dispatch import Dispatch
 from perdure.engine.ids import new_run_id
 from perdure.engine.loading import Loader
+from perdure.engine.operations import Operations
 from perdure.engine.outbox import Outbox
 from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline, Start, all_of
 from perdure.engine.ports import Clock, RunRow, Store
@@ -52,6 +53,7 @@ from perdure.model.options import PAUSED
 from perdure.model.payloads import Payload, Payloads
 from perdure.model.program import Worker
 from perdure.model.requests import (
+    AttachCallbacks,
     CompleteActivity,
     CompleteWorkflowTask,
     FireTimer,
@@ -97,6 +99,7 @@ class Engine:
         self.backlog = self.dispatch.backlog
         self.admission = self.dispatch.admission
         self.outbox = Outbox(self)
+        self.operations = Operations(self)
         self.entrance: Callable[[str, StartWorkflow, Started], None] = self.start
         """How runs start that a workflow asks for and that are nobody's child; whoever guards namespaces stands here."""
         self.guarded: Container[str] = ()
@@ -267,7 +270,9 @@ class Engine:
         def answered(outcome: Outcome) -> None:
             done(result if outcome is None else outcome)
 
-        also = [extra for extra in (request.signal, request.update) if extra is not None]
+        also: list[Request] = [extra for extra in (request.signal, request.update) if extra is not None]
+        if request.completion_callbacks:
+            also.insert(0, AttachCallbacks(request.completion_callbacks, request.request_id, request.identity))
         for extra in also[:-1]:
             self.decide(resident, extra, None)
         if also:

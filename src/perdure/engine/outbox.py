@@ -24,6 +24,7 @@ from perdure.model.requests import (
     ChildStartFailed,
     ExternalCancelDelivered,
     ExternalSignalDelivered,
+    OfferOperation,
     Request,
     SignalWorkflow,
     StartWorkflow,
@@ -106,6 +107,9 @@ class Outbox:
 
     def send(self, key: int, source: RunAddress, message: Message) -> None:
         """Deliver a message of the run ``source`` that is in the store."""
+        if message.request.__class__ is OfferOperation:
+            self._engine.operations.offer(key, source, message)
+            return
         self._sending += 1
         self._deliver(key, source, message)
 

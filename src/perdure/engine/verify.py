@@ -21,7 +21,7 @@ from perdure.engine.ports import MessageRow, RunRow, TaskRow, TimerRow
 from perdure.kernel import derive, search_attribute
 from perdure.kernel.apply import fold
 from perdure.kernel.commit import Task
-from perdure.kernel.lifecycle import CALLBACK_MESSAGE, PARENT_MESSAGE
+from perdure.kernel.lifecycle import PARENT_MESSAGE, callback_ref
 from perdure.kernel.run import WORKFLOW_TASK_REF, Run
 from perdure.model import events as e
 from perdure.model.errors import StoreCorruptError
@@ -355,7 +355,7 @@ def _check_messages(rows: Sequence[MessageRow], run: Run, initiated: set[int], r
             report.add("message", "is stored, and the history waits for no answer to it", str(row.ref), stored)
         elif not (
             (row.ref == PARENT_MESSAGE and run.started.parent is not None)
-            or (row.ref == CALLBACK_MESSAGE and run.started.completion_callback is not None)
+            or row.ref in {callback_ref(number) for number in range(len(run.callbacks))}
             or abs(row.ref) in initiated
         ):
             report.add("message", "is stored, and the history knows no such message", str(row.ref), stored)
@@ -389,6 +389,8 @@ _INITIATING = (
     e.StartChildWorkflowExecutionInitiated,
     e.SignalExternalWorkflowExecutionInitiated,
     e.RequestCancelExternalWorkflowExecutionInitiated,
+    e.NexusOperationScheduled,
+    e.NexusOperationCancelRequested,
 )
 
 

@@ -25,6 +25,7 @@ from perdure.model.affinity import Affinity, labels_problem
 from perdure.model.commands import (
     AnyCommand,
     RequestCancelExternalWorkflowExecution,
+    ScheduleNexusOperation,
     SignalExternalWorkflowExecution,
     StartChildWorkflowExecution,
 )
@@ -51,7 +52,12 @@ Tasks = dict[tuple[str, int], ActivityTask]
 
 
 REACHING = frozenset(
-    {StartChildWorkflowExecution, SignalExternalWorkflowExecution, RequestCancelExternalWorkflowExecution}
+    {
+        StartChildWorkflowExecution,
+        SignalExternalWorkflowExecution,
+        RequestCancelExternalWorkflowExecution,
+        ScheduleNexusOperation,
+    }
 )
 """Commands that reach other runs, maybe in other namespaces."""
 
@@ -555,7 +561,7 @@ def pollers_of(worker: Worker | None, task_queue: str) -> list[Poller]:
 def _namespace_of(command: AnyCommand) -> str:
     """Whom a command reaches; empty for its own run's."""
     match command:
-        case StartChildWorkflowExecution():
+        case StartChildWorkflowExecution() | ScheduleNexusOperation():
             return command.namespace
         case SignalExternalWorkflowExecution() | RequestCancelExternalWorkflowExecution():
             return command.workflow_execution.namespace

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from perdure.kernel.run import Activity, Child, Run, Timer, Update, WorkflowTask
+from perdure.kernel.run import Activity, Child, Operation, OperationCancel, Run, Timer, Update, WorkflowTask
 from perdure.model import events as e
 from perdure.model.activity_options import ActivityOptions
 from perdure.model.errors import InvariantError
@@ -63,6 +63,9 @@ def _started(run: Run, event: e.WorkflowExecutionStarted) -> None:
         run.memo = event.memo
     if event.search_attributes:
         run.search_attributes = event.search_attributes
+    if event.completion_callback is not None or event.completion_callbacks:
+        first = () if event.completion_callback is None else (event.completion_callback,)
+        run.callbacks = [*first, *event.completion_callbacks]
     if event.pinned_build_id:
         run.pin_override = event.pinned_build_id
         _pin(run, event.pinned_build_id)
@@ -86,6 +89,7 @@ def _closed(status: RunStatus) -> Callable[[Run, Any], None]:
             run.children,
             run.external_signals,
             run.external_cancels,
+            run.operations,
         ):
             if pending:
                 pending.clear()
@@ -117,6 +121,9 @@ def _unpaused(run: Run, event: e.WorkflowExecutionUnpaused) -> None:
 
 
 def _options_updated(run: Run, event: e.WorkflowExecutionOptionsUpdated) -> None:
+    if event.attached_callbacks:
+        run.callbacks = [*run.callbacks, *event.attached_callbacks]
+        return
     run.pin_override = event.pinned_build_id
     _pin(run, run.pin_override or (run.build_id if run.versioning is Versioning.PINNED else ""))
 
@@ -420,6 +427,54 @@ def _cancel_ended(run: Run, event: Any) -> None:
     del run.external_cancels[event.initiated_event_id]
 
 
+# --- operations
+
+
+def _operation_scheduled(run: Run, event: e.NexusOperationScheduled) -> None:
+    run.operations[event.id] = Operation(event)
+
+
+def _operation_started(run: Run, event: e.NexusOperationStarted) -> None:
+    operation = run.operations[event.scheduled_event_id]
+    operation.started_time = event.time
+    operation.token = event.operation_token
+    operation.next_attempt_time = 0
+
+
+def _operation_ended(run: Run, event: Any) -> None:
+    del run.operations[event.scheduled_event_id]
+
+
+def _operation_cancel_requested(run: Run, event: e.NexusOperationCancelRequested) -> None:
+    operation = run.operations.get(event.scheduled_event_id)
+    if operation is not None:  # else it ended while the turn that no longer wants it was taken
+        operation.cancel = OperationCancel(event)
+
+
+def _operation_cancel_told(run: Run, event: Any) -> None:
+    cancel = run.operations[event.scheduled_event_id].cancel
+    assert cancel is not None
+    cancel.is_told = True
+    cancel.last_failure = getattr(event, "failure", None)
+
+
+def _operation_attempt_failed(run: Run, record: e.OperationAttemptFailed) -> None:
+    operation = run.operations[record.scheduled_event_id]
+    pending = operation.cancel if record.of_cancel else operation
+    assert pending is not None
+    pending.attempt = record.attempt + 1
+    pending.last_failure = record.failure
+    pending.failed_time = record.time
+    pending.next_attempt_time = record.next_attempt_time
+
+
+def _operation_offered(run: Run, record: e.OperationOffered) -> None:
+    operation = run.operations[record.scheduled_event_id]
+    pending = operation.cancel if record.of_cancel else operation
+    assert pending is not None
+    pending.next_attempt_time = 0
+
+
 # --- updates
 
 
@@ -490,6 +545,17 @@ APPLIERS: dict[type, Callable[[Run, Any], None]] = {
     e.ExternalWorkflowExecutionCancelRequested: _cancel_ended,
     e.WorkflowExecutionUpdateAccepted: _update_accepted,
     e.WorkflowExecutionUpdateCompleted: _update_completed,
+    e.NexusOperationScheduled: _operation_scheduled,
+    e.NexusOperationStarted: _operation_started,
+    e.NexusOperationCompleted: _operation_ended,
+    e.NexusOperationFailed: _operation_ended,
+    e.NexusOperationCanceled: _operation_ended,
+    e.NexusOperationTimedOut: _operation_ended,
+    e.NexusOperationCancelRequested: _operation_cancel_requested,
+    e.NexusOperationCancelRequestCompleted: _operation_cancel_told,
+    e.NexusOperationCancelRequestFailed: _operation_cancel_told,
+    e.OperationAttemptFailed: _operation_attempt_failed,
+    e.OperationOffered: _operation_offered,
     e.ActivityAttemptStarted: _attempt_started,
     e.ActivityAttemptFailed: _attempt_failed,
     e.ActivityHeartbeatRecorded: _heartbeat,

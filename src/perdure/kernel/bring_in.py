@@ -36,7 +36,7 @@ def bring_in(
     is_open = not isinstance(events[-1], _CLOSING)
     if is_open:
         # Nobody here waits for its end.
-        started = msgspec.structs.replace(started, parent=None, completion_callback=None)
+        started = msgspec.structs.replace(started, parent=None, completion_callback=None, completion_callbacks=())
     ended = _ended(events)
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
@@ -46,6 +46,8 @@ def bring_in(
             return Rejection(
                 Reason.INVALID, f"Event {event.id} ({event.__class__.__name__}) can't stand at place {number}."
             )
+        if isinstance(event, e.WorkflowExecutionOptionsUpdated) and event.attached_callbacks and is_open:
+            event = msgspec.structs.replace(event, attached_callbacks=())
         if isinstance(event, e.ActivityTaskScheduled) and is_open and event.id not in ended:
             # It begins anew, so its clocks do; or its timeouts would be over before it could start.
             event = msgspec.structs.replace(event, time=now)
@@ -67,6 +69,14 @@ def _go_on(commit: Commit) -> Commit | Rejection:
         names = ", ".join(sorted(child.initiated.workflow_id for child in run.children.values()))
         return Rejection(
             Reason.INVALID, f"The run waits for children that are not here ({names}). Import it when they have ended."
+        )
+    if run.operations:
+        names = ", ".join(
+            sorted(f"{one.scheduled.service}/{one.scheduled.operation}" for one in run.operations.values())
+        )
+        return Rejection(
+            Reason.INVALID,
+            f"The run waits for operations that were asked for elsewhere ({names}). Import it when they end.",
         )
     for ref in run.activities:
         commit.add_task(ref)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from perdure.kernel import activity, child, external, lifecycle, search_attribute, timer, update
+from perdure.kernel import activity, child, external, lifecycle, operation, search_attribute, timer, update
 from perdure.kernel.commit import Commit
 from perdure.kernel.run import Run
 from perdure.kernel.workflow_task import UNHANDLED_COMMAND
@@ -69,6 +69,8 @@ class _Check(msgspec.Struct, gc=False):
     settled: set[str] = set()
     children: int = 0
     signals: int = 0
+    operations: int = 0
+    cancelled_operations: set[int] = set()
     closing: str = ""
     attributes: set[str] | None = None
 
@@ -187,6 +189,40 @@ class _Check(msgspec.Struct, gc=False):
             return "BAD_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_ATTRIBUTES", "A cancellation needs a workflow id."
         return None
 
+    def schedule_operation(self, command: c.ScheduleNexusOperation) -> tuple[str, str] | None:
+        if not (command.endpoint and command.service and command.operation):
+            return (
+                "BAD_SCHEDULE_NEXUS_OPERATION_ATTRIBUTES",
+                "An operation needs an endpoint, a service and a name.",
+            )
+        if max(len(command.service), len(command.operation)) > self.limits.id_length:
+            return (
+                "BAD_SCHEDULE_NEXUS_OPERATION_ATTRIBUTES",
+                f"An operation's service or name is longer than {self.limits.id_length} characters.",
+            )
+        self.operations += 1
+        limit = self.limits.pending_operations
+        if limit and len(self.run.operations) + self.operations > limit:
+            return "PENDING_NEXUS_OPERATIONS_LIMIT_EXCEEDED", (
+                f"The run would have more than {limit} operations under way (limit pending_operations)."
+            )
+        return None
+
+    def request_cancel_operation(self, command: c.RequestCancelNexusOperation) -> tuple[str, str] | None:
+        ref = command.scheduled_event_id
+        operation = self.run.operations.get(ref)
+        if operation is None:
+            # It may have ended while the turn was taken, which the program can't know.
+            if any(getattr(event, "scheduled_event_id", 0) == ref for event in self.run.buffered):
+                return None
+            message = f"No operation is pending under event {ref}."
+        elif operation.cancel is not None or ref in self.cancelled_operations:
+            message = f"Operation {ref} was asked to stop already."
+        else:
+            self.cancelled_operations.add(ref)
+            return None
+        return "BAD_REQUEST_CANCEL_NEXUS_OPERATION_ATTRIBUTES", message
+
     def accept_update(self, command: c.AcceptUpdate) -> tuple[str, str] | None:
         known = self.run.updates.get(command.update_id)
         if known is None or known.admitted is None or command.update_id in self.accepted | self.settled:
@@ -274,6 +310,8 @@ _CHECKS: dict[type, Callable[[_Check, Any], tuple[str, str] | None]] = {
     c.TimeOutWorkflowExecution: _Check.close,
     c.ContinueAsNewWorkflowExecution: _Check.continue_as_new,
     c.UpsertWorkflowSearchAttributes: _Check.upsert_search_attributes,
+    c.ScheduleNexusOperation: _Check.schedule_operation,
+    c.RequestCancelNexusOperation: _Check.request_cancel_operation,
 }
 
 
@@ -359,6 +397,11 @@ def _complete_update(commit: Commit, command: c.CompleteUpdate, completed_id: in
     update.complete(commit, command)
 
 
+def _schedule_operation(commit: Commit, command: c.ScheduleNexusOperation, completed_id: int) -> None:
+    request_id = lifecycle.derived_run_id(commit.run.run_id, f"operation/{commit.next_id}")
+    operation.schedule(commit, command, completed_id, request_id)
+
+
 _ACTIONS: dict[type, Callable[[Commit, Any, int], None]] = {
     c.ScheduleActivityTask: activity.schedule,
     c.RequestCancelActivityTask: activity.request_cancel,
@@ -378,4 +421,6 @@ _ACTIONS: dict[type, Callable[[Commit, Any, int], None]] = {
     c.AcceptUpdate: _accept_update,
     c.RejectUpdate: _reject_update,
     c.CompleteUpdate: _complete_update,
+    c.ScheduleNexusOperation: _schedule_operation,
+    c.RequestCancelNexusOperation: operation.request_cancel,
 }

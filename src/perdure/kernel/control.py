@@ -7,6 +7,7 @@ from perdure.kernel.run import Run
 from perdure.kernel.signal import refuse_stranger
 from perdure.model import events as e
 from perdure.model.requests import (
+    AttachCallbacks,
     CancelWorkflow,
     PauseWorkflow,
     Request,
@@ -113,4 +114,30 @@ def update_options(commit: Commit, request: UpdateWorkflowOptions) -> Rejection 
     )
     if not run.turn_in_hand:
         workflow_task.retry_now(commit)
+    return None
+
+
+def attach_callbacks(commit: Commit, request: AttachCallbacks) -> Rejection | None:
+    """Others want to hear of the run's end."""
+    run = commit.run
+    if any(known.request_id == request.request_id for known in run.callbacks) or (
+        request.request_id and request.request_id == run.started.request_id
+    ):
+        return None
+    limit = commit.limits.completion_callbacks
+    if limit and len(run.callbacks) + len(request.callbacks) > limit:
+        return Rejection(
+            Reason.LIMIT,
+            f"Run {run.run_id} would tell more than {limit} others of its end (limit completion_callbacks).",
+        )
+    commit.occur(
+        e.WorkflowExecutionOptionsUpdated(
+            commit.occurrence_id(),
+            commit.now,
+            run.pin_override,
+            request.identity,
+            request.request_id,
+            request.callbacks,
+        )
+    )
     return None

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from perdure.kernel.commit import activity_due, turn_due
-from perdure.kernel.run import Activity, Child, Run, WorkflowTask
+from perdure.kernel.operation import operation_due
+from perdure.kernel.run import Activity, Child, Operation, Run, WorkflowTask
 from perdure.model.explanation import Explanation, Wait, WaitKind
 from perdure.model.ids import RunAddress
 
@@ -78,6 +79,8 @@ def _waits(run: Run, now: int) -> Iterator[Wait]:
         )
     for child in run.children.values():
         yield _child(child)
+    for operation in run.operations.values():
+        yield _operation(operation, now)
     for signal in run.external_signals.values():
         yield _message(
             WaitKind.SIGNAL, f"signal {signal.signal_name}", signal.workflow_execution, signal.time, signal.id
@@ -186,6 +189,36 @@ def _child(child: Child) -> Wait:
         ends_by=f"workflow {initiated.workflow_id}, when it {'closes' if is_child else 'has started'}",
         since=initiated.time,
         ref=initiated.id,
+    )
+
+
+def _operation(operation: Operation, now: int) -> Wait:
+    scheduled, cancel = operation.scheduled, operation.cancel
+    served = f"task queue {scheduled.task_queue} of namespace {scheduled.namespace}"
+    since, until, expires = scheduled.time, 0, operation_due(operation)
+    if operation.started_time:
+        since = operation.started_time
+        state = f"it was accepted as {operation.token}" if operation.token else "it was accepted"
+        ends_by = f"whoever carries it out behind endpoint {scheduled.endpoint}"
+    elif operation.next_attempt_time > now:
+        state, since = f"attempt {operation.attempt} waits out its back-off", operation.failed_time
+        ends_by, until = CLOCK, operation.next_attempt_time
+        expires = 0 if expires == until else expires
+    else:
+        state = f"attempt {operation.attempt} waits for an answer"
+        ends_by = f"a worker that serves {scheduled.service} on {served}"
+    if cancel is not None:
+        state = f"{state}; it was asked to stop"
+    return Wait(
+        kind=WaitKind.OPERATION,
+        what=f"operation {scheduled.service}/{scheduled.operation} (#{scheduled.id})",
+        state=state,
+        ends_by=ends_by,
+        since=since,
+        until=until,
+        expires=expires,
+        failure=operation.last_failure,
+        ref=scheduled.id,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from perdure.kernel import external, lifecycle, workflow_task
+from perdure.kernel import external, lifecycle, operation, workflow_task
 from perdure.kernel.commit import Commit, Reason, Rejection
 from perdure.kernel.run import Run
 from perdure.model import events as e
@@ -61,6 +61,7 @@ def start_fork(
             root_workflow_id=request.workflow_id,
             root_run_id=run_id,
             completion_callback=None,
+            completion_callbacks=(),
         )
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
@@ -157,6 +158,10 @@ def _put_back_tasks_and_timers(commit: Commit) -> None:
     for ref in run.activities:
         commit.add_task(ref)
         commit.ready.append(ref)
+    for message in operation.messages(run):
+        commit.send(message)
+    for due, ref in operation.timers(run):
+        commit.set_timer(due, ref)
     for timer in run.timers.values():
         commit.set_timer(timer.due, timer.started_event_id)
     for due, ref in lifecycle.own_timers(run):

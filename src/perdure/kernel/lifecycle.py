@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from perdure.kernel import activity, signal, workflow_task
+from perdure.kernel import activity, operation, signal, workflow_task
 from perdure.kernel.commit import Commit, Message, Successor
 from perdure.kernel.run import EXECUTION_TIMEOUT, FIRST_TASK, RUN_TIMEOUT, Run
 from perdure.model import cron
@@ -14,7 +14,14 @@ from perdure.model.ids import Completion, CompletionCallback, ParentLink, RunAdd
 from perdure.model.limits import DEFAULT_LIMITS, Limits
 from perdure.model.options import Initiator, ParentClose, RetryPolicy
 from perdure.model.payloads import Payload, PayloadMap, Payloads
-from perdure.model.requests import CancelWorkflow, ChildClosed, SignalWorkflow, StartWorkflow, TerminateWorkflow
+from perdure.model.requests import (
+    CancelWorkflow,
+    ChildClosed,
+    OperationClosed,
+    SignalWorkflow,
+    StartWorkflow,
+    TerminateWorkflow,
+)
 
 PARENT_MESSAGE = 0
 """The outbox ref of what a closing run tells its parent. What starts a child goes by its initiated event's id, and
@@ -22,6 +29,9 @@ what a closing parent tells it by the same number below zero."""
 
 CALLBACK_MESSAGE = 1
 """The ref of what a closing run tells whoever asked for it: event 1 is the start itself, so no other message has it."""
+
+MORE_CALLBACKS = -(1 << 40)
+"""Of more than one, the others go by numbers below this one."""
 
 DEFAULT_TASK_TIMEOUT_NS = 10_000_000_000
 
@@ -70,6 +80,7 @@ def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits:
         request.user_metadata,
         request.priority,
         request.cron_schedule,
+        request.completion_callbacks,
     )
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
@@ -130,6 +141,8 @@ def close(commit: Commit, event: e.Event) -> None:
         commit.drop_timer(due, ref)
     if run.children:
         _apply_parent_close_policy(commit)
+    if run.operations:
+        operation.let_all_go(commit)
     commit.ready.clear()
     commit.is_visible = True
     commit.record(event)
@@ -142,16 +155,26 @@ def close(commit: Commit, event: e.Event) -> None:
                 ChildClosed(parent.initiated_event_id, run.run_id, event),
             )
         )
-    callback = run.started.completion_callback
-    if callback is not None and commit.successor is None:
-        commit.send(_completion_message(run, callback))
+    if run.callbacks and commit.successor is None:
+        for number, callback in enumerate(run.callbacks):
+            commit.send(_completion_message(run, callback, callback_ref(number)))
 
 
-def _completion_message(run: Run, callback: CompletionCallback) -> Message:
+def callback_ref(number: int) -> int:
+    """The ref of the message for the run's callback number 0, 1, 2 and so on."""
+    return MORE_CALLBACKS - number if number else CALLBACK_MESSAGE
+
+
+def _completion_message(run: Run, callback: CompletionCallback, ref: int) -> Message:
     assert run.close is not None
+    if callback.operation_event_id:
+        # A run that was reset has the operations of the one before.
+        target = RunAddress(callback.namespace, callback.workflow_id)
+        event_id, request_id = callback.operation_event_id, callback.operation_request_id
+        return Message(ref, target, OperationClosed(event_id, request_id, run.close, callback.token))
     completion = Completion(run.workflow_id, run.run_id, run.started.first_execution_run_id, run.status, run.close.time)
     return Message(
-        CALLBACK_MESSAGE,
+        ref,
         RunAddress(callback.namespace, callback.workflow_id),
         SignalWorkflow(
             callback.signal_name,
@@ -347,6 +370,7 @@ def _succeed(
             user_metadata=started.user_metadata,
             priority=started.priority,
             cron_schedule=started.cron_schedule,
+            completion_callbacks=tuple(run.callbacks[0 if started.completion_callback is None else 1 :]),
         ),
     )
     return new_run_id

@@ -11,6 +11,8 @@ from perdure.model.events import (
     ActivityReset,
     ActivityTaskScheduled,
     Event,
+    NexusOperationCancelRequested,
+    NexusOperationScheduled,
     RequestCancelExternalWorkflowExecutionInitiated,
     SignalExternalWorkflowExecutionInitiated,
     StartChildWorkflowExecutionInitiated,
@@ -20,6 +22,7 @@ from perdure.model.events import (
     WorkflowExecutionUpdateCompleted,
 )
 from perdure.model.failures import Failure
+from perdure.model.ids import CompletionCallback
 from perdure.model.options import PAUSED, RUNNING, RunStatus, Versioning
 from perdure.model.payloads import PayloadMap, Payloads
 
@@ -99,6 +102,31 @@ class Child(msgspec.Struct, gc=False):
     run_id: str = ""
 
 
+class OperationCancel(msgspec.Struct, gc=False):
+    """That an operation is to stop. ``is_told``: whoever carries it out knows, or can't stop it."""
+
+    requested: NexusOperationCancelRequested
+    attempt: int = 1
+    next_attempt_time: int = 0
+    last_failure: Failure | None = None
+    failed_time: int = 0
+    is_told: bool = False
+
+
+class Operation(msgspec.Struct, gc=False):
+    """An operation that has not ended. Times are ns since 1970; ``started_time`` is 0 until it is accepted,
+    ``next_attempt_time`` while nothing is put off."""
+
+    scheduled: NexusOperationScheduled
+    attempt: int = 1
+    next_attempt_time: int = 0
+    last_failure: Failure | None = None
+    failed_time: int = 0
+    started_time: int = 0
+    token: str = ""
+    cancel: OperationCancel | None = None
+
+
 class Update(msgspec.Struct, gc=False):
     """An update from admission on; finished ones stay, to answer those who ask again. ``is_delivered``: a turn with it
     has been started."""
@@ -150,6 +178,9 @@ class Run(msgspec.Struct):
     versioning: Versioning = Versioning.UNSPECIFIED
     deployment: str = ""
     """Of the build that took the last turn."""
+    operations: dict[int, Operation] = {}
+    callbacks: list[CompletionCallback] = []
+    """Who is told when the run closes."""
 
     @property
     def workflow_id(self) -> str:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from perdure.kernel import activity, lifecycle, workflow_task
+from perdure.kernel import activity, lifecycle, operation, workflow_task
 from perdure.kernel.commit import Commit, Reason, Rejection, activity_due, turn_due
 from perdure.kernel.run import EXECUTION_TIMEOUT, FIRST_TASK, RUN_TIMEOUT, WORKFLOW_TASK, Run
 from perdure.model import events as e
@@ -53,7 +53,10 @@ def deadline(run: Run, key: int) -> int:
         if pending is not None:
             return activity_due(pending)
         timer_id = run.timer_ids.get(key)
-        return run.timers[timer_id].due if timer_id is not None else 0
+        if timer_id is not None:
+            return run.timers[timer_id].due
+        asked = operation.named(run, key) if run.operations else None
+        return operation.due(asked, key) if asked is not None else 0
     if key == WORKFLOW_TASK:
         return turn_due(run, run.workflow_task) if run.workflow_task is not None else 0
     return next((due for due, ref in lifecycle.own_timers(run) if ref == key), 0)
@@ -82,6 +85,8 @@ def fire(commit: Commit, request: FireTimer) -> Rejection | None:
         pending = run.activities.get(key)
         if pending is not None:
             activity.clock(commit, pending)
+        elif (asked := operation.named(run, key)) is not None:
+            operation.clock(commit, asked, key)
         else:
             commit.drop_timer(due, key)
             commit.occur(e.TimerFired(commit.occurrence_id(), commit.now, run.timer_ids[key], key))

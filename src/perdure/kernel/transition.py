@@ -16,6 +16,7 @@ from perdure.kernel import (
     external,
     fork,
     lifecycle,
+    operation,
     signal,
     timer,
     turn,
@@ -59,6 +60,14 @@ HANDLERS: dict[type, Handler] = {
     r.ChildClosed: child.closed,
     r.ExternalSignalDelivered: external.signal_delivered,
     r.ExternalCancelDelivered: external.cancel_delivered,
+    r.AcceptOperation: operation.accept,
+    r.CompleteOperation: operation.complete,
+    r.FailOperation: operation.fail,
+    r.FailOperationAttempt: operation.attempt_failed,
+    r.OperationCancelDelivered: operation.cancel_delivered,
+    r.OperationClosed: operation.closed,
+    r.OfferOperation: operation.refuse_offer,
+    r.AttachCallbacks: control.attach_callbacks,
 }
 
 

@@ -166,6 +166,28 @@ class TimeOutWorkflowExecution(Command, frozen=True, array_like=True, gc=False, 
     retry_state: RetryState = RetryState.TIMEOUT
 
 
+class ScheduleNexusOperation(Command, frozen=True, array_like=True, gc=False, tag=19):
+    """Ask for an operation of whoever serves an endpoint, which leads to ``namespace`` and ``task_queue``. Timeouts of 0
+    mean none; ``nexus_header`` goes along as it is."""
+
+    endpoint: str
+    service: str
+    operation: str
+    namespace: str
+    task_queue: str
+    input: Payloads = ()
+    schedule_to_close_timeout_ns: int = 0
+    schedule_to_start_timeout_ns: int = 0
+    start_to_close_timeout_ns: int = 0
+    nexus_header: dict[str, str] | None = None
+    endpoint_id: str = ""
+    user_metadata: UserMetadata | None = None
+
+
+class RequestCancelNexusOperation(Command, frozen=True, array_like=True, gc=False, tag=20):
+    scheduled_event_id: int
+
+
 AnyCommand = Union[
     ScheduleActivityTask,
     RequestCancelActivityTask,
@@ -185,4 +207,6 @@ AnyCommand = Union[
     RejectUpdate,
     CompleteUpdate,
     TimeOutWorkflowExecution,
+    ScheduleNexusOperation,
+    RequestCancelNexusOperation,
 ]

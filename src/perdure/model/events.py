@@ -75,6 +75,7 @@ class WorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, t
     user_metadata: UserMetadata | None = None
     priority: Priority | None = None
     cron_schedule: str = ""
+    completion_callbacks: tuple[CompletionCallback, ...] = ()
 
 
 class WorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=2):
@@ -174,11 +175,13 @@ class WorkflowExecutionUnpaused(Record, frozen=True, array_like=True, gc=False, 
 
 class WorkflowExecutionOptionsUpdated(Record, frozen=True, array_like=True, gc=False, tag=55):
     """From now on only workers of this build of the code take the run's turns; with an empty ``pinned_build_id``, any
-    worker does (Temporal's ``versioning_override``)."""
+    worker does (Temporal's ``versioning_override``). Or, with ``attached_callbacks``, others are told as well when the run
+    closes, and all else is as it was."""
 
     pinned_build_id: str = ""
     identity: str = ""
     request_id: str = ""
+    attached_callbacks: tuple[CompletionCallback, ...] = ()
 
 
 # --- workflow tasks: the turns of the program
@@ -571,6 +574,98 @@ class WorkflowExecutionUpdateCompleted(Record, frozen=True, array_like=True, gc=
     failure: Failure | None = None
 
 
+# --- operations that others carry out
+
+
+class NexusOperationScheduled(Record, frozen=True, array_like=True, gc=False, tag=48):
+    """The program asked for an operation of whoever serves an endpoint.
+
+    The endpoint leads to ``namespace`` and ``task_queue``. ``request_id`` is the same for all attempts.
+    """
+
+    endpoint: str
+    service: str
+    operation: str
+    namespace: str
+    task_queue: str
+    request_id: str
+    input: Payloads = ()
+    schedule_to_close_timeout_ns: int = 0
+    schedule_to_start_timeout_ns: int = 0
+    start_to_close_timeout_ns: int = 0
+    nexus_header: dict[str, str] | None = None
+    endpoint_id: str = ""
+    workflow_task_completed_event_id: int = 0
+    user_metadata: UserMetadata | None = None
+
+
+class NexusOperationStarted(Record, frozen=True, array_like=True, gc=False, tag=49):
+    """The operation was accepted and goes on by itself; ``operation_token`` is its name there.
+
+    ``links`` say what it is there; only the protocol that brought them can read them.
+    """
+
+    scheduled_event_id: int
+    operation_token: str
+    request_id: str = ""
+    links: tuple[bytes, ...] = ()
+
+
+class NexusOperationCompleted(Record, frozen=True, array_like=True, gc=False, tag=50):
+    """The operation succeeded."""
+
+    scheduled_event_id: int
+    result: Payloads = ()
+    request_id: str = ""
+    links: tuple[bytes, ...] = ()
+
+
+class NexusOperationFailed(Record, frozen=True, array_like=True, gc=False, tag=51):
+    """The operation failed for good."""
+
+    scheduled_event_id: int
+    failure: Failure
+    request_id: str = ""
+
+
+class NexusOperationCanceled(Record, frozen=True, array_like=True, gc=False, tag=52):
+    """The operation was cancelled."""
+
+    scheduled_event_id: int
+    failure: Failure
+    request_id: str = ""
+
+
+class NexusOperationTimedOut(Record, frozen=True, array_like=True, gc=False, tag=53):
+    """The operation took too long."""
+
+    scheduled_event_id: int
+    failure: Failure
+    request_id: str = ""
+
+
+class NexusOperationCancelRequested(Record, frozen=True, array_like=True, gc=False, tag=54):
+    """The program no longer wants the operation."""
+
+    scheduled_event_id: int
+    workflow_task_completed_event_id: int = 0
+
+
+class NexusOperationCancelRequestCompleted(Record, frozen=True, array_like=True, gc=False, tag=56):
+    """Whoever carries out the operation knows that it is to stop."""
+
+    requested_event_id: int
+    scheduled_event_id: int
+
+
+class NexusOperationCancelRequestFailed(Record, frozen=True, array_like=True, gc=False, tag=57):
+    """Whoever carries out the operation can't stop it."""
+
+    requested_event_id: int
+    scheduled_event_id: int
+    failure: Failure
+
+
 # --- facts: recorded and folded, never shown
 
 
@@ -682,6 +777,24 @@ class ActivityReset(Record, frozen=True, array_like=True, gc=False, tag=116):
     identity: str = ""
 
 
+class OperationAttemptFailed(Record, frozen=True, array_like=True, gc=False, tag=118):
+    """Asking for an operation failed, or for its end with ``of_cancel``; it is asked again at ``next_attempt_time`` (ns
+    since 1970)."""
+
+    scheduled_event_id: int
+    attempt: int
+    failure: Failure
+    next_attempt_time: int
+    of_cancel: bool = False
+
+
+class OperationOffered(Record, frozen=True, array_like=True, gc=False, tag=119):
+    """A back-off is over: an operation is asked for again, or its end with ``of_cancel``."""
+
+    scheduled_event_id: int
+    of_cancel: bool = False
+
+
 class ActivityOptionsUpdated(Record, frozen=True, array_like=True, gc=False, tag=117):
     """The activity has other options; without ``options`` those again that it was scheduled with.
 
@@ -741,6 +854,15 @@ Event = Union[
     ExternalWorkflowExecutionCancelRequested,
     WorkflowExecutionUpdateAccepted,
     WorkflowExecutionUpdateCompleted,
+    NexusOperationScheduled,
+    NexusOperationStarted,
+    NexusOperationCompleted,
+    NexusOperationFailed,
+    NexusOperationCanceled,
+    NexusOperationTimedOut,
+    NexusOperationCancelRequested,
+    NexusOperationCancelRequestCompleted,
+    NexusOperationCancelRequestFailed,
 ]
 
 
@@ -774,6 +896,8 @@ Fact = Union[
     ActivityUnpaused,
     ActivityReset,
     ActivityOptionsUpdated,
+    OperationAttemptFailed,
+    OperationOffered,
 ]
 
 AnyRecord = Event | Fact

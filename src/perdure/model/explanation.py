@@ -34,6 +34,8 @@ class WaitKind(IntEnum):
     """A signal or an update to itself: nothing else is pending."""
     PARKED = 10
     """Mended software: the run broke an invariant of the engine, which leaves it alone."""
+    OPERATION = 11
+    """Whoever serves an endpoint."""
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True, gc=False):

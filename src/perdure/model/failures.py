@@ -20,6 +20,9 @@ class FailureKind(IntEnum):
     SERVER = 4
     ACTIVITY = 5
     CHILD_WORKFLOW = 6
+    OPERATION = 7
+    HANDLER = 8
+    """Whoever serves an endpoint could not take an operation in hand; ``type`` says what is wrong with that."""
 
 
 class TimeoutType(IntEnum):
@@ -45,12 +48,30 @@ class RetryState(IntEnum):
     CANCEL_REQUESTED = 7
 
 
+class RetryBehavior(IntEnum):
+    """What a HANDLER failure says itself of another attempt (Temporal's ``NexusHandlerErrorRetryBehavior``)."""
+
+    UNSPECIFIED = 0
+    RETRYABLE = 1
+    NON_RETRYABLE = 2
+
+
+class FailedOperation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Which operation an OPERATION failure is of. ``token`` is its name where it runs, empty if it never was accepted."""
+
+    endpoint: str
+    service: str
+    operation: str
+    token: str = ""
+
+
 class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One link of a failure chain.
 
     ``type`` is the application's own name of the error (a class name, usually). ``source`` names the SDK or service
     that recorded it. ``next_retry_delay_ns`` overrides the retry policy's next delay; below zero means unset.
-    The fields after it belong to ACTIVITY and CHILD_WORKFLOW failures, which wrap the failure in ``cause``.
+    The fields after it belong to ACTIVITY and CHILD_WORKFLOW failures, which wrap the failure in ``cause``, as OPERATION
+    ones do. ``retry_behavior`` is of HANDLER failures.
     ``encoded_attributes`` hold message and stack trace where a codec has encrypted them; ``category`` says how much an
     application makes of it (Temporal's ``ApplicationErrorCategory``), below zero where nobody has said what kind it is.
     """
@@ -77,6 +98,8 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     encoded_attributes: Payload | None = None
     category: int = 0
     namespace: str = ""
+    operation: FailedOperation | None = None
+    retry_behavior: RetryBehavior = RetryBehavior.UNSPECIFIED
 
 
 BAD_COMMAND = "BadCommand"

@@ -24,11 +24,22 @@ class ParentLink(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class CompletionCallback(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who is told when a run closes for good, retries and continuations included: the workflow's current run gets a
-    signal, once, whose argument is a ``Completion``."""
+    signal, once, whose argument is a ``Completion``.
+
+    With an ``operation_event_id`` the run is an operation that the workflow's current run has asked for with that event
+    and ``operation_request_id``: it ends as this one does. ``token`` is the operation's name then. ``shown`` is how
+    whoever asked for the callback has put it, which only their protocol can read; ``request_id`` names the request that
+    brought it, empty for the start.
+    """
 
     namespace: str
     workflow_id: str
     signal_name: str
+    operation_event_id: int = 0
+    operation_request_id: str = ""
+    token: str = ""
+    shown: bytes = b""
+    request_id: str = ""
 
 
 class DetachedStart(msgspec.Struct, frozen=True, array_like=True, gc=False):

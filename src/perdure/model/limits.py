@@ -27,6 +27,10 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
     """Of one run at once."""
     pending_signals: int = 10_000
     """Signals to other runs under way, of one run."""
+    pending_operations: int = 10_000
+    """Nexus operations that have not ended, of one run."""
+    completion_callbacks: int = 32
+    """How many are told when a run closes."""
     pending_updates: int = 1_000
     """Updates that have not completed, of one run."""
     buffered_events: int = 100_000

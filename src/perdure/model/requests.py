@@ -95,6 +95,8 @@ class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
     """Of its activities that have none of their own."""
     cron_schedule: str = ""
     """When another run follows one that has ended, as in ``model.cron``; empty for never."""
+    completion_callbacks: tuple[CompletionCallback, ...] = ()
+    """Others who are told when the run closes. A run that is there already gets those of them that it does not have."""
 
 
 _RESERVED = (
@@ -109,6 +111,7 @@ _RESERVED = (
     "attempt",
     "execution_expiration_time",
     "completion_callback",
+    "completion_callbacks",
 )
 
 
@@ -335,6 +338,61 @@ class LoseActivity(BaseRequest, frozen=True, array_like=True, gc=False, tag=28):
     reason: str = ""
 
 
+class AcceptOperation(BaseRequest, frozen=True, array_like=True, gc=False, tag=29):
+    """Whoever serves the endpoint has taken the operation in hand; it ends later. ``token`` is its name there."""
+
+    scheduled_event_id: int
+    attempt: int
+    token: str
+    links: tuple[bytes, ...] = ()
+
+
+class CompleteOperation(BaseRequest, frozen=True, array_like=True, gc=False, tag=30):
+    """The operation succeeded at once."""
+
+    scheduled_event_id: int
+    attempt: int
+    result: Payloads = ()
+    links: tuple[bytes, ...] = ()
+
+
+class FailOperation(BaseRequest, frozen=True, array_like=True, gc=False, tag=31):
+    """The operation failed for good, or was ``canceled``."""
+
+    scheduled_event_id: int
+    attempt: int
+    failure: Failure
+    canceled: bool = False
+
+
+class FailOperationAttempt(BaseRequest, frozen=True, array_like=True, gc=False, tag=32):
+    """Whoever serves the endpoint could not take the operation in hand, or with ``of_cancel`` not take note that it is to
+    stop; it is asked again later, unless it is ``final``."""
+
+    scheduled_event_id: int
+    attempt: int
+    failure: Failure
+    of_cancel: bool = False
+    final: bool = False
+
+
+class OperationCancelDelivered(BaseRequest, frozen=True, array_like=True, gc=False, tag=33):
+    """Whoever carries out the operation knows that it is to stop."""
+
+    scheduled_event_id: int
+    attempt: int
+
+
+class OfferOperation(BaseRequest, frozen=True, array_like=True, gc=False, tag=34):
+    """Not for a run, but for whoever asks for operations at a task queue: this one is there, or with ``of_cancel`` is to
+    stop."""
+
+    task_queue: str
+    scheduled_event_id: int
+    attempt: int
+    of_cancel: bool = False
+
+
 # --- from the clock
 
 
@@ -382,6 +440,24 @@ class ExternalCancelDelivered(BaseRequest, frozen=True, array_like=True, gc=Fals
     cause: str = ""
 
 
+class OperationClosed(BaseRequest, frozen=True, array_like=True, gc=False, tag=65):
+    """The run that an operation is has closed; ``closing`` is its last event, ``token`` the operation's name; ``request_id``
+    is what the operation was asked for with."""
+
+    scheduled_event_id: int
+    request_id: str
+    closing: AnyRecord
+    token: str = ""
+
+
+class AttachCallbacks(BaseRequest, frozen=True, array_like=True, gc=False, tag=14):
+    """Tell others as well when the run closes. A repeat, by the ``request_id``, changes nothing."""
+
+    callbacks: tuple[CompletionCallback, ...]
+    request_id: str = ""
+    identity: str = ""
+
+
 ClientRequest = Union[
     StartWorkflow,
     SignalWorkflow,
@@ -396,6 +472,7 @@ ClientRequest = Union[
     ResetActivity,
     UpdateActivityOptions,
     ForkWorkflow,
+    AttachCallbacks,
 ]
 
 WorkerRequest = Union[
@@ -408,6 +485,12 @@ WorkerRequest = Union[
     CancelActivity,
     HeartbeatActivity,
     LoseActivity,
+    AcceptOperation,
+    CompleteOperation,
+    FailOperation,
+    FailOperationAttempt,
+    OperationCancelDelivered,
+    OfferOperation,
 ]
 
 OutsideRequest = Union[
@@ -429,6 +512,8 @@ OutsideRequest = Union[
 ]
 """What may be asked of a run by somebody outside the engine who knows its address."""
 
-RunRequest = Union[ChildStarted, ChildStartFailed, ChildClosed, ExternalSignalDelivered, ExternalCancelDelivered]
+RunRequest = Union[
+    ChildStarted, ChildStartFailed, ChildClosed, ExternalSignalDelivered, ExternalCancelDelivered, OperationClosed
+]
 
 Request = Union[ClientRequest, WorkerRequest, FireTimer, RunRequest]

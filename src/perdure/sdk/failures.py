@@ -234,11 +234,12 @@ def _from_failure(failure: Failure, message: str, payloads: Payloads, converter:
                 run_id=failure.run_id,
                 retry_state=failure.retry_state,
             )
-        case FailureKind.APPLICATION:
+        case FailureKind.APPLICATION | FailureKind.OPERATION | FailureKind.HANDLER:
+            is_operation = failure.kind is FailureKind.OPERATION  # of a workflow by one of Temporal's SDKs
             return errors.ApplicationError(
                 message,
                 *_values(payloads, converter),
-                type=failure.type,
+                type="OperationError" if is_operation else failure.type,
                 non_retryable=failure.non_retryable,
                 next_retry_delay=None if failure.next_retry_delay_ns < 0 else failure.next_retry_delay_ns / 1e9,
             )

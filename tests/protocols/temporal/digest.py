@@ -50,6 +50,8 @@ MASKED = {
     "protocolInstanceId",
     "rejectedRequestMessageId",
     "runId",
+    "temporal-callback-token",
+    "url",
     "stackTrace",
     "updateId",
 }
@@ -107,6 +109,8 @@ def _masked(value: Any) -> Any:
         return _payload(value)
     if value.get("kind") == "TASK_QUEUE_KIND_STICKY":
         value = {**value, "name": MASK}
+    if "temporal-callback-token" in value:
+        value = {key: inner for key, inner in value.items() if key != "source"}  # which server it is
     found = {}
     for key, inner in value.items():
         if key in LEFT_OUT:

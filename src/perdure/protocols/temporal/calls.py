@@ -7,6 +7,7 @@ import msgspec
 from temporalio.api.errordetails.v1 import message_pb2 as details
 
 from perdure.engine.documents import Documents, Kept
+from perdure.engine.operations import Operations
 from perdure.engine.polls import Polls
 from perdure.engine.turn_polls import TurnPolls
 from perdure.model.access import Permission, Session
@@ -15,6 +16,7 @@ from perdure.model.ids import RunAddress
 from perdure.model.options import DEFAULT_NAMESPACE
 from perdure.model.service import Service
 from perdure.protocols.temporal.errors import Code, Refused
+from perdure.protocols.temporal.nexus_tokens import Seals
 
 LONG_POLL_SECONDS = 60.0
 """A poll is answered after this at the latest, with nothing if there is nothing."""
@@ -43,6 +45,7 @@ class Parts:
         service: Service,
         polls: Polls,
         turns: TurnPolls,
+        operations: Operations,
         version: str,
         schedules: Callable[[str, str], Any],
         batches: Callable[[str, str], Any],
@@ -52,14 +55,20 @@ class Parts:
         self.service = service
         self.polls = polls
         self.turns = turns
+        self.operations = operations
         self.deployments = turns.deployments
         self.endpoints = Kept(documents, "nexus-endpoint", Endpoint)
+        self.seals = Seals(documents)
         self.now = now
         self.version = version
         self.schedules = schedules
         self.batches = batches
         self.namespaces: set[str] = {DEFAULT_NAMESPACE}
         """Those that are known to be there."""
+
+    async def endpoints_by_name(self) -> Mapping[str, Endpoint]:
+        """All endpoints of Nexus, which are of the whole server."""
+        return {one.name: one for one in (await self.endpoints.all("")).values()}
 
     async def know(self, namespace: str) -> None:
         """See that a namespace is there. Raises ``Refused``."""

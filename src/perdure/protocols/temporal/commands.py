@@ -7,6 +7,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 from temporalio.api.command.v1 import message_pb2 as pb
 from temporalio.api.enums.v1 import command_type_pb2
+from temporalio.api.nexus.v1 import message_pb2 as nexus
 from temporalio.api.protocol.v1 import message_pb2 as protocol
 from temporalio.api.update.v1 import message_pb2 as update_pb
 
@@ -15,17 +16,18 @@ from perdure.model.events import ActivityTaskScheduled
 from perdure.model.failures import BAD_COMMAND, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import Initiator
+from perdure.protocols.temporal.calls import Endpoint
 from perdure.protocols.temporal.command_checks import CHECKS, name_of, wrong_sequence
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.failures import to_failure
 from perdure.protocols.temporal.names import camel, to_priority, to_retry_policy
 from perdure.protocols.temporal.options import parent_close, reuse
-from perdure.protocols.temporal.payloads import to_changed_attributes, to_map, to_payloads, to_user_metadata
+from perdure.protocols.temporal.payloads import to_changed_attributes, to_map, to_payload, to_payloads, to_user_metadata
 from perdure.protocols.temporal.times import ns_of, shortest, task_timeout
 
 Kind = command_type_pb2.CommandType
 
-NEXUS = frozenset({Kind.COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION, Kind.COMMAND_TYPE_REQUEST_CANCEL_NEXUS_OPERATION})
+NEXUS = Kind.COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION
 
 DEFAULT_RETRY = to_retry_policy(pb.ScheduleActivityTaskCommandAttributes().retry_policy)
 
@@ -40,7 +42,11 @@ class BadCommand(Exception):
 
 
 def commands(
-    given: Sequence[pb.Command], messages: Sequence[protocol.Message], namespace: str, run_timeout_ns: int = 0
+    given: Sequence[pb.Command],
+    messages: Sequence[protocol.Message],
+    namespace: str,
+    run_timeout_ns: int = 0,
+    endpoints: Mapping[str, Endpoint] | None = None,
 ) -> list[c.AnyCommand]:
     """A turn's commands, in order.
 
@@ -49,6 +55,7 @@ def commands(
         messages: what some of them refer to.
         namespace: of the run.
         run_timeout_ns: of the run; no activity has more time.
+        endpoints: of Nexus, by name; those that the commands name are enough.
 
     Raises:
         Refused: there is no such command.
@@ -69,8 +76,6 @@ def commands(
                 )
             asked.append(_message(message))
             continue
-        if command.command_type in NEXUS:
-            raise BadCommand("FEATURE_DISABLED", "Nexus operations are not served by Perdure.")
         found = COMMANDS.get(command.command_type)
         if found is None:
             raise Refused.invalid(f"unknown command type: {name_of(command.command_type)}")
@@ -81,7 +86,10 @@ def commands(
         check = CHECKS.get(command.command_type)
         if check is not None and (wrong := check(attributes)):
             raise BadCommand(_bad(field), wrong)
-        translated = translate(attributes, namespace)
+        if command.command_type == NEXUS:
+            translated = schedule_operation(attributes, endpoints or {}, run_timeout_ns)
+        else:
+            translated = translate(attributes, namespace)
         if translated.__class__ is c.ScheduleActivityTask:
             assert isinstance(translated, c.ScheduleActivityTask)
             translated = msgspec.structs.replace(translated, **bounded(translated, run_timeout_ns))
@@ -289,6 +297,44 @@ def _modify(a: pb.ModifyWorkflowPropertiesCommandAttributes, namespace: str) -> 
     return c.ModifyWorkflowProperties(to_map(a.upserted_memo.fields) or {})
 
 
+def _schedule_operation(a: pb.ScheduleNexusOperationCommandAttributes, namespace: str) -> c.AnyCommand:
+    return schedule_operation(a, {}, 0)
+
+
+def schedule_operation(
+    a: pb.ScheduleNexusOperationCommandAttributes, endpoints: Mapping[str, Endpoint], run_timeout_ns: int
+) -> c.AnyCommand:
+    """An operation, of whoever an endpoint leads to. Raises ``BadCommand``."""
+    endpoint = endpoints.get(a.endpoint)
+    if endpoint is None:
+        raise BadCommand("BAD_SCHEDULE_NEXUS_OPERATION_ATTRIBUTES", f'endpoint "{a.endpoint}" not found')
+    target = nexus.EndpointSpec.FromString(endpoint.spec).target
+    if target.WhichOneof("variant") != "worker":
+        raise BadCommand(
+            "BAD_SCHEDULE_NEXUS_OPERATION_ATTRIBUTES",
+            f'endpoint "{a.endpoint}" leads to a URL; Perdure serves those that lead to workers',
+        )
+    to_close = shortest(ns_of(a.schedule_to_close_timeout), run_timeout_ns)
+    to_start, start_to_close = ns_of(a.schedule_to_start_timeout), ns_of(a.start_to_close_timeout)
+    return c.ScheduleNexusOperation(
+        a.endpoint,
+        a.service,
+        a.operation,
+        target.worker.namespace,
+        target.worker.task_queue,
+        (to_payload(a.input),) if a.HasField("input") else (),
+        to_close,
+        min(to_start, to_close) if to_close else to_start,
+        min(start_to_close, to_close) if to_close else start_to_close,
+        dict(a.nexus_header) or None,
+        endpoint.id,
+    )
+
+
+def _cancel_operation(a: pb.RequestCancelNexusOperationCommandAttributes, namespace: str) -> c.AnyCommand:
+    return c.RequestCancelNexusOperation(a.scheduled_event_id)
+
+
 COMMANDS: Mapping[int, tuple[str, Callable[[Any, str], c.AnyCommand]]] = {
     Kind.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK: ("schedule_activity_task_command_attributes", _schedule_activity),
     Kind.COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK: (
@@ -320,6 +366,14 @@ COMMANDS: Mapping[int, tuple[str, Callable[[Any, str], c.AnyCommand]]] = {
     Kind.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: (
         "upsert_workflow_search_attributes_command_attributes",
         _upsert,
+    ),
+    Kind.COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION: (
+        "schedule_nexus_operation_command_attributes",
+        _schedule_operation,
+    ),
+    Kind.COMMAND_TYPE_REQUEST_CANCEL_NEXUS_OPERATION: (
+        "request_cancel_nexus_operation_command_attributes",
+        _cancel_operation,
     ),
     Kind.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES: ("modify_workflow_properties_command_attributes", _modify),
 }

@@ -14,9 +14,7 @@ from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHO
 WORKS, PARTLY, NOT = "works", "partly", "not"
 
 NOTES: Mapping[str, str] = {
-    "StartWorkflowExecution": "no completion callbacks and links",
-    "GetSystemInfo": "says what is served: no Nexus",
-    "DescribeWorkflowExecution": "no callbacks and Nexus operations",
+    "StartWorkflowExecution": "completion callbacks to Nexus operations alone; links with callbacks alone",
     "DescribeTaskQueue": "pollers and the backlog of activities; no versions",
     "ResetWorkflowExecution": "the signals and updates after the point are always applied again",
     "QueryWorkflow": "headers of the query do not reach the worker",
@@ -27,8 +25,9 @@ NOTES: Mapping[str, str] = {
     "ListActivityExecutions": "as ListWorkflowExecutions",
     "UpdateActivityExecutionOptions": "as UpdateActivityOptions; no start delay",
     "UpdateActivityOptions": "parts of the retry policy by their own paths, as with Temporal's server of today",
-    "CreateNexusEndpoint": "kept and shown; operations are not served",
-    "UpdateNexusEndpoint": "kept and shown; operations are not served",
+    "CreateNexusEndpoint": "operations are served where the target is a worker; a URL is kept and shown",
+    "UpdateNexusEndpoint": "as CreateNexusEndpoint; an operation under way stays with the target that it was scheduled for",
+    "SCHEDULE_NEXUS_OPERATION": "endpoints whose target is a worker",
     "DescribeWorkerDeploymentVersion": "no statistics of task queues",
     "SetWorkerDeploymentCurrentVersion": "activities go to any worker that asks for them",
     "SetWorkerDeploymentRampingVersion": "activities go to any worker that asks for them",
@@ -39,7 +38,7 @@ NOTES: Mapping[str, str] = {
     "StartBatchOperation": "terminate, cancel, signal, delete, and reset to the first or last turn",
     "UpdateNamespace": "description and retention",
     "RegisterNamespace": "description and retention",
-    "WORKFLOW_EXECUTION_OPTIONS_UPDATED": "pins alone",
+    "WORKFLOW_EXECUTION_OPTIONS_UPDATED": "pins, and callbacks that were attached",
 }
 """What a user must know of something that is there."""
 

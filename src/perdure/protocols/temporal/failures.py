@@ -1,10 +1,10 @@
 """Failures: chains of records with a kind here, of messages with one of several infos on the wire."""
 
 from temporalio.api.common.v1 import message_pb2 as common
-from temporalio.api.enums.v1 import common_pb2, workflow_pb2
+from temporalio.api.enums.v1 import common_pb2, nexus_pb2, workflow_pb2
 from temporalio.api.failure.v1 import message_pb2 as pb
 
-from perdure.model.failures import Failure, FailureKind, RetryState, TimeoutType
+from perdure.model.failures import FailedOperation, Failure, FailureKind, RetryBehavior, RetryState, TimeoutType
 from perdure.protocols.temporal.payloads import payload, payloads, to_payload, to_payloads
 from perdure.protocols.temporal.times import duration, ns_of
 
@@ -72,7 +72,20 @@ def to_failure(given: pb.Failure, depth: int = 0) -> Failure:
                 "namespace": child.namespace,
             }
         case "nexus_handler_failure_info":
-            facts = {"type": given.nexus_handler_failure_info.type}
+            facts = {
+                "kind": FailureKind.HANDLER,
+                "type": given.nexus_handler_failure_info.type,
+                "retry_behavior": _known(RetryBehavior, given.nexus_handler_failure_info.retry_behavior),
+            }
+        case "nexus_operation_execution_failure_info":
+            asked = given.nexus_operation_execution_failure_info
+            facts = {
+                "kind": FailureKind.OPERATION,
+                "scheduled_event_id": asked.scheduled_event_id,
+                "operation": FailedOperation(
+                    asked.endpoint, asked.service, asked.operation, asked.operation_token or asked.operation_id
+                ),
+            }
         case _:
             facts = {"category": PLAIN}
     return Failure(
@@ -169,6 +182,25 @@ def failure(value: Failure | None) -> pb.Failure | None:
                     initiated_event_id=value.scheduled_event_id,
                     started_event_id=value.started_event_id,
                     retry_state=workflow_pb2.RetryState.ValueType(value.retry_state),
+                )
+            )
+        case FailureKind.HANDLER:
+            message.nexus_handler_failure_info.CopyFrom(
+                pb.NexusHandlerFailureInfo(
+                    type=value.type,
+                    retry_behavior=nexus_pb2.NexusHandlerErrorRetryBehavior.ValueType(value.retry_behavior),
+                )
+            )
+        case FailureKind.OPERATION:
+            asked = value.operation or FailedOperation("", "", "")
+            message.nexus_operation_execution_failure_info.CopyFrom(
+                pb.NexusOperationFailureInfo(
+                    scheduled_event_id=value.scheduled_event_id,
+                    endpoint=asked.endpoint,
+                    service=asked.service,
+                    operation=asked.operation,
+                    operation_id=asked.token,
+                    operation_token=asked.token,
                 )
             )
     return message

@@ -13,8 +13,10 @@ from temporalio.api.workflow.v1 import message_pb2 as workflow_pb
 
 from perdure.model import events as e
 from perdure.model.failures import BAD_COMMAND, Failure, FailureKind, RetryState
+from perdure.model.ids import CompletionCallback
 from perdure.model.options import Versioning
 from perdure.protocols.temporal import children_history as children
+from perdure.protocols.temporal import nexus_history as nexus
 from perdure.protocols.temporal.failures import failure, is_own_timeout
 from perdure.protocols.temporal.names import (
     activity_type,
@@ -27,6 +29,7 @@ from perdure.protocols.temporal.names import (
     turn_queue,
     workflow_type,
 )
+from perdure.protocols.temporal.nexus_links import stored
 from perdure.protocols.temporal.payloads import header, memo, payloads, search_attributes, user_metadata
 from perdure.protocols.temporal.times import duration, timestamp
 from perdure.protocols.temporal.versions import behavior, plain_build, split, text, version
@@ -50,6 +53,8 @@ def event(value: e.Event, namespace: str) -> pb.HistoryEvent:
         event_type=TYPES[value.__class__],
         task_id=value.id,
         user_metadata=user_metadata(metadata) if metadata is not None else None,
+        worker_may_ignore=value.__class__ in _IGNORABLE,
+        links=stored(value.links) if value.__class__ in nexus.LINKED else None,
         **{name: attributes},
     )
 
@@ -60,8 +65,19 @@ _WITH_METADATA = frozenset(
         e.ActivityTaskScheduled,
         e.TimerStarted,
         e.StartChildWorkflowExecutionInitiated,
+        e.NexusOperationScheduled,
     }
 )
+
+
+_IGNORABLE = frozenset(
+    {
+        e.WorkflowExecutionOptionsUpdated,
+        e.NexusOperationCancelRequestCompleted,
+        e.NexusOperationCancelRequestFailed,
+    }
+)
+"""Events that older SDKs do not know, and need not."""
 
 
 def _started(v: e.WorkflowExecutionStarted) -> Any:
@@ -95,6 +111,7 @@ def _started(v: e.WorkflowExecutionStarted) -> Any:
         priority=priority(v.priority),
         cron_schedule=v.cron_schedule,
         root_workflow_execution=execution(v.root_workflow_id, v.root_run_id) if parent is not None else None,
+        completion_callbacks=shown_callbacks(v.completion_callbacks),
     )
 
 
@@ -183,7 +200,18 @@ def _unpaused(v: e.WorkflowExecutionUnpaused) -> Any:
     return pb.WorkflowExecutionUnpausedEventAttributes(identity=v.identity, reason=v.reason, request_id=v.request_id)
 
 
+def shown_callbacks(callbacks: Iterable[CompletionCallback]) -> list[common.Callback]:
+    """Those that a client has asked for, as it did."""
+    return [common.Callback.FromString(callback.shown) for callback in callbacks if callback.shown]
+
+
 def _options(v: e.WorkflowExecutionOptionsUpdated) -> Any:
+    if v.attached_callbacks:
+        return pb.WorkflowExecutionOptionsUpdatedEventAttributes(
+            attached_request_id=v.request_id,
+            attached_completion_callbacks=shown_callbacks(v.attached_callbacks),
+            identity=v.identity,
+        )
     return pb.WorkflowExecutionOptionsUpdatedEventAttributes(
         versioning_override=pinned(v.pinned_build_id) if v.pinned_build_id else None,
         unset_versioning_override=not v.pinned_build_id,
@@ -464,6 +492,7 @@ EVENTS: dict[type, tuple[str, Callable[[Any], Any]]] = {
     e.WorkflowExecutionUpdateAccepted: ("workflow_execution_update_accepted_event_attributes", _update_accepted),
     e.WorkflowExecutionUpdateCompleted: ("workflow_execution_update_completed_event_attributes", _update_completed),
     **children.EVENTS,
+    **nexus.EVENTS,
 }
 """Each kind of event: its field in ``HistoryEvent``, and what makes its attributes."""
 

@@ -16,11 +16,13 @@ from perdure.model.events import ActivityTaskScheduled
 from perdure.model.service import RunSummary
 from perdure.model.task_queues import Poller
 from perdure.protocols.temporal.calls import Call, Methods, execution_of
+from perdure.protocols.temporal.completion_callbacks import callback_infos
 from perdure.protocols.temporal.failures import failure
 from perdure.protocols.temporal.history import pinned
 from perdure.protocols.temporal.names import activity_type, execution, priority, queue, retry_policy, workflow_type
 from perdure.protocols.temporal.options import PARENT_CLOSE
 from perdure.protocols.temporal.payloads import memo, payloads, user_metadata
+from perdure.protocols.temporal.pending_operations import pending_operation
 from perdure.protocols.temporal.search_values import search_attributes
 from perdure.protocols.temporal.times import duration, timestamp
 from perdure.protocols.temporal.versions import behavior, plain_build, text, version
@@ -96,6 +98,8 @@ async def describe_workflow_execution(
             )
             for ref, child in run.children.items()
         ],
+        pending_nexus_operations=[pending_operation(operation) for operation in run.operations.values()],
+        callbacks=callback_infos(run),
         pending_workflow_task=_turn(task) if task is not None else None,
         workflow_extended_info=_extended(run),
     )

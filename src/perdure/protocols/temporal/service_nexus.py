@@ -1,4 +1,4 @@
-"""Nexus endpoints: names under which workflows of one namespace reach workers of another. Operations are not served."""
+"""Nexus endpoints: names under which workflows of one namespace reach workers of another."""
 
 import re
 import uuid

@@ -67,7 +67,7 @@ async def get_system_info(call: Call, request: pb.GetSystemInfoRequest) -> pb.Ge
             eager_workflow_start=True,
             sdk_metadata=True,
             count_group_by_execution_status=True,
-            nexus=False,
+            nexus=True,
         ),
     )
 

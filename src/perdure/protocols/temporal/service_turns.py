@@ -14,7 +14,7 @@ from perdure.model.access import Permission
 from perdure.model.failures import Failure
 from perdure.protocols.temporal.activity_tasks import expect_eager
 from perdure.protocols.temporal.calls import Call, Methods
-from perdure.protocols.temporal.commands import BadCommand, bad_command_failure, commands
+from perdure.protocols.temporal.commands import NEXUS, BadCommand, bad_command_failure, commands
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.failures import to_failure
 from perdure.protocols.temporal.names import STICKY, camel, turn_failed_name
@@ -81,7 +81,13 @@ async def respond_workflow_task_completed(
     try:
         run = (await turns.resident(token.address)).run
         asked: Sequence[c.AnyCommand] = commands(
-            request.commands, request.messages, namespace, run.started.workflow_run_timeout_ns
+            request.commands,
+            request.messages,
+            namespace,
+            run.started.workflow_run_timeout_ns,
+            await call.parts.endpoints_by_name()
+            if any(one.command_type == NEXUS for one in request.commands)
+            else None,
         )
     except BadCommand as bad:
         failure = bad_command_failure(bad)

@@ -1,13 +1,15 @@
 """What clients do to runs: start, signal, cancel, terminate, reset, delete."""
 
-from temporalio.api.enums.v1 import workflow_pb2
+from temporalio.api.enums.v1 import event_type_pb2, workflow_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.model.access import Permission
 from perdure.model.errors import AlreadyExistsError, RunClosedError
 from perdure.model.requests import CancelWorkflow, PauseWorkflow, ResumeWorkflow, SignalWorkflow, TerminateWorkflow
 from perdure.protocols.temporal.calls import Call, Methods, execution_of
+from perdure.protocols.temporal.completion_callbacks import with_callbacks
 from perdure.protocols.temporal.errors import Refused
+from perdure.protocols.temporal.nexus_links import event_link
 from perdure.protocols.temporal.payloads import to_map, to_payloads
 from perdure.protocols.temporal.starting import signal_request, start_request, taken
 from perdure.protocols.temporal.turn_tasks import turn_task
@@ -15,6 +17,7 @@ from perdure.protocols.temporal.turn_tasks import turn_task
 methods = Methods()
 
 BY_USER = "terminated by user via frontend"
+STARTED = event_type_pb2.EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
 RUNNING = workflow_pb2.WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
 
 
@@ -24,13 +27,15 @@ async def start_workflow_execution(
 ) -> pb.StartWorkflowExecutionResponse:
     """A run begins, or one is found, as the policies say."""
     namespace = await call.namespace(request.namespace, Permission.OPERATE)
-    asked = start_request(request)
+    asked = await with_callbacks(call, request.completion_callbacks, start_request(request))
+    # Who hears of the end is for the server to say, which has seen that they may.
+    service = call.parts.service if asked.completion_callbacks else call.service
     is_eager = request.request_eager_execution and not asked.start_delay_ns
     with call.parts.turns.expect(
         namespace, asked.task_queue, asked.workflow_id if is_eager else "", identity=request.identity
     ) as expected:
         try:
-            result = await call.service.start(namespace, asked)
+            result = await service.start(namespace, asked)
         except AlreadyExistsError:
             raise await taken(call, namespace, asked) from None
     turn = expected.turn
@@ -39,6 +44,7 @@ async def start_workflow_execution(
         first_execution_run_id=result.run_id,
         started=result.is_new,
         status=RUNNING,
+        link=event_link(namespace, asked.workflow_id, result.run_id, 1, STARTED),
         eager_workflow_task=turn_task(turn) if turn is not None else None,
     )
 

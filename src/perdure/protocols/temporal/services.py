@@ -11,6 +11,7 @@ from perdure.protocols.temporal import (
     service_history,
     service_lists,
     service_nexus,
+    service_nexus_tasks,
     service_operator,
     service_queries,
     service_schedule_lists,
@@ -45,6 +46,7 @@ WORKFLOW_METHODS: Mapping[str, Handler] = {
     **service_standalone.methods.handlers,
     **service_standalone_control.methods.handlers,
     **service_standalone_lists.methods.handlers,
+    **service_nexus_tasks.methods.handlers,
 }
 
 OPERATOR_METHODS: Mapping[str, Handler] = {

@@ -20,6 +20,7 @@ from tests.protocols.temporal.python import (
     life_stories,
     local_stories,
     message_stories,
+    nexus_stories,
     visible_stories,
 )
 from tests.protocols.temporal.python.headers import Headers
@@ -33,6 +34,7 @@ MODULES = (
     life_stories,
     visible_stories,
     control_stories,
+    nexus_stories,
 )
 WORKFLOWS: list[type] = [workflow for module in MODULES for workflow in module.WORKFLOWS]
 STORY_SECONDS = 50
@@ -48,12 +50,14 @@ async def main() -> None:
     chosen = parser.parse_args()
     names = chosen.stories or list(stories)
     client = await Client.connect(chosen.address, namespace=chosen.namespace, interceptors=[Headers()])
+    await nexus_stories.endpoints(client)
     # The sandbox is a matter between the SDK and its user; a server never hears of it.
     worker = Worker(
         client,
         task_queue=QUEUE,
         workflows=WORKFLOWS,
         activities=[*activities.ALL, *control_stories.ACTIVITIES],
+        nexus_service_handlers=nexus_stories.SERVICES,
         max_cached_workflows=chosen.cache,
         workflow_runner=UnsandboxedWorkflowRunner(),
         activity_executor=ThreadPoolExecutor(20),

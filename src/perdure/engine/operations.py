@@ -1,0 +1,196 @@
+"""Operations for those who come and ask: offers that the outbox holds, by namespace and task queue.
+
+What is handed out is asked for again if nobody has answered in time, so whoever serves an endpoint may be asked more
+than once for the same. Nothing here is stored: offers come from the outbox, also after a restart, and an answer names the
+run and the attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from perdure.kernel import operation
+from perdure.kernel.commit import Message, Rejection
+from perdure.kernel.run import Operation
+from perdure.model.errors import PerdureError
+from perdure.model.failures import Failure, FailureKind, RetryBehavior
+from perdure.model.ids import RunAddress
+from perdure.model.requests import FailOperationAttempt, OfferOperation, Request
+from perdure.model.task_queues import Poller
+
+if TYPE_CHECKING:
+    from perdure.engine.engine import Engine
+
+ANSWER_SECONDS = 10.0
+"""Whoever has been asked for an operation has so long to answer."""
+
+SEEN_SECONDS = 300.0
+"""Whoever has asked here within this time still counts as somebody who serves the queue."""
+
+UPSTREAM_TIMEOUT = "UPSTREAM_TIMEOUT"
+"""Temporal's word for what is wrong when nobody has answered."""
+
+QueueName = tuple[str, str]
+"""Namespace and task queue."""
+
+
+class Offer(msgspec.Struct, frozen=True, gc=False):
+    """What a run asks for. ``key`` and ``ref`` name the message."""
+
+    key: int
+    ref: int
+    source: RunAddress
+    request: OfferOperation
+
+
+class OperationTask(msgspec.Struct, frozen=True, gc=False):
+    """An attempt, for whoever serves the endpoint. ``source`` is the run that asks; with ``of_cancel`` the operation is
+    to stop. ``attempt`` belongs into the answer. ``answer_seconds`` is how long there is for one."""
+
+    source: RunAddress
+    operation: Operation
+    attempt: int
+    of_cancel: bool
+    answer_seconds: float = ANSWER_SECONDS
+
+
+class Operations:
+    """Belongs to one engine, and shares its thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: dict[QueueName, deque[Offer]] = {}
+        self._asking: dict[QueueName, deque[asyncio.Future[None]]] = {}
+        self._known: dict[tuple[int, int], int] = {}
+        """The attempts that wait here, by the names of their messages."""
+        self._pollers: dict[QueueName, dict[str, int]] = {}
+
+    def offer(self, key: int, source: RunAddress, message: Message) -> None:
+        """A message of the run ``source`` that is in the store."""
+        request = message.request
+        assert isinstance(request, OfferOperation)
+        if self._known.get((key, message.ref)) == request.attempt:
+            return
+        self._put(Offer(key, message.ref, source, request), message.target.namespace)
+
+    def _put(self, offer: Offer, namespace: str, *, first: bool = False) -> None:
+        queue = (namespace, offer.request.task_queue)
+        self._known[offer.key, offer.ref] = offer.request.attempt
+        line = self._waiting.setdefault(queue, deque())
+        if first:
+            line.appendleft(offer)
+        else:
+            line.append(offer)
+        self._wake(queue)
+
+    def _wake(self, queue: QueueName) -> None:
+        asking = self._asking.get(queue, ())
+        while asking:
+            answer = asking.popleft()
+            if not answer.done():
+                answer.set_result(None)
+                return
+
+    async def poll(
+        self, namespace: str, task_queue: str, *, identity: str, timeout_seconds: float
+    ) -> OperationTask | None:
+        """Take an attempt, waiting for one; None if there is none in time. Whoever gets it answers by a request about it,
+        through ``answer``, or is asked again."""
+        queue = (namespace, task_queue)
+        loop = asyncio.get_running_loop()
+        self._pollers.setdefault(queue, {})[identity] = self._engine.clock.now_ns()
+        ends = loop.time() + timeout_seconds
+        while True:
+            while (line := self._waiting.get(queue)) is not None:
+                offer = line.popleft()
+                if not line:
+                    del self._waiting[queue]
+                self._known.pop((offer.key, offer.ref), None)
+                task = await self._taken(offer, namespace)
+                if task is not None:
+                    return task
+            if not await self._wait(queue, ends - loop.time()):
+                return None
+
+    async def _wait(self, queue: QueueName, seconds: float) -> bool:
+        """Whether there is something before time is up."""
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asking.setdefault(queue, deque()).append(answer)
+        try:
+            await asyncio.wait([answer], timeout=max(0.0, seconds))
+            return answer.done()
+        except asyncio.CancelledError:
+            if answer.done():
+                self._wake(queue)  # it was meant for somebody who has gone
+            raise
+        finally:
+            asking = self._asking.get(queue)
+            if asking is not None:
+                if answer in asking:
+                    asking.remove(answer)
+                if not asking:
+                    del self._asking[queue]
+
+    async def _taken(self, offer: Offer, namespace: str) -> OperationTask | None:
+        """The attempt, if the run still wants it."""
+        try:
+            resident = await self._engine.resident(offer.source)
+        except asyncio.CancelledError:
+            self._put(offer, namespace, first=True)
+            raise
+        except PerdureError:
+            self._engine.after_store_retry(lambda: self._put(offer, namespace))
+            return None
+        request = offer.request
+        found = operation.offered(resident.run, request)
+        if found is None:
+            return None
+        asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._too_late, offer)
+        return OperationTask(offer.source, found, request.attempt, request.of_cancel)
+
+    def _too_late(self, offer: Offer) -> None:
+        """Ask again later, unless an answer has come."""
+        request = offer.request
+        failure = Failure(
+            "nobody answered in time",
+            FailureKind.HANDLER,
+            type=UPSTREAM_TIMEOUT,
+            retry_behavior=RetryBehavior.UNSPECIFIED,
+        )
+        if not self._engine.closing:
+            self._engine.submit(
+                offer.source,
+                FailOperationAttempt(request.scheduled_event_id, request.attempt, failure, request.of_cancel),
+            )
+
+    async def answer(self, source: RunAddress, request: Request) -> bool:
+        """Hand in what became of an attempt. False if nobody waits for that any more. Raises ``StoreError``."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def recorded(outcome: Rejection | PerdureError | None) -> None:
+            if done.done():
+                return
+            if isinstance(outcome, PerdureError):
+                done.set_exception(outcome)
+            else:
+                done.set_result(outcome is None)
+
+        self._engine.submit(source, request, recorded)
+        return await done
+
+    def pollers(self, namespace: str, task_queue: str) -> list[Poller]:
+        """Who has asked here lately."""
+        queue = (namespace, task_queue)
+        known = self._pollers.get(queue, {})
+        before = self._engine.clock.now_ns() - int(SEEN_SECONDS * 1e9)
+        for identity in [identity for identity, time in known.items() if time < before]:
+            del known[identity]
+        return [Poller(identity, "", last_poll_time=time) for identity, time in known.items()]
+
+    def backlog(self, namespace: str, task_queue: str) -> int:
+        """How many attempts wait."""
+        return len(self._waiting.get((namespace, task_queue), ()))
