@@ -5,7 +5,7 @@ READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
 DOCS_READY := .venv/.ready-docs
 
-.PHONY: help setup test demo demo-server lint types imports docs check format proto bench bench-temporal conformance-asl clean
+.PHONY: help setup test soak demo demo-server lint types imports docs check format proto bench bench-temporal conformance-asl clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -14,7 +14,10 @@ setup: $(READY) ## Make .venv with everything for tests, demo and lint
 	@:
 
 test: $(READY) ## Run the tests, for example make test ARGS="-k timer -n 0"
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+
+soak: $(READY) ## Run what finds more the longer it goes on ten times as long: properties, simulations, kills
+	@PERDURE_SOAK=10 $(BIN)/python -m pytest -n 3 --dist worksteal -o timeout=3600 $(ARGS) $$(grep -rlE "soaking|hypothesis" tests --include="test_*.py")
 
 demo: $(READY) ## Run the guided demo, then the flights example
 	@$(BIN)/perdure demo $(ARGS)

@@ -12,13 +12,15 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.cli import flows
-from typer.testing import CliRunner
+from typer import testing
+from typer.main import get_command
 
 from perdure.app import Worker, connect
 from perdure.app.server import Server
 from perdure.cli.main import app
 
 HERE = Path(__file__).parent
+COMMAND = get_command(app)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -74,7 +76,11 @@ def perdure(monkeypatch: pytest.MonkeyPatch, code_loaded: None) -> Perdure:
             monkeypatch.delenv(name, raising=False)
         if width:
             env |= {"FORCE_COLOR": "1", "COLUMNS": str(width), "TERM": "xterm-256color"}
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments], env=env, prog_name="perdure")
+        # The commands are built once, not each time one is run: that takes longer than running it.
+        monkeypatch.setattr(testing, "_get_command", lambda _: COMMAND)
+        result = testing.CliRunner().invoke(
+            app, [str(argument) for argument in arguments], env=env, prog_name="perdure"
+        )
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Outcome(result.exit_code, result.stdout, result.stderr)

@@ -1,8 +1,7 @@
 """``perdure asl``."""
 
+import asyncio
 import json
-import subprocess
-import sys
 import xml.dom.minidom
 
 import pytest
@@ -31,14 +30,11 @@ MACHINE = {
 }
 
 
-def asl(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "perdure", "asl", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+@pytest.fixture
+def asl(perdure, folder, monkeypatch):
+    """The command, in the folder of the definitions."""
+    monkeypatch.chdir(folder)
+    return lambda *arguments: perdure("asl", *arguments)
 
 
 @pytest.fixture
@@ -50,39 +46,39 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_check_says_where_and_what_would_be_right(folder):
-    right, wrong = asl("check", "order.asl.json", cwd=folder), asl("check", "wrong.asl.json", "--json", cwd=folder)
-    assert (right.returncode, wrong.returncode) == (0, 1)
-    lines = [json.loads(line) for line in wrong.stdout.splitlines()]
+def test_check_says_where_and_what_would_be_right(asl, folder):
+    right, wrong = asl("check", "order.asl.json"), asl("check", "wrong.asl.json", "--json")
+    assert (right.exit_code, wrong.exit_code) == (0, 1)
+    lines = [json.loads(line) for line in wrong.out.splitlines()]
     found = next(line for line in lines if line["code"] == "MISSING_TRANSITION_TARGET")
     assert found["nearest"] == "Look"
     assert (folder / "wrong.asl.json").read_text().splitlines()[found["line"] - 1].strip() == '"Next": "Lok"'
 
 
-def test_run_shows_each_state_as_it_goes(folder):
-    done = asl("run", "order.asl.json", '{"amount": 200}', "--mocks", "mocks.json", "--wait-time-scale", 0, cwd=folder)
-    assert done.returncode == 0
-    lines = [line.split(maxsplit=1)[1] for line in done.stdout.splitlines()[:-1]]
+def test_run_shows_each_state_as_it_goes(asl, folder):
+    done = asl("run", "order.asl.json", '{"amount": 200}', "--mocks", "mocks.json", "--wait-time-scale", 0)
+    assert done.exit_code == 0
+    lines = [line.split(maxsplit=1)[1] for line in done.out.splitlines()[:-1]]
     assert lines[0] == '> Charge  {"amount": 200}'
     assert lines[1] == "! TaskFailed  Busy: later"
     assert lines[-1] == '< Done  {"amount":200,"charge":{"StatusCode":200}}'
-    assert done.stdout.splitlines()[-1] == '{"amount":200,"charge":{"StatusCode":200}}'
+    assert done.out.splitlines()[-1] == '{"amount":200,"charge":{"StatusCode":200}}'
 
 
-def test_run_takes_the_mock_file_of_step_functions_local(folder):
+def test_run_takes_the_mock_file_of_step_functions_local(asl, folder):
     local = {
         "StateMachines": {"order": {"TestCases": {"Broken": {"Charge": "broken"}}}},
         "MockedResponses": {"broken": {"0-9": {"Throw": {"Error": "Broken", "Cause": "for good"}}}},
     }
     (folder / "local.json").write_text(json.dumps(local))
-    failed = asl("run", "order.asl.json", "--mocks", "local.json", "--test-case", "Broken", "--json", cwd=folder)
-    assert failed.returncode == 1
-    assert json.loads(failed.stdout.splitlines()[-1])["executionFailedEventDetails"] == {
+    failed = asl("run", "order.asl.json", "--mocks", "local.json", "--test-case", "Broken", "--json")
+    assert failed.exit_code == 1
+    assert json.loads(failed.out.splitlines()[-1])["executionFailedEventDetails"] == {
         "error": "Broken",
         "cause": "for good",
     }
-    unknown = asl("run", "order.asl.json", "--mocks", "local.json", "--test-case", "No", cwd=folder)
-    assert (unknown.returncode, "only: Broken" in unknown.stderr) == (2, True)
+    unknown = asl("run", "order.asl.json", "--mocks", "local.json", "--test-case", "No")
+    assert (unknown.exit_code, "only: Broken" in unknown.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -95,14 +91,14 @@ def test_run_takes_the_mock_file_of_step_functions_local(folder):
         (["draw", "mocks.json"], "can't be run"),
     ],
 )
-def test_mistakes_are_one_message(folder, arguments, said):
-    done = asl(*arguments, cwd=folder)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+def test_mistakes_are_one_message(asl, folder, arguments, said):
+    done = asl(*arguments)
+    assert done.exit_code == 2
+    assert said in done.err
+    assert "Traceback" not in done.err
 
 
-async def test_draw_shows_where_a_run_is(folder):
+async def test_draw_shows_where_a_run_is(asl, folder):
     app = perdure.App("orders")
 
     @app.activity
@@ -115,15 +111,15 @@ async def test_draw_shows_where_a_run_is(folder):
         async for event in run.history(follow=True):
             if event.type == "TimerStarted":
                 break
-    drawn = asl("draw", "order.asl.json", "--svg", "--run", "order-1", "--at", "orders.db", cwd=folder)
-    assert drawn.returncode == 0, drawn.stderr
-    picture = xml.dom.minidom.parseString(drawn.stdout)
+    drawn = await asyncio.to_thread(asl, "draw", "order.asl.json", "--svg", "--run", "order-1", "--at", "orders.db")
+    assert drawn.exit_code == 0, drawn.err
+    picture = xml.dom.minidom.parseString(drawn.out)
     filled = {
         group.getElementsByTagName("text")[0].firstChild.data:  # type: ignore[union-attr]
         group.getElementsByTagName("rect")[0].getAttribute("fill")
         for group in picture.getElementsByTagName("g")
     }
     assert len({filled["Charge"], filled["Look"], filled["Done"]}) == 3
-    text = asl("draw", "order.asl.json", cwd=folder).stdout
+    text = (await asyncio.to_thread(asl, "draw", "order.asl.json")).out
     assert text.startswith("stateDiagram-v2")
     assert "$.amount NumericGreaterThan 100" in text

@@ -46,14 +46,14 @@ def test_a_filter_chooses_and_sorts(perdure: Perdure, store):
     assert ids(perdure("list", store, "Cents > 50", "--limit", "1", "--type", "fulfil")) == ["order-dear"]
 
 
-def test_a_bad_filter_ends_with_its_place(process: Perdure, store):
-    outcome = process("list", store, "Cents > 50; DROP TABLE runs")
+def test_a_bad_filter_ends_with_its_place(perdure: Perdure, store):
+    outcome = perdure("list", store, "Cents > 50; DROP TABLE runs")
     assert (outcome.exit_code, outcome.out) == (2, "")
     message, shown, mark = outcome.err.splitlines()
     assert message.startswith("Error: The filter can't be used: line 1, column 11: there is ';'; expected")
     assert shown[mark.index("^")] == ";"
-    assert "did you mean Cents?" in process("count", store, "cents > 50").err
-    assert "GROUP BY is for counting" in process("list", store, "GROUP BY Cents").err
+    assert "did you mean Cents?" in perdure("count", store, "cents > 50").err
+    assert "GROUP BY is for counting" in perdure("list", store, "GROUP BY Cents").err
 
 
 def test_a_limit_says_that_there_is_more(perdure: Perdure, store):

@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conformance.rooms import attempt, contents, delete, find, row, task
+from tests.soaking import often
 
 from perdure.engine.ports import Store, Write
 from perdure.model.errors import StoreError
@@ -207,6 +208,7 @@ def drawn_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("eager_moves", "drawn_jobs")
+@settings(max_examples=often(50))
 @given(script=steps)
 def test_the_stores_hold_the_same(script: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.soaking import often
 
 import perdure
 from perdure import RunStatus
@@ -24,7 +25,7 @@ def test_killed_again_and_again_each_run_is_dealt_with_once(tmp_path, operation)
     chance = random.Random(operation)
     store, ledger = f"sqlite:///{tmp_path / 'work.db'}", tmp_path / "ledger"
     command = [sys.executable, str(BATCHING), store, str(ledger), operation]
-    for opened in range(1, 6):
+    for opened in range(1, often(3) + 1):
         process = subprocess.Popen(command)
         deadline = time.monotonic() + 100
         while not ledger.exists() or ledger.read_text().count("open\n") < opened:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.kernel.ledger import Ledger, decode_message, decode_records, encode
 from tests.kernel.strategies import RECORDS, records, requests_for, structs
+from tests.soaking import often
 
 from perdure.kernel import derive
 from perdure.kernel.commit import Commit, Message, Rejection
@@ -29,7 +30,7 @@ LIMITS = Limits(
 
 LENGTHS = st.integers(3, 40)
 
-stories = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+stories = settings(max_examples=often(60), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 class Story:

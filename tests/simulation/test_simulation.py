@@ -9,8 +9,9 @@ import traceback
 
 import pytest
 from tests.simulation.simulator import Simulation
+from tests.soaking import often
 
-SEEDS = int(os.environ.get("PERDURE_SIM_SEEDS", "6000"))
+SEEDS = int(os.environ.get("PERDURE_SIM_SEEDS", often(2000)))
 ONLY = os.environ.get("PERDURE_SIM_SEED", "")
 GROUP = 50
 """How many seeds make one test, so that several processes share them evenly."""

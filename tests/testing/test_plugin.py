@@ -51,7 +51,7 @@ def run_pytest(tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
 
     def run(*arguments: str) -> str:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60).stdout
 
     return run

@@ -7,7 +7,7 @@ once, by one program, and each is judged by a test of its own.
 import pytest
 from tests.protocols.temporal.differences import DIFFERENCES, UNTOLD
 from tests.protocols.temporal.outcomes import recorded
-from tests.protocols.temporal.told import told
+from tests.protocols.temporal.told import told, told_beside
 
 LANGUAGES = ("python", "go", "typescript", "java")
 RACING = {
@@ -22,6 +22,7 @@ RACING = {
 ENDS_EITHER_WAY = RACING - {"child-fails", "child-signalled-by-parent"}
 """Of these, the child that nobody waits for may stop by itself or be ended first."""
 UNCACHED = "python"
+CACHES = (0, 1)
 """Told again with no run kept in memory, and with room for one."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -42,11 +43,12 @@ def test_a_story_comes_to_what_it_comes_to_on_temporal(language, story, shared_f
     compare(language, story, told(language, None, shared_folder))
 
 
-@pytest.mark.parametrize("cache", [0, 1])
+@pytest.mark.parametrize("cache", CACHES)
 @pytest.mark.parametrize(("language", "story"), cases(UNCACHED, "uncached"))
 def test_a_story_comes_to_the_same_without_runs_in_memory(language, story, cache, shared_folder):
     # Of local activities, a worker that keeps nothing loses track until its task times out: on Temporal's server, too.
-    compare(language, story, told(language, cache, shared_folder), with_histories="local-activit" not in story)
+    outcomes = told_beside(language, CACHES, shared_folder)[cache]
+    compare(language, story, outcomes, with_histories="local-activit" not in story)
 
 
 def compare(language, story, outcomes, with_histories=True):

@@ -3,6 +3,8 @@
 import asyncio
 import fcntl
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +14,13 @@ from tests.protocols.temporal.programs import CannotBuildError
 from tests.protocols.temporal.server import DevServer
 
 Outcomes = dict[str, Outcome | str]
+
+
+def told_beside(language: str, caches: Sequence[int], folder: Path) -> dict[int, Outcomes]:
+    """The same with several sizes of the worker's cache, all at a time: stories mostly wait."""
+    with ThreadPoolExecutor(len(caches)) as threads:
+        found = threads.map(lambda cache: told(language, cache, folder), caches)
+        return dict(zip(caches, found, strict=True))
 
 
 def told(language: str, cache: int | None, folder: Path) -> Outcomes:
