@@ -10,6 +10,7 @@ from temporalio.api.operatorservice.v1 import request_response_pb2 as operator
 from temporalio.api.workflowservice.v1 import request_response_pb2 as workflow
 
 from perdure.model.access import Permission
+from perdure.protocols.temporal.service_old_versioning import DISABLED
 from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHODS
 from perdure.protocols.temporal.tokens import ActivityToken, QueryToken, TurnToken, encode
 
@@ -177,6 +178,8 @@ ASKED: Mapping[str, Asked] = {
     ),
     "DeleteWorkerDeploymentVersion": _needs(OPERATE, act="delete_version", deploymentVersion=VERSION),
     "DeleteWorkerDeployment": _needs(OPERATE, act="delete_deployment", deploymentName="d"),
+    # What nobody is let do.
+    **{name: _needs() for name in DISABLED},
     # Schedules and batches, which are runs of the engine's own.
     "CreateSchedule": _needs(OPERATE, act="create_schedule", **SCHEDULE),
     "UpdateSchedule": _needs(OPERATE, act="update_schedule", **SCHEDULE),

@@ -6,6 +6,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.protocols.temporal import coverage
 from perdure.protocols.temporal.history import EVENTS, TYPES
+from perdure.protocols.temporal.service_old_versioning import DISABLED
 from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHODS
 
 
@@ -31,6 +32,14 @@ def test_notes_are_about_things_that_are_there() -> None:
         if row.state != coverage.NOT
     }
     assert set(coverage.NOTES) <= there
+
+
+async def test_the_old_ways_of_versioning_are_refused_as_by_temporals_server(raw) -> None:
+    for name, message in DISABLED.items():
+        for namespace, told in (("default", message), ("none", "Namespace none is not found.")):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await getattr(raw, name)(getattr(pb, f"{name}Request")(namespace=namespace))
+            assert refused.value.details() == told
 
 
 async def test_what_is_not_served_says_so_by_its_name(raw) -> None:

@@ -9,6 +9,7 @@ from temporalio.api.workflowservice.v1 import service_pb2 as workflow_pb
 
 from perdure.protocols.temporal.commands import COMMANDS
 from perdure.protocols.temporal.history import TYPES
+from perdure.protocols.temporal.service_old_versioning import DISABLED
 from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHODS
 
 WORKS, PARTLY, NOT = "works", "partly", "not"
@@ -39,6 +40,7 @@ NOTES: Mapping[str, str] = {
     "UpdateNamespace": "description and retention",
     "RegisterNamespace": "description and retention",
     "WORKFLOW_EXECUTION_OPTIONS_UPDATED": "pins, and callbacks that were attached",
+    **dict.fromkeys(DISABLED, "is always refused, as by Temporal's server where it is not enabled"),
 }
 """What a user must know of something that is there."""
 
