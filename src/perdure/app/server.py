@@ -1,6 +1,7 @@
 """An engine that others connect to: one process, one event loop, one store."""
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -155,7 +156,7 @@ class Server:
             await self._protocol.open()
             polls = Polls(workers)
             if self._temporal_address:
-                await self._open_temporal(workers, polls, credentials)
+                await self._open_temporal(workers, polls, None if tls is None else tls.context())
             if self._stepfunctions_settings is not None:
                 await self._open_stepfunctions(
                     self._stepfunctions_settings,
@@ -196,7 +197,7 @@ class Server:
         """Where the worker protocol listens."""
         return self._protocol.port
 
-    async def _open_temporal(self, workers: Workers, polls: Polls, credentials: Any) -> None:
+    async def _open_temporal(self, workers: Workers, polls: Polls, tls: ssl.SSLContext | None) -> None:
         from perdure.app.temporal import temporal_server
 
         deployments = Deployments(self._store, self.service.engine.clock.now_ns)
@@ -211,7 +212,7 @@ class Server:
             turns,
             self.service.engine.operations,
             self._temporal_address,
-            credentials,
+            tls,
             self._store,
             self.service.engine.clock.now_ns,
         )

@@ -1,5 +1,6 @@
 """Temporal's protocol in front of an engine; its messages are loaded here, for those who ask for them."""
 
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -30,7 +31,7 @@ def temporal_server(
     turns: TurnPolls,
     operations: Operations,
     address: str,
-    credentials: Any,
+    tls: ssl.SSLContext | None,
     documents: Documents,
     now: Callable[[], int],
 ) -> Any:
@@ -53,7 +54,7 @@ def temporal_server(
         documents,
         now,
     )
-    return TemporalProtocol(gate, parts, address, credentials)
+    return TemporalProtocol(gate, parts, address, tls)
 
 
 class DevServer(msgspec.Struct, frozen=True):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import re
-from collections.abc import Mapping
-from typing import Any
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-import grpc
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from temporalio.api.operatorservice.v1 import service_pb2 as operator_pb
@@ -21,20 +21,16 @@ from temporalio.api.workflowservice.v1 import service_pb2 as workflow_pb
 
 from perdure.model.access import Credentials, Gate, Session
 from perdure.model.errors import InvalidArgumentError, LimitExceededError, NotFoundError, PerdureError
+from perdure.protocols.temporal import health
 from perdure.protocols.temporal.calls import Call, Handler, Parts
+from perdure.protocols.temporal.connections import Answered, Asked, Connections
 from perdure.protocols.temporal.errors import Code, Refused, refused
-from perdure.protocols.temporal.health import HEALTH
 from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHODS
 
 log = logging.getLogger("perdure.server")
 
 DEFAULT_MESSAGE_BYTES = 64 << 20
-KEEPALIVE_MS = 10_000
-KEEPALIVE_TIMEOUT_MS = 10_000
-PENDING_CALLS = 1_000_000
-"""Calls that have come and wait to be looked at."""
-
-Context = Any
+BACKLOG = 2048
 
 _RUN_ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
@@ -46,7 +42,7 @@ class TemporalProtocol:
         gate: who is let in.
         parts: what serves them.
         address: host and port; port 0 picks a free one.
-        credentials: for TLS; plain text without.
+        tls: for TLS; plain text without.
         message_bytes: the largest message that is taken.
     """
 
@@ -55,134 +51,104 @@ class TemporalProtocol:
         gate: Gate,
         parts: Parts,
         address: str,
-        credentials: grpc.ServerCredentials | None = None,
+        tls: ssl.SSLContext | None = None,
         message_bytes: int = DEFAULT_MESSAGE_BYTES,
     ) -> None:
         self._gate = gate
         self._parts = parts
         self._address = address
-        self._credentials = credentials
-        self._message_bytes = message_bytes
-        self._polls: set[asyncio.Task[Any]] = set()
+        self._tls = tls
+        if tls is not None:
+            tls.set_alpn_protocols(["h2"])
+        self._connections = Connections(self.answer, message_bytes)
+        self._server: asyncio.Server | None = None
         self.port = 0
 
     async def open(self) -> None:
         """Begin to listen. Raises ``InvalidArgumentError`` if the address can't be used."""
-        self._server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", self._message_bytes),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.keepalive_time_ms", KEEPALIVE_MS * 6),
-                ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
-                ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS // 2),
-                ("grpc.http2.max_ping_strikes", 0),
-                # Else the library cancels calls, chosen by chance, when more than a thousand come in one moment.
-                ("grpc.server.max_pending_requests", PENDING_CALLS),
-                ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS),
-                ("grpc.so_reuseport", 0),
-            ]
-        )
-        self._server.add_generic_rpc_handlers(
-            [
-                _Service(self, workflow_pb.DESCRIPTOR.services_by_name["WorkflowService"], WORKFLOW_METHODS),
-                _Service(self, operator_pb.DESCRIPTOR.services_by_name["OperatorService"], OPERATOR_METHODS),
-                HEALTH,
-            ]
-        )
+        host, _, port = self._address.rpartition(":")
+        host = host.strip("[]")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # With the protocol said, asyncio turns Nagle's algorithm off for what is accepted.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            if self._credentials is None:
-                self.port = self._server.add_insecure_port(self._address)
-            else:
-                self.port = self._server.add_secure_port(self._address, self._credentials)
-        except RuntimeError:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, int(port)))
+        except OSError:
+            listener.close()
             raise InvalidArgumentError(
                 f"The Temporal protocol can't listen at {self._address}: the address is in use, or not one of this machine's"
             ) from None
-        await self._server.start()
+        self.port = listener.getsockname()[1]
+        self._server = await asyncio.get_running_loop().create_server(
+            self._connections.make, sock=listener, backlog=BACKLOG, ssl=self._tls
+        )
 
     async def close(self, grace_seconds: float = 0.5) -> None:
         """Let go of everybody."""
-        for task in list(self._polls):
-            task.cancel()
-        await self._server.stop(grace_seconds)
+        if self._server is not None:
+            self._server.close()
+        await self._connections.close(grace_seconds)
 
-    async def serve(self, handler: Handler, request: Any, context: Context, name: str, size: int) -> Any:
+    async def answer(self, asked: Asked) -> Answered:
         """One call, from who it is to its answer."""
-        headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        method = _METHODS.get(asked.method)
+        if method is None:
+            if asked.method == health.CHECK:
+                return health.check(asked.body)
+            return Answered(status=Code.UNIMPLEMENTED.value[0], message="Method not found!")
+        if method.handler is None:
+            return _told(Refused(Code.UNIMPLEMENTED, f"{method.name} is not served by Perdure."))
         try:
-            session = await self._admit(context, headers)
+            request = method.read(asked.body)
+        except DecodeError:
+            return _told(Refused(Code.INTERNAL, f"The bytes that were sent are no {method.input}."))
+        try:
+            session = await self._gate.admit(
+                Credentials(asked.headers.get("authorization", ""), asked.common_name, asked.peer)
+            )
+            size = len(asked.body)
             if 0 < session.request_bytes < size:
-                _check_size(session, name, size)
-            left = context.time_remaining()
-            call = Call(self._parts, session, math.inf if left is None else left, headers)
-            return await handler(call, request)
+                _check_size(session, method.name, size)
+            call = Call(self._parts, session, asked.seconds, asked.headers)
+            message = await method.handler(call, request)
+            return Answered(message.SerializeToString())
         except PerdureError as error:
             refusal = refused(error)
             if isinstance(error, NotFoundError) and refusal.message.startswith("There is no "):
                 refusal = _no_such_run(request) or refusal
-            await _abort(context, refusal)
+            return _told(refusal)
         except Refused as refusal:
-            await _abort(context, refusal)
-        except (asyncio.CancelledError, grpc.aio.AbortError):
-            raise
+            return _told(refusal)
         except Exception:
             log.exception("A call failed in a way that should be impossible")
-            await _abort(context, Refused(Code.INTERNAL, "The server has a bug; its log says where."))
-
-    def track(self) -> None:
-        """The task of this call can be ended."""
-        task = asyncio.current_task()
-        if task is not None:
-            self._polls.add(task)
-            task.add_done_callback(self._polls.discard)
-
-    async def _admit(self, context: Context, headers: Mapping[str, str]) -> Session:
-        names = context.auth_context().get("x509_common_name", []) if self._credentials is not None else []
-        return await self._gate.admit(
-            Credentials(
-                headers.get("authorization", ""),
-                bytes(names[0]).decode() if names else "",
-                context.peer(),
-            )
-        )
+            return _told(Refused(Code.INTERNAL, "The server has a bug; its log says where."))
 
 
-class _Service(grpc.GenericRpcHandler):
-    """The methods of one service."""
+class _Method(NamedTuple):
+    """A method of a service; without a handler nobody serves it."""
 
-    def __init__(self, protocol: TemporalProtocol, description: Any, handlers: Mapping[str, Handler]) -> None:
-        self._handlers = {
-            f"/{description.full_name}/{method.name}": _method(protocol, method, handlers.get(method.name))
-            for method in description.methods
-        }
-
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        return self._handlers.get(details.method)
+    name: str
+    input: str
+    read: Callable[[bytes], Any]
+    handler: Handler | None
 
 
-def _method(protocol: TemporalProtocol, method: Any, handler: Handler | None) -> grpc.RpcMethodHandler[Any, Any]:
-    is_poll = method.name.startswith("Poll") or method.name == "GetWorkflowExecutionHistory"
-
-    read = GetMessageClass(method.input_type).FromString
-
-    async def behave(given: bytes, context: Context) -> Any:
-        if handler is None:
-            await context.abort(Code.UNIMPLEMENTED, f"{method.name} is not served by Perdure.")
-            return None
-        try:
-            request = read(given)
-        except DecodeError:
-            await context.abort(Code.INTERNAL, f"The bytes that were sent are no {method.input_type.name}.")
-            return None
-        if is_poll:
-            protocol.track()
-        return await protocol.serve(handler, request, context, method.name, len(given))
-
-    return grpc.unary_unary_rpc_method_handler(
-        behave,
-        response_serializer=lambda message: message.SerializeToString(),
+_METHODS = {
+    f"/{service.full_name}/{method.name}": _Method(
+        method.name, method.input_type.name, GetMessageClass(method.input_type).FromString, handlers.get(method.name)
     )
+    for service, handlers in (
+        (workflow_pb.DESCRIPTOR.services_by_name["WorkflowService"], WORKFLOW_METHODS),
+        (operator_pb.DESCRIPTOR.services_by_name["OperatorService"], OPERATOR_METHODS),
+    )
+    for method in service.methods
+}
+"""By path."""
+
+
+def _told(refusal: Refused) -> Answered:
+    return Answered(status=refusal.code.value[0], message=refusal.message, trailers=refusal.trailer)
 
 
 def _check_size(session: Session, name: str, size: int) -> None:
@@ -205,7 +171,3 @@ def _no_such_run(request: Any) -> Refused | None:
     if getattr(request, "workflow_id", ""):
         return Refused.not_found(f"workflow not found for ID: {request.workflow_id}")
     return None
-
-
-async def _abort(context: Context, refusal: Refused) -> None:
-    await context.abort(refusal.code, refusal.message, refusal.trailer)

@@ -1,0 +1,161 @@
+"""The listener's HTTP/2: large messages both ways, compression, callers who go, and bytes that are none of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from perdure.protocols.temporal.connections import Answered, Asked, Connections
+
+LIMIT = 24 << 20
+ECHO = "/test.Echo/Echo"
+
+
+class Listener:
+    """Answers with what it is asked, unless the path says something else."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.cancelled = 0
+        self.connections = Connections(self.answer, LIMIT)
+
+    async def answer(self, asked: Asked) -> Answered:
+        if asked.method == "/test.Echo/Wait":
+            self.waiting += 1
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        if asked.method == "/test.Echo/Refuse":
+            return Answered(status=9, message="nö: 100%\n", trailers=[("why-bin", b"\0\xff")])
+        if asked.method == "/test.Echo/Seconds":
+            return Answered(f"{asked.seconds:.0f} {asked.headers['said']} {asked.peer}".encode())
+        return Answered(asked.body)
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[tuple[Listener, int]]:
+    listener = Listener()
+    server = await asyncio.get_running_loop().create_server(listener.connections.make, "127.0.0.1", 0)
+    yield listener, server.sockets[0].getsockname()[1]
+    server.close()
+    await listener.connections.close(0.1)
+
+
+@pytest.fixture
+async def channel(served: tuple[Listener, int]) -> AsyncIterator[grpc.aio.Channel]:
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{served[1]}", options) as channel:
+        yield channel
+
+
+def unary(channel: grpc.aio.Channel, path: str) -> Any:
+    return channel.unary_unary(path)
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_messages_of_any_size(channel: grpc.aio.Channel) -> None:
+    echo = unary(channel, ECHO)
+    sizes = (0, 1, 16_384, 70_000, 5 << 20, LIMIT)
+    bodies = [bytes([index]) * size for index, size in enumerate(sizes)]
+    assert await asyncio.gather(*(echo(body) for body in bodies)) == bodies
+    compressed = unary(channel, ECHO)
+    for compression in (grpc.Compression.Gzip, grpc.Compression.Deflate):
+        assert await compressed(b"x" * 100_000, compression=compression) == b"x" * 100_000
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await compressed(b"x" * (LIMIT + 1), compression=compression)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await echo(b"x" * (LIMIT + 1))
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await echo(b"still there") == b"still there"
+
+
+async def test_what_comes_with_a_call_and_its_refusal(channel: grpc.aio.Channel) -> None:
+    answer = await unary(channel, "/test.Echo/Seconds")(b"", timeout=100, metadata=(("said", "this"),))
+    assert answer.startswith((b"100 this ipv4:127.0.0.1:", b"99 this ipv4:127.0.0.1:"))
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await unary(channel, "/test.Echo/Refuse")(b"")
+    error = refused.value
+    assert (error.code(), error.details()) == (grpc.StatusCode.FAILED_PRECONDITION, "nö: 100%\n")
+    assert dict(error.trailing_metadata() or ())["why-bin"] == b"\0\xff"
+
+
+async def test_callers_who_go(served: tuple[Listener, int], channel: grpc.aio.Channel) -> None:
+    listener, _ = served
+    wait = unary(channel, "/test.Echo/Wait")
+    call = asyncio.ensure_future(wait(b""))
+    await until(lambda: listener.waiting == 1)
+    call.cancel()
+    await until(lambda: listener.cancelled == 1)
+    with pytest.raises(grpc.aio.AioRpcError) as late:
+        await wait(b"", timeout=0.05)
+    assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    await until(lambda: listener.cancelled == listener.waiting)
+    # Those who are waiting when the listener goes hear of it.
+    call = asyncio.ensure_future(wait(b""))
+    gone = listener.waiting
+    await until(lambda: listener.waiting > gone)
+    await listener.connections.close(5)
+    with pytest.raises(grpc.aio.AioRpcError) as closed:
+        await call
+    assert closed.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"GET / HTTP/1.1\r\n\r\n", b"\0" * 100, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\1\0\0\0\0\0\0x"],
+    ids=["http1", "zeros", "frames"],
+)
+async def test_what_is_no_http2_is_let_go(served: tuple[Listener, int], channel: grpc.aio.Channel, sent: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served[1])
+    writer.write(sent)
+    async with asyncio.timeout(20):
+        while await reader.read(1 << 16):
+            pass
+    writer.close()
+    assert await unary(channel, ECHO)(b"fine") == b"fine"
+
+
+async def test_a_caller_that_does_not_read_costs_its_own_connection_alone(
+    served: tuple[Listener, int], channel: grpc.aio.Channel
+) -> None:
+    import h2.connection
+    import h2.events
+
+    caller = h2.connection.H2Connection()
+    caller.initiate_connection()
+    reader, writer = await asyncio.open_connection("127.0.0.1", served[1])
+    headers = [(":method", "POST"), (":path", ECHO), (":scheme", "http"), (":authority", "a"), ("te", "trailers")]
+    caller.send_headers(1, [*headers, ("content-type", "application/grpc")])
+    body = b"\0" + (200_000).to_bytes(4, "big") + b"x" * 200_000
+    opened, got, ended = False, 0, False
+    async with asyncio.timeout(20):
+        while not ended:
+            if opened and body:
+                room = min(caller.local_flow_control_window(1), caller.max_outbound_frame_size, len(body))
+                if room:
+                    caller.send_data(1, body[:room], end_stream=room == len(body))
+                    body = body[room:]
+            writer.write(caller.data_to_send())
+            if opened and body:
+                continue
+            for event in caller.receive_data(await reader.read(1 << 16)):
+                opened = True
+                if isinstance(event, h2.events.DataReceived):
+                    got += len(event.data or b"")
+                    if got == 65_535:  # all that it has allowed: nothing more comes until it allows more
+                        assert await unary(channel, ECHO)(b"meanwhile") == b"meanwhile"
+                        caller.increment_flow_control_window(1 << 20)
+                        caller.increment_flow_control_window(1 << 20, 1)
+                ended = ended or isinstance(event, h2.events.StreamEnded)
+    assert got == 200_005
+    writer.close()
