@@ -1,5 +1,6 @@
 """The REST interface of a server: which gate, which schedules and callbacks, which socket."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -7,22 +8,28 @@ from starlette.routing import BaseRoute, Route
 
 from perdure.engine.documents import Documents, Kept
 from perdure.model.access import Gate
+from perdure.model.errors import AlreadyExistsError
 from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
+from perdure.model.system import SYSTEM_NAMESPACE, system_workflow_id
 from perdure.observability.http import PAGES, ObservedApplication, OperatorPages
 from perdure.observability.watched import Watched
 from perdure.protocols.rest import Bounds, Parts, RestServer, create_app
-from perdure.protocols.rest.callbacks import Deliveries
+from perdure.protocols.rest.callbacks import Deliveries, keep_records
 from perdure.protocols.rest.kept import SigningSecret, Webhook
 from perdure.protocols.rest.listening import Switch
 from perdure.protocols.rest.outbound import Outbound
 from perdure.protocols.rest.parts import Administration, PollActivity
 from perdure.sdk.app import App
 from perdure.sdk.batches.translated import TranslatedBatches
-from perdure.sdk.callbacks import Delivery, Order, Target, callback_app, request_of
+from perdure.sdk.callbacks import CALLBACK, Delivery, Order, Target, callback_app, request_of
 from perdure.sdk.schedules.translated import TranslatedSchedules
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+Told = tuple[str, Mapping[str, str], int]
+"""A URL, the headers that it is to see, and the number of the callback in its start."""
 
 
 class Outside:
@@ -44,8 +51,13 @@ class Outside:
         """The engine's own app that delivers callbacks; ``service`` gives the engine, once it is there."""
 
         async def deliver(delivery: Delivery, own_id: str) -> None:
-            target = delivery.target
-            await Deliveries(service(), self.signing_secrets, self.outbound).deliver(
+            target, deliveries = delivery.target, Deliveries(service(), self.signing_secrets, self.outbound)
+            if target.nexus_header is not None:
+                await deliveries.deliver_completion(
+                    delivery.namespace, target.url, target.nexus_header, delivery.completion, own_id
+                )
+                return
+            await deliveries.deliver(
                 delivery.namespace, target.url, target.secret, delivery.message_id, delivery.completion, own_id
             )
 
@@ -54,6 +66,22 @@ class Outside:
             return await deliveries.is_awaited(order.namespace, order.workflow_id, own_id)
 
         return callback_app(deliver, is_awaited)
+
+    async def begin_nexus(self, service: Service, start: StartWorkflow, namespace: str, callback: Told) -> str:
+        """Begin the run of the engine's own that posts to somebody, in Nexus's way, when the run of a start has closed;
+        its workflow id. If that start comes to nothing, it finds out. Raises ``InvalidArgumentError`` and
+        ``PermissionDeniedError`` for a URL that is not posted to."""
+        url, header, number = callback
+        self.outbound.check(url)
+        await keep_records(service)
+        name = hashlib.sha256(f"nexus\0{start.workflow_id}\0{start.request_id}\0{number}".encode()).hexdigest()[:32]
+        own_id = system_workflow_id(CALLBACK, namespace, name)
+        order = Order(namespace, start.workflow_id, [Target(url, "", dict(header))])
+        try:
+            await service.start(SYSTEM_NAMESPACE, request_of(own_id, order, start.request_id, start.identity))
+        except AlreadyExistsError:
+            pass  # the same start again, whose run has closed and been told of
+        return own_id
 
     async def close(self) -> None:
         """Close what connections there are."""

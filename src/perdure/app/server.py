@@ -215,6 +215,7 @@ class Server:
             tls,
             self._store,
             self.service.engine.clock.now_ns,
+            self._outside,
         )
         self._stack.push_async_callback(self._temporal.close)
         await self._temporal.open()

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from perdure.app.config import Config
+from perdure.app.rest import Outside
 from perdure.app.setting_kinds import Address
 from perdure.engine.documents import Documents
 from perdure.engine.operations import Operations
@@ -34,6 +35,7 @@ def temporal_server(
     tls: ssl.SSLContext | None,
     documents: Documents,
     now: Callable[[], int],
+    outside: Outside,
 ) -> Any:
     """The listener, ready to be opened. Raises ``InvalidArgumentError`` if the extra is not installed."""
     try:
@@ -53,6 +55,7 @@ def temporal_server(
         lambda namespace, identity: TranslatedBatches(service, namespace, identity),
         documents,
         now,
+        lambda start, namespace, callback: outside.begin_nexus(service, start, namespace, callback),
     )
     return TemporalProtocol(gate, parts, address, tls)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ from perdure.model.system import SYSTEM_NAMESPACE, served_namespace, system_work
 from perdure.model.webhooks import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from perdure.protocols.rest.asking import Asked, Name
 from perdure.protocols.rest.kept import SigningSecret
+from perdure.protocols.rest.nexus_completions import completion as nexus_completion
 from perdure.protocols.rest.operations import Call
 from perdure.protocols.rest.outbound import Outbound
 from perdure.protocols.rest.parts import CallbackRequest
@@ -94,7 +96,7 @@ async def _start(call: "Call[Any, Any]", request: StartWorkflow, callbacks: list
     name = hashlib.sha256(f"{request.workflow_id}\0{request.request_id}".encode()).hexdigest()[:32]
     own = RunAddress(SYSTEM_NAMESPACE, system_workflow_id(KIND, namespace, name))
     targets = [(callback.url, callback.secret) for callback in callbacks]
-    await _keep_records(parts.service)
+    await keep_records(parts.service)
     # First the one that will be told: a run that closes at once must find it.
     is_ours = await _begin(parts.service, parts.callback_request, own, namespace, request, targets)
     telling = CompletionCallback(own.namespace, own.workflow_id, SIGNAL)
@@ -117,7 +119,7 @@ async def _start(call: "Call[Any, Any]", request: StartWorkflow, callbacks: list
     return result
 
 
-async def _keep_records(service: Service) -> None:
+async def keep_records(service: Service) -> None:
     """What became of callbacks can be seen for a month."""
     if all(one.name != SYSTEM_NAMESPACE for one in await service.namespaces()):
         await service.set_namespace(Namespace(SYSTEM_NAMESPACE, RECORDS_NS, "the engine's own runs"))
@@ -148,16 +150,26 @@ async def _end(service: Service, own: RunAddress) -> None:
         pass
 
 
-async def _tells(service: Service, address: RunAddress, callback_id: str) -> bool:
-    """Whether a run tells one of ours when it closes."""
+async def _tells(service: Service, address: RunAddress, callback_id: str, *, attached: bool = False) -> bool:
+    """Whether a run tells one of ours when it closes: since its start, or also if that was ``attached`` later."""
     try:
         page = await service.history(address, after=0, limit=1, wait=False)
+        while page.events:
+            if any(callback.workflow_id == callback_id for event in page.events for callback in _callbacks(event)):
+                return True
+            if not attached:
+                break
+            page = await service.history(address, after=page.events[-1].id, limit=1_000, wait=False)
     except NotFoundError:
-        return False
-    started = page.events[0] if page.events else None
-    if not isinstance(started, e.WorkflowExecutionStarted) or started.completion_callback is None:
-        return False
-    return started.completion_callback.workflow_id == callback_id
+        pass
+    return False
+
+
+def _callbacks(event: e.Event) -> tuple[CompletionCallback, ...]:
+    if isinstance(event, e.WorkflowExecutionStarted):
+        first = event.completion_callback
+        return event.completion_callbacks if first is None else (first, *event.completion_callbacks)
+    return event.attached_callbacks if isinstance(event, e.WorkflowExecutionOptionsUpdated) else ()
 
 
 class Deliveries:
@@ -171,17 +183,17 @@ class Deliveries:
     async def is_awaited(self, namespace: str, workflow_id: str, own_id: str) -> bool:
         """Whether the current run of a workflow id will tell one of ours."""
         _refuse_stranger(namespace, own_id)
-        return await _tells(self._service, RunAddress(namespace, workflow_id), own_id)
+        return await _tells(self._service, RunAddress(namespace, workflow_id), own_id, attached=True)
 
     async def deliver(
         self, namespace: str, url: str, secret: str, message_id: str, completion: Completion, own_id: str
     ) -> None:
-        """Post one message. Raises ``ApplicationError``: final where trying again is of no use."""
+        """Post one signed message. Raises ``ApplicationError``: final where trying again is of no use."""
         _refuse_stranger(namespace, own_id)
         kept = await self._secrets.get(namespace, secret)
         if kept is None:
             raise ApplicationError(str(no_secret(secret)), type="NoSigningSecret")
-        body = await self._message(namespace, completion)
+        body = self._message(namespace, completion, *await self._closing(namespace, completion))
         now = time.time()
         signatures = [sign(one, message_id, int(now), body) for one in kept.good(now)]
         headers = {
@@ -190,6 +202,17 @@ class Deliveries:
             TIMESTAMP_HEADER: str(int(now)),
             SIGNATURE_HEADER: " ".join(signatures),
         }
+        await self._post(url, headers, body)
+
+    async def deliver_completion(
+        self, namespace: str, url: str, headers: Mapping[str, str], completion: Completion, own_id: str
+    ) -> None:
+        """Post one message in Nexus's way. Raises as ``deliver``."""
+        _refuse_stranger(namespace, own_id)
+        _, closing = await self._closing(namespace, completion)
+        await self._post(url, *nexus_completion(closing, headers))
+
+    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> None:
         try:
             status = await self._outbound.post(url, headers, body)
         except (InvalidArgumentError, PermissionDeniedError) as error:
@@ -198,12 +221,15 @@ class Deliveries:
             # 410 is how a receiver says that it wants no more of this, see Standard Webhooks.
             raise ApplicationError(f"It answered {status}.", type="NotAccepted", non_retryable=status == 410)
 
-    async def _message(self, namespace: str, completion: Completion) -> bytes:
+    async def _closing(self, namespace: str, completion: Completion) -> tuple[str, e.Event]:
         address = RunAddress(namespace, completion.workflow_id, completion.run_id)
         try:
-            run_id, closing = await self._service.wait_closed(address, follow=False)
+            return await self._service.wait_closed(address, follow=False)
         except NotFoundError:
             raise ApplicationError("The run was deleted.", type="Deleted", non_retryable=True) from None
+
+    @staticmethod
+    def _message(namespace: str, completion: Completion, run_id: str, closing: e.Event) -> bytes:
         outcome = outcome_view(completion.workflow_id, run_id, closing)
         is_left_out = len(bytes(outcome.result)) > LARGEST_RESULT_BYTES
         if is_left_out:

@@ -14,6 +14,7 @@ from perdure.model.access import Permission, Session
 from perdure.model.errors import NotFoundError
 from perdure.model.ids import RunAddress
 from perdure.model.options import DEFAULT_NAMESPACE
+from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
 from perdure.protocols.temporal.errors import Code, Refused
 from perdure.protocols.temporal.nexus_tokens import Seals
@@ -23,6 +24,11 @@ LONG_POLL_SECONDS = 60.0
 
 LEAD_SECONDS = 1.0
 """So long before the caller gives up a poll is answered."""
+
+
+BeginCallback = Callable[[StartWorkflow, str, tuple[str, Mapping[str, str], int]], Awaitable[str]]
+"""Sees that somebody is told by HTTP when the run of a start, in a namespace, has closed: given a URL, headers, and which of
+the start's callbacks it is; the workflow id of the engine's own run that will tell them."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -51,6 +57,7 @@ class Parts:
         batches: Callable[[str, str], Any],
         documents: Documents,
         now: Callable[[], int],
+        begin_callback: BeginCallback,
     ) -> None:
         self.service = service
         self.polls = polls
@@ -60,6 +67,7 @@ class Parts:
         self.endpoints = Kept(documents, "nexus-endpoint", Endpoint)
         self.seals = Seals(documents)
         self.now = now
+        self.begin_callback = begin_callback
         self.version = version
         self.schedules = schedules
         self.batches = batches

@@ -99,7 +99,7 @@ async def describe_workflow_execution(
             for ref, child in run.children.items()
         ],
         pending_nexus_operations=[pending_operation(operation) for operation in run.operations.values()],
-        callbacks=callback_infos(run),
+        callbacks=await callback_infos(call.parts.turns, run),
         pending_workflow_task=_turn(task) if task is not None else None,
         workflow_extended_info=_extended(run),
     )

@@ -27,7 +27,7 @@ async def start_workflow_execution(
 ) -> pb.StartWorkflowExecutionResponse:
     """A run begins, or one is found, as the policies say."""
     namespace = await call.namespace(request.namespace, Permission.OPERATE)
-    asked = await with_callbacks(call, request.completion_callbacks, start_request(request))
+    asked = await with_callbacks(call, namespace, request.completion_callbacks, start_request(request))
     # Who hears of the end is for the server to say, which has seen that they may.
     service = call.parts.service if asked.completion_callbacks else call.service
     is_eager = request.request_eager_execution and not asked.start_delay_ns

@@ -21,10 +21,12 @@ _plain = Converter()
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Whom to tell. ``secret`` is the name of the namespace's signing secret."""
+    """Whom to tell. ``secret`` is the name of the namespace's signing secret. With ``nexus_header`` the message is as Nexus
+    has it, with these headers, and is not signed: what proves where it comes from is among them."""
 
     url: str
     secret: str
+    nexus_header: dict[str, str] | None = None
 
 
 class Order(msgspec.Struct, frozen=True):
