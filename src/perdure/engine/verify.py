@@ -23,6 +23,7 @@ from perdure.kernel.apply import fold
 from perdure.kernel.commit import Task
 from perdure.kernel.lifecycle import PARENT_MESSAGE, callback_ref
 from perdure.kernel.run import WORKFLOW_TASK_REF, Run
+from perdure.kernel.update import HIGHEST_REF, LOWEST_REF
 from perdure.model import events as e
 from perdure.model.errors import StoreCorruptError
 from perdure.model.ids import ParentLink
@@ -351,6 +352,8 @@ def _check_messages(rows: Sequence[MessageRow], run: Run, initiated: set[int], r
         stored = _message(row.message)
         if row.ref in waiting:
             waiting.discard(row.ref)
+        elif LOWEST_REF <= row.ref < HIGHEST_REF:
+            pass  # on its way to whom the end of an update concerns
         elif run.close is None:
             report.add("message", "is stored, and the history waits for no answer to it", str(row.ref), stored)
         elif not (

@@ -479,7 +479,7 @@ def _operation_offered(run: Run, record: e.OperationOffered) -> None:
 
 
 def _update_admitted(run: Run, record: e.UpdateAdmitted) -> None:
-    run.updates[record.update_id] = Update(record)
+    run.updates[record.update_id] = Update(record, callbacks=record.callbacks)
 
 
 def _update_rejected(run: Run, record: e.UpdateRejected) -> None:
@@ -489,7 +489,7 @@ def _update_rejected(run: Run, record: e.UpdateRejected) -> None:
 def _update_accepted(run: Run, event: e.WorkflowExecutionUpdateAccepted) -> None:
     update = run.updates.get(event.protocol_instance_id)
     if update is None:  # a fork's history begins without the admission
-        update = run.updates[event.protocol_instance_id] = Update(None)
+        update = run.updates[event.protocol_instance_id] = Update(None, callbacks=event.callbacks)
     update.admitted = None
     update.accepted_event_id = event.id
 

@@ -36,7 +36,9 @@ def bring_in(
     is_open = not isinstance(events[-1], _CLOSING)
     if is_open:
         # Nobody here waits for its end.
-        started = msgspec.structs.replace(started, parent=None, completion_callback=None, completion_callbacks=())
+        events = [lifecycle.without_callbacks(event) for event in events]
+        assert isinstance(events[0], e.WorkflowExecutionStarted)
+        started = msgspec.structs.replace(events[0], parent=None)
     ended = _ended(events)
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
@@ -46,8 +48,6 @@ def bring_in(
             return Rejection(
                 Reason.INVALID, f"Event {event.id} ({event.__class__.__name__}) can't stand at place {number}."
             )
-        if isinstance(event, e.WorkflowExecutionOptionsUpdated) and event.attached_callbacks and is_open:
-            event = msgspec.structs.replace(event, attached_callbacks=())
         if isinstance(event, e.ActivityTaskScheduled) and is_open and event.id not in ended:
             # It begins anew, so its clocks do; or its timeouts would be over before it could start.
             event = msgspec.structs.replace(event, time=now)

@@ -60,9 +60,10 @@ def start_fork(
             parent=None,
             root_workflow_id=request.workflow_id,
             root_run_id=run_id,
-            completion_callback=None,
-            completion_callbacks=(),
         )
+        events = [lifecycle.without_callbacks(event) for event in (started, *events[1:])]
+        started = events[0]
+        assert isinstance(started, e.WorkflowExecutionStarted)
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
     commit.is_visible = True
@@ -175,4 +176,8 @@ def _deliver_again(commit: Commit, rest: Sequence[e.Event]) -> None:
             commit.record(msgspec.structs.replace(event, id=commit.next_id, time=commit.now))
         elif isinstance(event, e.WorkflowExecutionUpdateAccepted):
             update_id, name = event.protocol_instance_id, event.update_name
-            commit.record(e.UpdateAdmitted(0, commit.now, update_id, name, event.input, event.header, event.identity))
+            commit.record(
+                e.UpdateAdmitted(
+                    0, commit.now, update_id, name, event.input, event.header, event.identity, event.callbacks
+                )
+            )

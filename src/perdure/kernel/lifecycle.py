@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from perdure.kernel import activity, operation, signal, workflow_task
+from perdure.kernel import activity, operation, signal, update, workflow_task
 from perdure.kernel.commit import Commit, Message, Successor
 from perdure.kernel.run import EXECUTION_TIMEOUT, FIRST_TASK, RUN_TIMEOUT, Run
 from perdure.model import cron
@@ -143,6 +143,8 @@ def close(commit: Commit, event: e.Event) -> None:
         _apply_parent_close_policy(commit)
     if run.operations:
         operation.let_all_go(commit)
+    if run.updates:
+        update.tell_unanswered(commit)
     commit.ready.clear()
     commit.is_visible = True
     commit.record(event)
@@ -158,6 +160,19 @@ def close(commit: Commit, event: e.Event) -> None:
     if run.callbacks and commit.successor is None:
         for number, callback in enumerate(run.callbacks):
             commit.send(_completion_message(run, callback, callback_ref(number)))
+
+
+def without_callbacks(event: e.Event) -> e.Event:
+    """The event as a copied history has it of which nobody else is to hear."""
+    match event:
+        case e.WorkflowExecutionStarted():
+            return msgspec.structs.replace(event, completion_callback=None, completion_callbacks=())
+        case e.WorkflowExecutionOptionsUpdated() if event.attached_callbacks:
+            return msgspec.structs.replace(event, attached_callbacks=())
+        case e.WorkflowExecutionUpdateAccepted() if event.callbacks:
+            return msgspec.structs.replace(event, callbacks=())
+        case _:
+            return event
 
 
 def callback_ref(number: int) -> int:

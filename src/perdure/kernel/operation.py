@@ -250,6 +250,10 @@ def closed(commit: Commit, request: OperationClosed) -> Rejection | None:
             _end_well(commit, operation, result[:1], ())
         case e.WorkflowExecutionFailed(failure=failure):
             _end_badly(commit, operation, failure, is_cancelled=False)
+        case e.WorkflowExecutionUpdateCompleted(result=result, failure=None):
+            _end_well(commit, operation, result[:1], ())
+        case e.WorkflowExecutionUpdateCompleted(failure=Failure() as failure):
+            _end_badly(commit, operation, failure, is_cancelled=False)
         case e.WorkflowExecutionCanceled(details=details):
             failure = Failure("operation canceled", FailureKind.CANCELED, details=details)
             _end_badly(commit, operation, failure, is_cancelled=True)

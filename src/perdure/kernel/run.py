@@ -135,6 +135,7 @@ class Update(msgspec.Struct, gc=False):
     accepted_event_id: int = 0
     completed: WorkflowExecutionUpdateCompleted | None = None
     is_delivered: bool = False
+    callbacks: tuple[CompletionCallback, ...] = ()
 
 
 class Run(msgspec.Struct):

@@ -563,6 +563,7 @@ class WorkflowExecutionUpdateAccepted(Record, frozen=True, array_like=True, gc=F
     header: PayloadMap | None = None
     identity: str = ""
     accepted_request_sequencing_event_id: int = 0
+    callbacks: tuple[CompletionCallback, ...] = ()
 
 
 class WorkflowExecutionUpdateCompleted(Record, frozen=True, array_like=True, gc=False, tag=43):
@@ -731,6 +732,7 @@ class UpdateAdmitted(Record, frozen=True, array_like=True, gc=False, tag=108):
     input: Payloads = ()
     header: PayloadMap | None = None
     identity: str = ""
+    callbacks: tuple[CompletionCallback, ...] = ()
 
 
 class UpdateRejected(Record, frozen=True, array_like=True, gc=False, tag=109):

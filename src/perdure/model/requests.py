@@ -40,13 +40,17 @@ class SignalWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=2)
 
 
 class UpdateWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=3):
-    """Ask the program for a change and an answer. ``update_id`` is unique in the run; a repeat joins the first."""
+    """Ask the program for a change and an answer. ``update_id`` is unique in the run; a repeat joins the first.
+
+    ``callbacks`` are operations of other runs that end as the update does.
+    """
 
     update_id: str
     update_name: str
     input: Payloads = ()
     header: PayloadMap | None = None
     identity: str = ""
+    callbacks: tuple[CompletionCallback, ...] = ()
 
 
 class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
@@ -120,11 +124,14 @@ def reserved_fields(request: StartWorkflow) -> str:
 
     They name other runs, which hear of this one: a client that could set them would reach into other namespaces.
     """
-    return ", ".join(
+    found = [
         field.name
         for field in msgspec.structs.fields(StartWorkflow)
         if field.name in _RESERVED and getattr(request, field.name) != field.default
-    )
+    ]
+    if request.update is not None and request.update.callbacks:
+        found.append("update.callbacks")
+    return ", ".join(found)
 
 
 class CancelWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=4):
@@ -441,7 +448,8 @@ class ExternalCancelDelivered(BaseRequest, frozen=True, array_like=True, gc=Fals
 
 
 class OperationClosed(BaseRequest, frozen=True, array_like=True, gc=False, tag=65):
-    """The run that an operation is has closed; ``closing`` is its last event, ``token`` the operation's name; ``request_id``
+    """The run that an operation is has closed, or the update that it is was answered; ``closing`` is the run's last event,
+    or the update's, ``token`` the operation's name; ``request_id``
     is what the operation was asked for with."""
 
     scheduled_event_id: int

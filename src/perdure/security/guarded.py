@@ -189,6 +189,8 @@ class GuardedService:
     async def update(self, address: RunAddress, request: UpdateWorkflow, wait: UpdateStage) -> UpdateOutcome:
         """As ``Service.update``."""
         self._allow_run("update", address)
+        if request.callbacks:
+            self._caller.refuse("update", address.namespace, "callbacks can't be set by whoever asks for an update.")
         if address.namespace == SYSTEM_NAMESPACE:
             outcome: UpdateOutcome = await self._act(
                 "update",

@@ -19,7 +19,7 @@ from nexusrpc.handler import (
 )
 from temporalio import nexus, workflow
 from temporalio.api.common.v1 import Callback
-from temporalio.api.enums.v1 import CallbackState
+from temporalio.api.enums.v1 import CallbackState, UpdateWorkflowExecutionLifecycleStage
 from temporalio.api.nexus.v1 import EndpointSpec, EndpointTarget
 from temporalio.api.nexus.v1 import message_pb2 as nexus_pb
 from temporalio.api.operatorservice.v1 import CreateNexusEndpointRequest
@@ -38,6 +38,7 @@ from perdure.model.namespaces import Namespace
 from perdure.protocols.temporal.nexus_tokens import INTERNAL_URL, TOKEN_HEADER
 
 ASKING, SERVING = "asking", "serving"
+ACCEPTED = UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED
 STANDBY = CallbackState.CALLBACK_STATE_STANDBY
 SUCCEEDED, FAILED = CallbackState.CALLBACK_STATE_SUCCEEDED, CallbackState.CALLBACK_STATE_FAILED
 NONE: Mapping[str, float] = {}
@@ -91,9 +92,15 @@ class Transfer:
     def go(self) -> None:
         self.told = True
 
+    @workflow.update
+    async def bargain(self, offer: str) -> str:
+        await workflow.wait_condition(lambda: self.told)
+        return f"{offer} is fine"
+
     @workflow.run
     async def run(self) -> str:
         await workflow.wait_condition(lambda: self.told)
+        await workflow.wait_condition(workflow.all_handlers_finished)
         return f"transferred in {workflow.info().namespace}"
 
 
@@ -287,6 +294,31 @@ async def test_whoever_does_not_answer_is_asked_again(
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await raw.RespondNexusTaskCompleted(accepted(first.task_token))
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_an_operation_may_be_an_update(
+    client: Client, offered: WorkflowHandle[Any, Any], raw: Any, server: Server
+) -> None:
+    task = await polled(raw)
+    async with Worker(client, task_queue="work", workflows=[Transfer], workflow_runner=UnsandboxedWorkflowRunner()):
+        work = await client.start_workflow(Transfer.run, id="work", task_queue="work")
+        update = pb.UpdateWorkflowExecutionRequest(namespace="default")
+        update.workflow_execution.workflow_id = "work"
+        update.wait_policy.lifecycle_stage = ACCEPTED
+        update.request.meta.update_id, update.request.input.name = "u", "bargain"
+        update.request.input.args.payloads.add(metadata={"encoding": b"json/plain"}, data=b'"7 euros"')
+        asked = task.request.start_operation
+        update.request.request_id = asked.request_id
+        update.request.completion_callbacks.append(
+            Callback(nexus=Callback.Nexus(url=asked.callback, header=dict(asked.callback_header)))
+        )
+        await raw.UpdateWorkflowExecution(update)
+        await raw.RespondNexusTaskCompleted(accepted(task.task_token))
+        assert await states(work) == [STANDBY]
+        await work.signal(Transfer.go)
+        assert await offered.result() == "7 euros is fine"
+        assert await states(work) == [SUCCEEDED]
+    assert await names(offered) == ["scheduled", "started", "completed"]
 
 
 # --- to others, by HTTP

@@ -34,6 +34,8 @@ LARGEST_BYTES = 64 << 10
 OPERATION_HEADER = "nexus-operation-token"
 """What the operation is called where it runs, by Temporal's convention."""
 
+Trigger = workflow.CallbackInfo.Trigger
+Answered = workflow.CallbackInfo.UpdateWorkflowExecutionCompleted
 State = common_pb2.CallbackState
 
 
@@ -62,6 +64,22 @@ async def with_callbacks(
     return msgspec.structs.replace(asked, completion_callbacks=await told())
 
 
+async def update_callbacks(
+    call: Call, given: Iterable[common.Callback], request_id: str
+) -> tuple[CompletionCallback, ...]:
+    """Operations that end as an update does. Raises ``Refused`` for whom can't be told."""
+    callbacks = list(given)
+    if len(callbacks) > MOST:
+        raise Refused.invalid(f"cannot attach more than {MOST} callbacks to an update")
+    for callback in callbacks:
+        _check(callback)
+        if _is_outside(callback):
+            raise Refused.invalid(
+                "invalid callback url: a callback of an update leads to an operation, by the URL it came with"
+            )
+    return tuple([await _operation(call, callback, request_id) for callback in callbacks])
+
+
 def _check(callback: common.Callback) -> None:
     if callback.WhichOneof("variant") != "nexus":
         raise Refused.invalid("unknown callback variant: a callback of a start is one of Nexus")
@@ -84,6 +102,11 @@ async def _told(
         except (InvalidArgumentError, PermissionDeniedError) as error:
             raise Refused.invalid(f"invalid callback url: {error}") from None
         return CompletionCallback(SYSTEM_NAMESPACE, own_id, CLOSED, shown=shown, request_id=asked.request_id)
+    return await _operation(call, callback, asked.request_id)
+
+
+async def _operation(call: Call, callback: common.Callback, request_id: str) -> CompletionCallback:
+    headers = {name.lower(): value for name, value in callback.nexus.header.items()}
     token = await call.parts.seals.opened_text(headers.get(TOKEN_HEADER, ""))
     if not isinstance(token, CallbackToken):
         raise Refused.invalid("the callback's token names no operation")
@@ -94,8 +117,8 @@ async def _told(
         token.scheduled_event_id,
         token.request_id,
         headers.get(OPERATION_HEADER, ""),
-        shown,
-        asked.request_id,
+        callback.SerializeToString(),
+        request_id,
     )
 
 
@@ -104,20 +127,34 @@ async def callback_infos(turns: TurnPolls, run: Run) -> list[workflow.CallbackIn
     follower: str = getattr(run.close, "new_execution_run_id", "")
     if follower:
         return []  # the run that follows has them
-    return [await _info(turns, run, callback) for callback in run.callbacks if callback.shown]
+    at_close = Trigger(workflow_closed=workflow.CallbackInfo.WorkflowClosed())
+    return [await _told_info(turns, run, callback, at_close) for callback in run.callbacks if callback.shown] + [
+        _info(
+            run, callback, Trigger(update_workflow_execution_completed=Answered(update_id=update_id)), update.completed
+        )
+        for update_id, update in run.updates.items()
+        for callback in update.callbacks
+    ]
 
 
-async def _info(turns: TurnPolls, run: Run, callback: CompletionCallback) -> workflow.CallbackInfo:
-    close = run.close
-    info = workflow.CallbackInfo(
+def _info(run: Run, callback: CompletionCallback, trigger: Trigger, ended: Any) -> workflow.CallbackInfo:
+    """Of somebody within the engine, who is told at once when it has ``ended``."""
+    return workflow.CallbackInfo(
         callback=common.Callback.FromString(callback.shown),
-        trigger=workflow.CallbackInfo.Trigger(workflow_closed=workflow.CallbackInfo.WorkflowClosed()),
+        trigger=trigger,
         registration_time=timestamp(run.started.time),
-        state=State.CALLBACK_STATE_STANDBY if close is None else State.CALLBACK_STATE_SUCCEEDED,
-        attempt=0 if close is None else 1,
-        last_attempt_complete_time=timestamp(close.time) if close is not None else None,
+        state=State.CALLBACK_STATE_STANDBY if ended is None else State.CALLBACK_STATE_SUCCEEDED,
+        attempt=0 if ended is None else 1,
+        last_attempt_complete_time=timestamp(ended.time) if ended is not None else None,
         request_id=callback.request_id,
     )
+
+
+async def _told_info(
+    turns: TurnPolls, run: Run, callback: CompletionCallback, trigger: Trigger
+) -> workflow.CallbackInfo:
+    close = run.close
+    info = _info(run, callback, trigger, close)
     if close is not None and not callback.operation_event_id:
         try:
             telling = (await turns.resident(RunAddress(callback.namespace, callback.workflow_id))).run

@@ -15,7 +15,7 @@ from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHO
 WORKS, PARTLY, NOT = "works", "partly", "not"
 
 NOTES: Mapping[str, str] = {
-    "StartWorkflowExecution": "completion callbacks to Nexus operations alone; links with callbacks alone",
+    "StartWorkflowExecution": "links are kept with callbacks alone; a run that is found always gets the callbacks",
     "DescribeTaskQueue": "pollers and the backlog of activities; no versions",
     "ResetWorkflowExecution": "the signals and updates after the point are always applied again",
     "QueryWorkflow": "headers of the query do not reach the worker",
@@ -29,6 +29,7 @@ NOTES: Mapping[str, str] = {
     "CreateNexusEndpoint": "operations are served where the target is a worker; a URL is kept and shown",
     "UpdateNexusEndpoint": "as CreateNexusEndpoint; an operation under way stays with the target that it was scheduled for",
     "SCHEDULE_NEXUS_OPERATION": "endpoints whose target is a worker",
+    "UpdateWorkflowExecution": "a repeat of an update does not bring further callbacks; no links",
     "DescribeWorkerDeploymentVersion": "no statistics of task queues",
     "SetWorkerDeploymentCurrentVersion": "activities go to any worker that asks for them",
     "SetWorkerDeploymentRampingVersion": "activities go to any worker that asks for them",

@@ -443,6 +443,7 @@ def _update_accepted(v: e.WorkflowExecutionUpdateAccepted) -> Any:
         accepted_request=update_pb.Request(
             meta=update_pb.Meta(update_id=v.protocol_instance_id, identity=v.identity),
             input=update_pb.Input(header=header(v.header), name=v.update_name, args=payloads(v.input)),
+            completion_callbacks=shown_callbacks(v.callbacks),
         ),
     )
 

@@ -1,5 +1,6 @@
 """Where runs and task queues stand."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from temporalio.api.activity.v1 import message_pb2 as activity_pb
@@ -32,6 +33,7 @@ methods = Methods()
 ActivityState = enums.PendingActivityState
 TurnState = enums.PendingWorkflowTaskState
 TURNS = task_queue_pb2.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
+OPERATIONS = task_queue_pb2.TaskQueueType.TASK_QUEUE_TYPE_NEXUS
 ACTIVITIES = task_queue_pb2.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 
 
@@ -247,6 +249,9 @@ async def _of_kind(
     call: Call, namespace: str, name: str, kind: int
 ) -> tuple[list[taskqueue.PollerInfo], taskqueue.TaskQueueStats]:
     stats = taskqueue.TaskQueueStats(approximate_backlog_age=duration(0))
+    if kind == OPERATIONS:
+        stats.approximate_backlog_count = call.parts.operations.backlog(namespace, name)
+        return _pollers(call.parts.operations.pollers(namespace, name)), stats
     of_turns = kind == TURNS
     found: list[Poller] = call.parts.turns.pollers(namespace, name) if of_turns else []
     try:
@@ -261,7 +266,11 @@ async def _of_kind(
             tasks_add_rate=description.added_per_second,
             tasks_dispatch_rate=description.started_per_second,
         )
-    pollers = [
+    return _pollers(found), stats
+
+
+def _pollers(found: Iterable[Poller]) -> list[taskqueue.PollerInfo]:
+    return [
         taskqueue.PollerInfo(
             identity=poller.identity,
             last_access_time=timestamp(poller.last_poll_time or poller.connected_time),
@@ -269,7 +278,6 @@ async def _of_kind(
         )
         for poller in found
     ]
-    return pollers, stats
 
 
 @methods.add

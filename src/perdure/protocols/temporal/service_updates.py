@@ -3,6 +3,7 @@
 import asyncio
 
 import grpc
+import msgspec
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from temporalio.api.common.v1 import message_pb2 as common
@@ -12,14 +13,15 @@ from temporalio.api.failure.v1 import message_pb2 as failure_pb
 from temporalio.api.update.v1 import message_pb2 as update_pb
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
+from perdure.kernel.update import NEVER_COMPLETED
 from perdure.model.access import Permission
 from perdure.model.errors import AlreadyExistsError, PerdureError, RunClosedError
 from perdure.model.events import WorkflowExecutionUpdateAccepted
-from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.requests import UpdateWorkflow
 from perdure.model.service import UpdateOutcome, UpdateStage
 from perdure.protocols.temporal.calls import Call, Methods, execution_of
+from perdure.protocols.temporal.completion_callbacks import update_callbacks
 from perdure.protocols.temporal.errors import Refused, refused
 from perdure.protocols.temporal.failures import failure
 from perdure.protocols.temporal.names import execution
@@ -40,13 +42,6 @@ STAGES = {
     Stage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED: UpdateStage.COMPLETED,
 }
 
-NEVER_COMPLETED = Failure(
-    "Workflow Update failed because the Workflow completed before the Update completed.",
-    type="AcceptedUpdateCompletedWorkflow",
-    non_retryable=True,
-    source="Server",
-)
-
 
 def _outcome(value: UpdateOutcome) -> update_pb.Outcome | None:
     """What an update came to; None while it has not."""
@@ -60,11 +55,13 @@ def _outcome(value: UpdateOutcome) -> update_pb.Outcome | None:
 async def _within(call: Call, address: RunAddress, asked: UpdateWorkflow, wait: UpdateStage) -> UpdateOutcome:
     """How far an update has come: as far as is waited for, or what there is in time."""
     reached = UpdateOutcome(UpdateStage.ADMITTED)
+    # Whom the end concerns is for the server to say, which has seen that it may.
+    service = call.parts.service if asked.callbacks else call.service
     try:
         async with asyncio.timeout(min(LONG_POLL_SECONDS, call.poll_seconds)):
-            reached = await call.service.update(address, asked, min(wait, UpdateStage.ACCEPTED))
+            reached = await service.update(address, asked, min(wait, UpdateStage.ACCEPTED))
             if wait > reached.stage:
-                reached = await call.service.update(address, asked, wait)
+                reached = await service.update(address, asked, wait)
     except TimeoutError:
         return reached
     except RunClosedError:
@@ -104,6 +101,9 @@ async def update_workflow_execution(
     if first and (await call.parts.turns.resident(address)).run.started.first_execution_run_id != first:
         raise Refused.not_found("workflow not found for ID: " + address.workflow_id)
     asked = update_request(request)
+    if given := request.request.completion_callbacks:
+        told = await update_callbacks(call, given, request.request.request_id)
+        asked = msgspec.structs.replace(asked, callbacks=told)
     wait = STAGES.get(request.wait_policy.lifecycle_stage, UpdateStage.ACCEPTED)
     return _response(address, asked.update_id, await _within(call, address, asked, wait))
 
