@@ -92,6 +92,10 @@ def test_what_is_right(definition):
             ],
         ),
         (
+            machine({"Type": "Parallel", "End": True, "Branches": [machine(PASS)]}),
+            [("DUPLICATE_STATE_NAME", "Duplicate State name: X", "/States/X/Branches[0]/States/X")],
+        ),
+        (
             machine({**PASS, "ResultPath": "$variable"}),
             [schema("Value is not a Reference Path", "/States/X/ResultPath")],
         ),
@@ -428,3 +432,39 @@ def test_a_deep_definition_is_judged_or_refused(depth):
     for _ in range(depth):
         text = '{"StartAt":"X","States":{"X":{"Type":"Parallel","End":true,"Branches":[' + text + "]}}}"
     assert check(text)[0].position is not None
+
+
+def test_what_is_hardly_meant_is_a_warning():
+    definition = machine(
+        {**PASS, "Parameters": {"a": "$.x", "b": ["States.UUID()"], "c.$": "$.x", "d": "$5"}, "Result": {"r.$": "$.x"}},
+    )
+    found = check(json.dumps(definition))
+    assert [(one.severity, one.code, one.location) for one in found] == [
+        ("WARNING", "PASS_RESULT_IS_STATIC", "/States/X/Result"),
+        ("WARNING", "NO_DOLLAR", "/States/X/Parameters/a"),
+        ("WARNING", "NO_DOLLAR", "/States/X/Parameters/b[0]"),
+    ]
+    found = check(json.dumps(machine({"Type": "Fail", "Error": "$.e", "Cause": "costs $5"})))
+    assert [(one.severity, one.code, one.location) for one in found] == [("WARNING", "NO_PATH", "/States/X/Error")]
+
+
+def test_labels_are_unlike_and_not_empty():
+    def distributed(label: str, **more: object) -> dict:
+        inner = {
+            "StartAt": "P",
+            "States": {"P": PASS},
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            **more,
+        }
+        return {"Type": "Map", "End": True, "Label": label, "ItemProcessor": inner}
+
+    assert "Label cannot be empty" in [message for _, message, _ in told(machine(distributed("")))]
+    two = distributed("a", StartAt="Inner", States={"Inner": distributed("a")})
+    assert ("DUPLICATE_LABEL_NAME", "Duplicate Label name: a", "/States/X/ItemProcessor/States/Inner/Label") in told(
+        machine(two)
+    )
+
+
+def test_retry_takes_no_expressions():
+    task = {**LAMBDA, "QueryLanguage": "JSONata", "Retry": [{"ErrorEquals": ["A"], "MaxAttempts": "{% 1 %}"}]}
+    assert schema("Expected value of type Integer", "/States/X/Retry[0]/MaxAttempts") in told(machine(task))

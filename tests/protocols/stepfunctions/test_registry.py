@@ -175,3 +175,20 @@ async def test_what_makes_no_sense_is_refused_in_words(client, headers, body, co
     assert answer.json()["__type"] == code
     assert 400 <= answer.status_code < 500
     assert answer.headers["x-amzn-requestid"]
+
+
+@pytest.mark.parametrize(
+    ("destinations", "why"),
+    [
+        ([], "Must specify exactly one Log Destination."),
+        ([{}], "Must specify exactly one Log Destination."),
+        ([{"cloudWatchLogsLogGroup": {}}], "Must specify exactly one Log Destination."),
+        ([{"cloudWatchLogsLogGroup": {"logGroupArn": "nowhere"}}], "Log Destination not found."),
+    ],
+)
+async def test_a_log_needs_one_place(client, destinations, why):
+    logging = {"level": "ALL", "destinations": destinations}
+    assert await refused(create(client, loggingConfiguration=logging)) == (
+        "InvalidLoggingConfiguration",
+        f"Invalid Logging Configuration: {why}",
+    )

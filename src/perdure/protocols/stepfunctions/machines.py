@@ -1,5 +1,6 @@
 """State machines: create, update, describe, list, delete."""
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ from perdure.protocols.stepfunctions.tags import checked_tags
 operations = Operations()
 
 MOST_VERSIONS = 1000
+
+LOG_GROUP = re.compile(r"arn:[\w-]+:logs:[\w-]*:\d*:log-group:.")
 
 DATA = frozenset({"definition", "variableReferences"})
 """What is left out where only metadata is asked for."""
@@ -224,10 +227,13 @@ def logging_of(asked: Mapping[str, Any] | None, before: Mapping[str, Any]) -> di
         return dict(before)
     destinations: Sequence[Any] = asked.get("destinations", ())
     level = asked.get("level", "OFF")
-    if len(destinations) > 1 or (level != "OFF" and not destinations):
+    groups = [one.get("cloudWatchLogsLogGroup", {}).get("logGroupArn") for one in destinations]
+    if len(groups) > 1 or (level != "OFF" and not groups) or None in groups:
         raise Refusal(
             "InvalidLoggingConfiguration", "Invalid Logging Configuration: Must specify exactly one Log Destination."
         )
+    if groups and not LOG_GROUP.match(groups[0]):
+        raise Refusal("InvalidLoggingConfiguration", "Invalid Logging Configuration: Log Destination not found.")
     return {**OFF, **asked}
 
 

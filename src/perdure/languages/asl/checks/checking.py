@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from perdure.expressions.located_json import InvalidJson, Position, parse, positions
-from perdure.languages.asl.checks import machines, states
+from perdure.languages.asl.checks import machines, names, states
 from perdure.languages.asl.checks.diagnostics import NOT_JSON, SCHEMA, Diagnostic, Findings, with_positions
 
 # The name that AWS gives a state that is tested alone.
@@ -31,6 +31,7 @@ def check(text: str, *, type: str = "STANDARD") -> list[Diagnostic]:
     found = Findings(of_express=type == "EXPRESS")
     try:
         machines.judge(definition, found)
+        names.judge(definition, found)
     except RecursionError:
         found.add((), "The definition is nested too deeply", told=False)
     if not found.found:

@@ -120,6 +120,10 @@ class Findings:
             )
         )
 
+    def warn(self, place: Place, message: str, code: str) -> None:
+        """Notes what is allowed but hardly meant."""
+        self.found.append(Diagnostic(code, message, located(place), place, "WARNING"))
+
     def type_of(self, place: Place, value: Any, kind: str) -> bool:
         """Notes a value that is not of the kind; says whether it is."""
         fits = {

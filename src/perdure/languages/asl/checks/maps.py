@@ -80,6 +80,8 @@ def label(value: Any, place: Place, found: Findings) -> None:
     """Notes a label that cannot be a part of an ARN. AWS's refusal of these has a form of its own."""
     if not found.type_of(place, value, "STRING"):
         return
+    if not value:
+        found.add(place, "Label cannot be empty", said_alone=True)
     wrong = [letter for letter in value if letter in NOT_IN_LABELS or letter.isspace() or not letter.isprintable()]
     if wrong:
         found.add(place, f"Label contains invalid character: {wrong[0]!r}", said_alone=True)

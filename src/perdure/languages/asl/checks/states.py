@@ -187,7 +187,7 @@ def handlers(value: Any, fields: dict[str, Kind], place: Place, found: Findings,
             other_language(one, not jsonata, where, found)
         for field, inner in one.items():
             if field in fields:
-                kinds.judge(inner, fields[field], (*where, field), found, jsonata)
+                kinds.judge(inner, fields[field], (*where, field), found, jsonata and fields is CATCHER)
         if "Assign" in one and fields is CATCHER:
             assign(one["Assign"], (*where, "Assign"), found, jsonata)
         if "ErrorEquals" in one:
