@@ -135,6 +135,9 @@ async def test_a_sync_execution_answers_with_its_end(client):
     done = await client.start_sync_execution(stateMachineArn=arn, name="quick", input="{}")
     assert (done["status"], done["output"], done["name"]) == ("SUCCEEDED", '{"a":1}', "quick")
     assert done["executionArn"].startswith(f"arn:aws:states:us-east-1:{ACCOUNT}:express:orders:quick:")
+    bare = await client.start_sync_execution(stateMachineArn=arn, input="{}", includedData="METADATA_ONLY")
+    assert bare["status"] == "SUCCEEDED"
+    assert bare.keys().isdisjoint(("input", "inputDetails", "output", "outputDetails"))
 
 
 async def test_a_version_goes_on_being_started_after_an_update(client):

@@ -70,6 +70,7 @@ async def start_execution(call: Call) -> Answer:
 async def start_sync_execution(call: Call) -> Answer:
     """Start an EXPRESS state machine, and wait for its end."""
     machine, request, note, start = await starting(call, is_sync=True)
+    with_data = call.body.get("includedData") != "METADATA_ONLY"
     done = await call.within(call.parts.bounds.sync_seconds, call.service.execute(call.namespace, request))
     answer: Answer = {
         "executionArn": request.workflow_id,
@@ -78,7 +79,7 @@ async def start_sync_execution(call: Call) -> Answer:
         "startDate": note.started,
         "stopDate": call.parts.now(),
         "status": "TIMED_OUT",
-        **included("input", call.body.get("input", "{}")),
+        **(included("input", call.body.get("input", "{}")) if with_data else {}),
         "billingDetails": {"billedMemoryUsedInMB": 64, "billedDurationInMilliseconds": 100},
     }
     if done is None:
@@ -87,7 +88,9 @@ async def start_sync_execution(call: Call) -> Answer:
     outcome = call.parts.language.outcome(closing)
     duration = int((closing.time / SECOND_NS - note.started) * 10 + 1) * 100
     answer["billingDetails"]["billedDurationInMilliseconds"] = max(duration, 100)
-    answer |= {"stopDate": closing.time / SECOND_NS, "status": outcome.status, **included("output", outcome.output)}
+    answer |= {"stopDate": closing.time / SECOND_NS, "status": outcome.status}
+    if with_data:
+        answer |= included("output", outcome.output)
     answer |= {key: value for key, value in (("error", outcome.error), ("cause", outcome.cause)) if value is not None}
     return answer
 
