@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from perdure.languages.asl import calls, paths, state_data, task_events, templates
+from perdure.languages.asl import calls, jobs, paths, state_data, task_events, templates
 from perdure.languages.asl.data import MOST_BYTES, Data, decode, encode
 from perdure.languages.asl.execution import TASK_QUEUE, TOKEN_TYPE
 from perdure.languages.asl.failure import StateFailure, query_evaluation
@@ -69,10 +69,12 @@ class Task(Kind):
             credentials = _credentials(state, scope)
         if not is_known:
             task_events.scheduled(run, line, resource, worked_on, timeout, heartbeat, credentials)
+        if resource.pattern.startswith("sync") and timeout is not None:
+            line.notes = {"until": run.now_ns + round(timeout * 1e9)}
         payload = Payload(worked_on.raw)
         target = _target(run, state, resource, worked_on)
         if target is not None and target[2] is not None:
-            line.notes = {"wrapped": True}
+            line.notes = {**line.notes, "wrapped": True}
         if target is None:
             call = calls.about(run, line, state, resource.text) | {"input": line.input.value}
             also = {"credentials": credentials, "timeout": timeout, "heartbeat": heartbeat}
@@ -137,16 +139,30 @@ class Task(Kind):
             return
         is_parsed = resource.pattern == "sync:2"
         output, failure = described(line.notes["child"], event, is_parsed=is_parsed)
+        jobs.end_limit(run, line)
         if failure is None:
             self._succeeded(run, line, state, resource, Data(output))
         else:
             self._failed(run, line, resource, failure)
+
+    def timer_fired(self, run: Interpreter, line: Line, state: State) -> None:
+        """As ``Kind.timer_fired``: a job that is waited for is looked at again, or has taken too long."""
+        resource = resource_of(state.fields["Resource"])
+        if jobs.is_late(run, line):
+            line.notes = {name: value for name, value in line.notes.items() if name == "child"}
+            self.drop(run, line)
+            error = Said("States.Timeout", "")
+            task_events.timed_out(run, line, resource, error)
+            raise error
+        if "poll" in line.notes:
+            jobs.look(run, line, state, resource)
 
     def drop(self, run: Interpreter, line: Line) -> None:
         """As ``Kind.drop``."""
         name = f"{line.id}:{line.sequence}"
         run.cancel_activity(name)
         run.cancel_activity(name + TOKEN)
+        jobs.drop(run, line)
         if "child" in line.notes:
             run.cancel_child(name + CHILD)
 
@@ -168,8 +184,11 @@ class Task(Kind):
             self._succeeded(run, line, state, resource, Data(answer["output"]))
         elif "start" in answer:
             command, child = start_command(base64.b64decode(answer["start"]), run.now_ns)
-            line.notes = {"submitted": True, "child": child}
+            line.notes = {**line.notes, "submitted": True, "child": child}
             run.start_child(name + CHILD, command)
+            jobs.limit(run, line)
+        elif "poll" in answer:
+            jobs.wait(run, line, answer["poll"])
         elif "early" in line.notes:
             self._succeeded(run, line, state, resource, Data.of(line.notes["early"].encode()))
         else:

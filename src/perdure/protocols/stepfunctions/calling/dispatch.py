@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from perdure.protocols.stepfunctions.calling import own, readers, resources
+from perdure.protocols.stepfunctions.calling import jobs, own, readers, resources
 from perdure.protocols.stepfunctions.calling.failures import TaskFailed
 from perdure.protocols.stepfunctions.calling.lambdas import Lambdas
 from perdure.protocols.stepfunctions.calling.services import Services
@@ -40,6 +40,8 @@ class TaskCall(msgspec.Struct, frozen=True):
     test_case: str = ""
     reader_config: dict[str, Any] | None = None
     """Of an ItemReader, whose call this is."""
+    poll: dict[str, Any] | None = None
+    """Of a job that was begun and is waited for: the request that looks at it."""
 
 
 StartNested = Callable[[Mapping[str, Any], str, str], Awaitable[tuple[str, str, float]]]
@@ -79,7 +81,8 @@ class Tasks:
 
     async def call(self, task: TaskCall, parameters: Any) -> Any:
         """Do a task. Its result as AWS shows it; of a task that goes on after the call an object with ``submitted`` (what
-        AWS shows of the call), ``output`` (it is over), or ``start`` (a nested execution). Raises ``TaskFailed``."""
+        AWS shows of the call), ``output`` (it is over), ``start`` (a nested execution), or ``poll`` (a job: it is to be asked
+        for so again). Raises ``TaskFailed``."""
         try:
             resource = resources.read(task.resource)
         except ValueError as error:
@@ -129,6 +132,9 @@ class Tasks:
                 return await own.asked(self._ask, "Sfn", action, parameters, account, region)
             case ("states", action, False):
                 return await self._services.call("sfn", action, parameters, region, account, "StepFunctions")
+            case (service, action, False) if (renamed := jobs.RENAMED.get((service, action))) is not None:
+                given = renamed.request(parameters or {})
+                return renamed.answer(await self._services.call(service, renamed.action, given, region, account))
             case (service, action, is_sdk):
                 shown = "" if is_sdk else _SHOWN.get(service, "")
                 return await self._services.call(service, action, parameters, region, account, shown)
@@ -142,7 +148,20 @@ class Tasks:
             except Refusal as refusal:
                 raise own.refused("StepFunctions", refusal) from None
             return {"submitted": own.shown_start(arn, started), "start": request}
-        raise TaskFailed("States.Runtime", f"{task.resource}: this server does not wait for such a task to end.")
+        job = None if resource.is_sdk else jobs.JOBS.get((resource.service, resource.action))
+        if job is None:
+            raise TaskFailed("States.Runtime", f"{task.resource}: this server does not wait for such a task to end.")
+        if task.poll is None:
+            answer = await self._once(resource, task, parameters)
+            return {"submitted": answer, "poll": jobs.poll_request(job, parameters, answer)}
+        try:
+            found = await self._services.call(resource.service, job.look, task.poll, task.region, task.account)
+        except TaskFailed as failed:
+            if failed.may_pass:
+                return {"poll": task.poll}
+            raise
+        result = job.result(found)
+        return {"poll": task.poll} if result is None else {"output": result}
 
     async def close(self) -> None:
         """Close what connections there are."""

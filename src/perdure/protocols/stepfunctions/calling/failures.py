@@ -4,12 +4,14 @@ import re
 
 
 class TaskFailed(Exception):
-    """A task has failed: the error's name, which Retry and Catch go by, and its cause."""
+    """A task has failed: the error's name, which Retry and Catch go by, and its cause. ``may_pass``: the service could not
+    answer, and may yet."""
 
-    def __init__(self, error: str, cause: str = "") -> None:
+    def __init__(self, error: str, cause: str = "", *, may_pass: bool = False) -> None:
         super().__init__(f"{error}: {cause}")
         self.error = error
         self.cause = cause
+        self.may_pass = may_pass
 
 
 def refused_by(service: str, code: str, message: str, status: int, request_id: str, shown: str = "") -> TaskFailed:
@@ -22,12 +24,13 @@ def refused_by(service: str, code: str, message: str, status: int, request_id: s
     """
     name = code if code.endswith("Exception") else f"{code}Exception"
     cause = f"{message} (Service: {shown or service}, Status Code: {status}, Request ID: {request_id}) (SDK Attempt Count: 1)"
-    return TaskFailed(f"{service}.{name}", cause)
+    may_pass = status >= 500 or status == 429 or "Throttl" in code or "TooManyRequests" in code
+    return TaskFailed(f"{service}.{name}", cause, may_pass=may_pass)
 
 
 def unreachable(service: str, message: str) -> TaskFailed:
     """Nobody has answered."""
-    return TaskFailed(f"{service}.SdkClientException", message)
+    return TaskFailed(f"{service}.SdkClientException", message, may_pass=True)
 
 
 def java_name(service_id: str) -> str:

@@ -1,0 +1,142 @@
+"""Jobs of services that a task waits for: the table against AWS's own description of them, and two of them at work."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import botocore.session
+import pytest
+from tests.protocols.stepfunctions.conftest import Client
+from tests.protocols.stepfunctions.test_executions import ended, machine, task
+
+from perdure.protocols.stepfunctions.calling.failures import TaskFailed
+from perdure.protocols.stepfunctions.calling.jobs import JOBS, RENAMED, poll_request
+
+BOTO_NAMES = {"elasticmapreduce": "emr"}
+
+
+def operation(model, action):
+    return model.operation_model(action[:1].upper() + action[1:])
+
+
+def member(shape, name):
+    """A member by its name, whatever its first letter is like."""
+    if isinstance(name, int):
+        return shape.member
+    (found,) = [inner for key, inner in shape.members.items() if key[:1].upper() + key[1:] == name]
+    return found
+
+
+@pytest.mark.parametrize(("service", "action"), sorted(JOBS))
+def test_a_row_is_as_aws_describes_it(service, action):
+    model = botocore.session.get_session().get_service_model(BOTO_NAMES.get(service, service))
+    job = JOBS[service, action]
+    renamed = RENAMED.get((service, action))
+    assert operation(model, renamed.action if renamed else action)
+    look = operation(model, job.look)
+    answer: dict[str, object] = {
+        "JobId": "1",
+        "TaskArn": "t",
+        "Build": {"Id": "b"},
+        "BuildBatch": {"Id": "b"},
+        "Job": {"Id": "j"},
+    }
+    ids = ("QueryExecutionId", "JobArn", "RunId", "StepId", "ClusterId", "JobRunId")
+    answer |= dict.fromkeys(ids, "1") | {"Tasks": [{"TaskArn": "t"}]}
+    names = [f"{kind}Name" for kind in ("HyperParameterTuningJob", "ProcessingJob", "TrainingJob", "TransformJob")]
+    asked = dict.fromkeys(("Name", "JobName", "Cluster", "ClusterId", "ApplicationId", *names), "n")
+    request = poll_request(job, asked, answer)
+    known = {name[:1].upper() + name[1:] for name in look.input_shape.members}
+    required = {name[:1].upper() + name[1:] for name in look.input_shape.required_members}
+    assert required <= set(request) <= known, "the request is one that the service takes"
+    shape = look.output_shape
+    for step in (*job.inside, *job.status):
+        shape = member(shape, step)
+    enum = set(getattr(shape, "enum", ()))
+    assert not enum or job.good | job.bad <= enum, "statuses are the service's own"
+
+
+def test_a_task_of_ecs_is_as_good_as_its_containers():
+    job = JOBS["ecs", "runTask"]
+
+    def stopped(*codes):
+        return {"Tasks": [{"LastStatus": "STOPPED", "Containers": [{"ExitCode": code} for code in codes]}]}
+
+    assert job.result({"Tasks": [{"LastStatus": "PENDING"}]}) is None
+    assert job.result(stopped(0, 0))["LastStatus"] == "STOPPED"
+    with pytest.raises(TaskFailed, match="TaskFailed"):
+        job.result(stopped(0, 1))
+    with pytest.raises(TaskFailed, match="RESOURCE:MEMORY"):
+        poll_request(job, {}, {"Tasks": [], "Failures": [{"Reason": "RESOURCE:MEMORY"}]})
+
+
+@pytest.fixture
+def glue():
+    """A Glue whose jobs take two looks; the first look finds nobody in, and ``bad`` fails."""
+    looks: dict[str, int] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            status, answer = 200, {}
+            if self.headers["x-amz-target"] == "AWSGlue.StartJobRun":
+                answer = {"JobRunId": "jr_" + asked["JobName"]}
+            else:
+                run = asked["RunId"]
+                looks[run] = looks.get(run, 0) + 1
+                state = "RUNNING" if looks[run] < 3 or "slow" in run else "FAILED" if "bad" in run else "SUCCEEDED"
+                answer = {"JobRun": {"Id": run, "JobName": asked["JobName"], "JobRunState": state}}
+                if looks[run] == 1:
+                    status, answer = 503, {"__type": "ServiceUnavailable"}
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+async def test_a_task_waits_for_its_job(serve, glue, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "111111111111")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    server = await serve(endpoints={"glue": glue}, wait_time_scale=0.01)
+    client = Client(server.stepfunctions_port)
+
+    async def run(name, **more):
+        resource = "arn:aws:states:::glue:startJobRun.sync"
+        arn = await machine(client, task(resource, Parameters={"JobName": name}, **more), name)
+        execution = (await client.start_execution(stateMachineArn=arn))["executionArn"]
+        found = await ended(client, execution)
+        events = (await client.get_execution_history(executionArn=execution))["events"]
+        return found, [event["type"] for event in events if event["type"].startswith("Task")]
+
+    found, events = await run("good")
+    assert json.loads(found["output"]) == {"Id": "jr_good", "JobName": "good", "JobRunState": "SUCCEEDED"}
+    entered, left = "TaskStateEntered", "TaskStateExited"
+    assert events == [entered, "TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded", left]
+    found, events = await run("bad")
+    assert (found["error"], json.loads(found["cause"])["JobRunState"]) == ("States.TaskFailed", "FAILED")
+    assert events[-1] == "TaskFailed"
+    found, events = await run("slow", TimeoutSeconds=1)
+    assert (found["error"], events[-1]) == ("States.Timeout", "TaskTimedOut")
+
+
+async def test_a_nested_execution_is_waited_for_no_longer_than_its_time(client):
+    wait = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    inner = await machine(client, json.dumps(wait), "inner")
+    resource = "arn:aws:states:::states:startExecution.sync"
+    outer = await machine(client, task(resource, Parameters={"StateMachineArn": inner}, TimeoutSeconds=1), "outer")
+    found = await ended(client, (await client.start_execution(stateMachineArn=outer))["executionArn"])
+    assert found["error"] == "States.Timeout"
+    (listed,) = (await client.list_executions(stateMachineArn=inner))["executions"]
+    assert (await ended(client, listed["executionArn"]))["status"] == "ABORTED"
