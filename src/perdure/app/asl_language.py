@@ -127,9 +127,9 @@ class AslLanguage:
         )
         return start, event.input[0].data.decode()
 
-    def history(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+    def history(self, events: Sequence[Event], number: int, started_time: int) -> Sequence[history.Turn]:
         """As ``Language.history``."""
-        return history.aws_events(events)
+        return history.aws_turns(events, number, started_time)
 
     def redrive_reason(self, status: str) -> str:
         """As ``Language.redrive_reason``."""

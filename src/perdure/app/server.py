@@ -229,6 +229,7 @@ class Server:
             polls,
             self._outside.outbound.check,
             has_authentication=self._access.has_authentication,
+            watched=self.watched,
             **uvicorn_options,
         )
         self._calls_may_go.set()

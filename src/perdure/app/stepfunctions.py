@@ -14,6 +14,8 @@ from perdure.engine.polls import Polls
 from perdure.model.access import Gate
 from perdure.model.errors import ApplicationError, InvalidArgumentError
 from perdure.model.service import Service
+from perdure.observability.http import ObservedApplication
+from perdure.observability.watched import Watched
 from perdure.protocols.rest import Bounds as ListeningBounds
 from perdure.protocols.rest import RestServer
 from perdure.protocols.rest.waiting import Closing
@@ -96,6 +98,7 @@ class StepFunctionsServer:
         polls: where activities' tasks come from.
         check_url: raises ``PerdureError`` for a URL that this server does not ask.
         has_authentication: whether callers must sign.
+        watched: where requests are counted.
         uvicorn_options: of ``uvicorn.Config``, for TLS and proxies.
     """
 
@@ -109,6 +112,7 @@ class StepFunctionsServer:
         check_url: Callable[[str], None],
         *,
         has_authentication: bool,
+        watched: Watched | None = None,
         **uvicorn_options: Any,
     ) -> None:
         try:
@@ -159,7 +163,7 @@ class StepFunctionsServer:
         host, _, port = settings.address.rpartition(":")
         self.application = create_app(self.parts)
         self._server = RestServer(
-            self.application,
+            self.application if watched is None else ObservedApplication(self.application, watched),
             host.strip("[]"),
             int(port),
             bounds=ListeningBounds(),

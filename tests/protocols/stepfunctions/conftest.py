@@ -19,6 +19,8 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
 class Client:
     """boto3's client, asked in a thread: ``await client.list_activities()``."""
 
+    server: Server
+
     def __init__(self, port: int, account: str = ACCOUNT, region: str = "us-east-1", secret: str = "any") -> None:
         self.port = port
         self._client = boto3.client(
@@ -70,6 +72,7 @@ async def client(serve):
     """boto3, of account 111111111111 in us-east-1."""
     server = await serve()
     client = Client(server.stepfunctions_port)
+    client.server = server
     yield client
     client.close()
 

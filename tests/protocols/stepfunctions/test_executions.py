@@ -364,3 +364,45 @@ async def test_calls_wait_for_a_server_that_makes_them(serve, functions, tmp_pat
     server = await serve(url, endpoints={"lambda": functions})
     found = await ended(Client(server.stepfunctions_port), execution)
     assert (found["status"], found["output"]) == ("SUCCEEDED", '{"n":1}')
+
+
+async def test_a_history_is_read_in_pages(client, monkeypatch):
+    state = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sfn:listActivities", "Parameters": {}, "End": True}
+    processor = {"StartAt": "L", "States": {"L": state}}
+    states = {
+        "M": {"Type": "Map", "MaxConcurrency": 2, "ItemProcessor": processor, "Next": "W"},
+        "W": {"Type": "Wait", "Seconds": 3600, "End": True},
+    }
+    arn = await machine(client, json.dumps({"StartAt": "M", "States": states}))
+    execution = (await client.start_execution(stateMachineArn=arn, input="[1, 2, 3, 4, 5]"))["executionArn"]
+
+    async def whole(**asked):
+        return (await client.get_execution_history(executionArn=execution, maxResults=1000, **asked))["events"]
+
+    while (await whole())[-1]["type"] != "WaitStateEntered":
+        await asyncio.sleep(0.01)
+    await client.stop_execution(executionArn=execution)
+    # The engine hands out its own events in pieces, too, whose ends are anywhere.
+    monkeypatch.setattr("perdure.protocols.stepfunctions.histories._AT_ONCE", 7)
+    events = await whole()
+    assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+    assert events[0]["executionStartedEventDetails"]["input"] == "[1, 2, 3, 4, 5]"
+    assert events[-1]["type"] == "ExecutionAborted"
+    assert (await whole(reverseOrder=True)) == events[::-1]
+    for size in (1, 4, len(events)):
+        pages: list[dict[str, object]] = []
+        more: dict[str, str] = {}
+        while True:
+            page = await client.get_execution_history(executionArn=execution, maxResults=size, **more)
+            pages += page["events"]
+            assert len(page["events"]) <= size
+            if "nextToken" not in page:
+                break
+            more = {"nextToken": page["nextToken"]}
+        assert pages == events
+    assert (await refused(client.get_execution_history(executionArn=execution, nextToken="bm9uZQ==")))[
+        0
+    ] == "InvalidToken"
+    server_counts = client.server.watched.http_requests
+    assert server_counts["POST", "stepfunctions GetExecutionHistory", "200"].value > 10
+    assert server_counts["POST", "stepfunctions GetExecutionHistory", "400"].value == 1

@@ -57,57 +57,90 @@ def outcome(closing: e.Event) -> Outcome:
             return Outcome("ABORTED")
 
 
+class Turn(msgspec.Struct, frozen=True):
+    """What AWS shows of one turn, or of what closed a run.
+
+    Args:
+        event_id: of the run's event that holds it.
+        started_time: when the turn began, in ns since 1970.
+        events: AWS's.
+    """
+
+    event_id: int
+    started_time: int
+    events: list[dict[str, Any]]
+
+
 def aws_events(events: Sequence[e.Event]) -> list[dict[str, Any]]:
     """AWS's events of a run, as GetExecutionHistory answers them; any first part of a history will do.
 
     Args:
         events: of the run, from the first.
     """
-    shown: list[dict[str, Any]] = []
-    started_time = 0
+    return [shown for turn in aws_turns(events) for shown in turn.events]
+
+
+def aws_turns(events: Sequence[e.Event], number: int = 0, started_time: int = 0) -> list[Turn]:
+    """As ``aws_events``, by turns, and from any place of a history on.
+
+    Args:
+        events: of the run, from some event on.
+        number: of AWS's last event before them.
+        started_time: when the turn began that they begin in the middle of, in ns since 1970.
+    """
+    turns: list[Turn] = []
     for event in events:
         match event:
             case e.WorkflowTaskStarted():
                 started_time = event.time
             case e.WorkflowTaskCompleted(state=state) if state:
-                for entry in log_of(state):
-                    shown.append(_event(len(shown) + 1, started_time, entry))
-    if not shown:
-        return shown
-    _fill(shown, events)
-    return shown
+                entries = log_of(state)
+                shown = [_event(number + place, started_time, entry) for place, entry in enumerate(entries, 1)]
+                number += len(shown)
+                if shown:
+                    turns.append(Turn(event.id, started_time, shown))
+    if turns and isinstance(events[0], e.WorkflowExecutionStarted):
+        _fill_first(turns[0].events[0], events[0])
+    if (turns or number) and events:
+        _fill_last(turns, events[-1], number)
+    return turns
 
 
-def _fill(shown: list[dict[str, Any]], events: Sequence[e.Event]) -> None:
-    """What the first and the last event say is in the run's own first and last event."""
-    first, last = events[0], events[-1]
-    assert isinstance(first, e.WorkflowExecutionStarted)
+def _fill_first(shown: dict[str, Any], first: e.WorkflowExecutionStarted) -> None:
+    """What the first event says is in the run's own."""
     execution = execution_of(first.input)
-    shown[0]["timestamp"] = first.time / 1e9
-    shown[0]["executionStartedEventDetails"] = {
+    shown["timestamp"] = first.time / 1e9
+    shown["executionStartedEventDetails"] = {
         "input": first.input[0].data.decode() if first.input else "{}",
         "inputDetails": WHOLE,
         "roleArn": execution.role_arn if execution is not None else "",
     }
+
+
+def _fill_last(turns: list[Turn], last: e.Event, number: int) -> None:
+    """What the last event says is in the run's own."""
+    shown = turns[-1].events[-1] if turns else {}
     match last:
         case e.WorkflowExecutionCompleted():
             output = outcome(last).output
-            shown[-1]["executionSucceededEventDetails"] = {"output": output, "outputDetails": WHOLE}
+            shown["executionSucceededEventDetails"] = {"output": output, "outputDetails": WHOLE}
         case e.WorkflowExecutionFailed():
-            shown[-1]["executionFailedEventDetails"] = _why(outcome(last))
+            shown["executionFailedEventDetails"] = _why(outcome(last))
         case e.WorkflowExecutionTimedOut():
-            shown.append(_last(shown, last, "ExecutionTimedOut", "executionTimedOutEventDetails"))
+            ended = _last(number, last, "ExecutionTimedOut", "executionTimedOutEventDetails")
+            turns.append(Turn(last.id, last.time, [ended]))
         case e.WorkflowExecutionTerminated() | e.WorkflowExecutionCanceled():
-            shown.append(_last(shown, last, "ExecutionAborted", "executionAbortedEventDetails"))
+            ended = _last(number, last, "ExecutionAborted", "executionAbortedEventDetails")
+            turns.append(Turn(last.id, last.time, [ended]))
         case _:
             pass
 
 
-def _last(shown: list[dict[str, Any]], closing: e.Event, type: str, details: str) -> dict[str, Any]:
+def _last(number: int, closing: e.Event, type: str, details: str) -> dict[str, Any]:
     return {
         "timestamp": closing.time / 1e9,
         "type": type,
-        "id": len(shown) + 1,
+        "id": number + 1,
         "previousEventId": 0,
         details: _why(outcome(closing)),
     }

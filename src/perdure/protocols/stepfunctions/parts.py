@@ -45,6 +45,17 @@ class Outcome(Protocol):
     def cause(self) -> str | None: ...
 
 
+class Turn(Protocol):
+    """What AWS shows of one event of a run; a turn's began at ``started_time``, in ns since 1970."""
+
+    @property
+    def event_id(self) -> int: ...
+    @property
+    def started_time(self) -> int: ...
+    @property
+    def events(self) -> list[dict[str, Any]]: ...
+
+
 class Start(NamedTuple):
     """What an execution is started with. ``start_time`` is ISO 8601; ``missing`` are activities that are not there."""
 
@@ -131,8 +142,9 @@ class Language(Protocol):
         """What an execution was started with, and its input, from its first event."""
         ...
 
-    def history(self, events: Sequence[Event]) -> list[dict[str, Any]]:
-        """AWS's events, from the run's."""
+    def history(self, events: Sequence[Event], number: int, started_time: int) -> "Sequence[Turn]":
+        """AWS's events by turns, from the run's events from some place on: behind AWS's event of this number, in a turn that
+        began at this time, in ns since 1970."""
         ...
 
     def redrive_reason(self, status: str) -> str:
