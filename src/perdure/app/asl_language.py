@@ -29,12 +29,21 @@ class AslLanguage:
         wait_time_scale: what the seconds of Wait states are multiplied by.
         is_strict: whether AWS's limit of a payload's size holds.
         event_limit: how many of AWS's events an execution may have; 0 for any number.
+        targets: by resource: the activity type, and the task queue, of workers that serve it.
     """
 
-    def __init__(self, wait_time_scale: float = 1.0, *, is_strict: bool = True, event_limit: int = 0) -> None:
+    def __init__(
+        self,
+        wait_time_scale: float = 1.0,
+        *,
+        is_strict: bool = True,
+        event_limit: int = 0,
+        targets: Mapping[str, tuple[str, str]] | None = None,
+    ) -> None:
         self._wait_time_scale = wait_time_scale
         self._is_strict = is_strict
         self._event_limit = event_limit
+        self._targets = dict(targets or {})
 
     def diagnostics(self, definition: str, type: str) -> Sequence[Mapping[str, str]]:
         """As ``Language.diagnostics``."""
@@ -98,6 +107,7 @@ class AslLanguage:
             missing=tuple(start.missing),
             is_strict=self._is_strict,
             event_limit=self._event_limit,
+            targets=self._targets,
             wait_time_scale=self._wait_time_scale,
         )
         return start_of(execution, input, timeout_seconds=definition_of(start.definition).timeout_seconds)

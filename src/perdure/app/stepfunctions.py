@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -63,6 +63,8 @@ class StepFunctions(msgspec.Struct, frozen=True):
     mock_config: str = ""
     has_limits: bool = True
     event_limit: int = 0
+    targets: dict[str, tuple[str, str]] = {}
+    """By resource: the activity type, and the task queue, of workers that serve it."""
     bounds: Any = None
     """``protocols.stepfunctions.parts.Bounds``; the usual ones without it."""
 
@@ -84,7 +86,25 @@ class StepFunctions(msgspec.Struct, frozen=True):
             config["mock_config"] or os.environ.get(MOCK_VARIABLE, ""),
             config["aws_limits"],
             config["aws_history_limit"],
+            _targets(config["task_targets"]),
         )
+
+
+def _targets(lines: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The setting as it is kept. Raises ``InvalidArgumentError``."""
+    found: dict[str, tuple[str, str]] = {}
+    for line in lines:
+        arn, _, target = line.partition("=")
+        activity, _, queue = target.partition("@")
+        if not arn.startswith("arn:") or not activity or not queue:
+            raise InvalidArgumentError(
+                f"task_targets has {line!r}, but an item must be ARN=ACTIVITY@TASK-QUEUE, such as "
+                "arn:aws:states:::sqs:sendMessage=send@orders."
+            )
+        found[arn] = (activity, queue)
+        if ":function:" in arn:
+            found[arn.rpartition(":function:")[2]] = (activity, queue)  # as lambda:invoke may name it
+    return found
 
 
 class StepFunctionsServer:
@@ -137,7 +157,12 @@ class StepFunctionsServer:
             gate,
             ServiceModel(),
             Registry(documents, settings.namespace),
-            AslLanguage(settings.wait_time_scale, is_strict=settings.has_limits, event_limit=settings.event_limit),
+            AslLanguage(
+                settings.wait_time_scale,
+                is_strict=settings.has_limits,
+                event_limit=settings.event_limit,
+                targets=settings.targets,
+            ),
             polls.poll,
             settings.namespace,
             settings.account,

@@ -86,6 +86,36 @@ async def test_targets_stand_for_other_resources():
             await env.client.execute(unserved, 21)
 
 
+async def test_a_map_reads_and_writes_what_an_activity_does(tmp_path):
+    app = make_app()
+    (tmp_path / "people.csv").write_text("name,size\nada,1\nbob,2\n")
+
+    @app.activity
+    async def read_file(where: dict[str, Any]) -> dict[str, Any]:
+        return {"Body": (tmp_path / where["Key"]).read_text()}
+
+    @app.activity
+    async def write_file(what: dict[str, Any]) -> None:
+        (tmp_path / what["Key"].rpartition("/")[2]).write_text(what["Body"])
+
+    get, put = "arn:aws:states:::s3:getObject", "arn:aws:states:::s3:putObject"
+    config = {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "P"}
+    each = {
+        "Type": "Map",
+        "ItemReader": {"Resource": get, "ReaderConfig": config, "Parameters": {"Bucket": "b", "Key": "people.csv"}},
+        "ItemProcessor": {**processor, "States": {"P": {"Type": "Pass", "OutputPath": "$.name", "End": True}}},
+        "ResultWriter": {"Resource": put, "Parameters": {"Bucket": "b", "Prefix": "out"}},
+        "End": True,
+    }
+    machine = {"StartAt": "M", "States": {"M": each}}
+    flow = app.state_machine(machine, name="files", targets={get: read_file, put: write_file})
+    async with environment(app) as env:
+        await env.client.execute(flow, {})
+    written = json.loads((tmp_path / "SUCCEEDED_0.json").read_text())
+    assert [json.loads(one["Output"]) for one in written] == ["ada", "bob"]
+
+
 async def test_a_running_execution_keeps_the_machine_it_began_with(tmp_path):
     def machine(result):
         return {

@@ -8,7 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from tests.protocols.stepfunctions.conftest import ACCOUNT, PASS, ROLE, Client, refused
 
+from perdure.app.config import read_config
 from perdure.app.server import Server
+from perdure.app.stepfunctions import StepFunctions
+from perdure.model.errors import InvalidArgumentError
 from perdure.model.ids import RunAddress
 
 ACTIVITY = f"arn:aws:states:us-east-1:{ACCOUNT}:activity:pack"
@@ -406,3 +409,20 @@ async def test_a_history_is_read_in_pages(client, monkeypatch):
     server_counts = client.server.watched.http_requests
     assert server_counts["POST", "stepfunctions GetExecutionHistory", "200"].value > 10
     assert server_counts["POST", "stepfunctions GetExecutionHistory", "400"].value == 1
+
+
+async def test_the_settings_say_which_workers_serve_a_resource(serve):
+    arn = "arn:aws:lambda:us-east-1:111122223333:function:charge"
+    flags = {"stepfunctions_address": "127.0.0.1:0", "task_targets": f"{arn}=charge@orders"}
+    settings = StepFunctions.of(read_config(flags, {}))
+    assert settings is not None
+    server = await serve(targets=settings.targets)
+    client = Client(server.stepfunctions_port)
+    for resource, more in ((arn, {}), (INVOKE, {"Parameters": {"FunctionName": "charge", "Payload.$": "$"}})):
+        made = await machine(client, task(resource, **more), f"orders{len(more)}")
+        execution = (await client.start_execution(stateMachineArn=made, input='{"n": 1}'))["executionArn"]
+        while not (activities := (await server.service.describe(RunAddress("default", execution))).activities):
+            await asyncio.sleep(0.01)
+        assert [(one.activity_type, one.task_queue) for one in activities] == [("charge", "orders")]
+    with pytest.raises(InvalidArgumentError, match="ARN=ACTIVITY@TASK-QUEUE"):
+        StepFunctions.of(read_config({**flags, "task_targets": "charge@orders"}, {}))

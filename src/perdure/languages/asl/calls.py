@@ -42,6 +42,18 @@ def about(run: Interpreter, line: Line, state: State, resource: str) -> dict[str
     }
 
 
+def service(
+    run: Interpreter, name: str, resource: str, parameters: Any, told: dict[str, Any]
+) -> c.ScheduleActivityTask:
+    """The command for a call that a Map makes to read or write: by whoever stands for the resource, else as ``call``."""
+    target = run.execution.targets.get(resource)
+    if target is None:
+        return call(name, resource, parameters, told)
+    activity_type, queue = target
+    inputs = (Payload(encode(parameters)),)
+    return c.ScheduleActivityTask(name, activity_type, queue or run.task_queue, inputs, retry_policy=ONCE)
+
+
 def call(name: str, resource: str, parameters: Any, told: dict[str, Any]) -> c.ScheduleActivityTask:
     """The command for a call by the engine's own worker."""
     inputs = (Payload(encode(parameters)), Payload(encode(told)))

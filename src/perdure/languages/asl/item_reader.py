@@ -39,7 +39,7 @@ def read(run: Interpreter, line: Line, state: State, name: str) -> None:
     else:
         parameters = templates.fill(reader.get("Parameters", {}), scope, field="ItemReader")
     told = calls.about(run, line, state, reader["Resource"]) | {"reader_config": _config(state, scope)}
-    run.commands.append(calls.call(name, reader["Resource"], parameters, told))
+    run.commands.append(calls.service(run, name, reader["Resource"], parameters, told))
 
 
 def _config(state: State, scope: Scope) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def write(run: Interpreter, line: Line, state: State, name: str, key: str, body:
     resource = state.fields["ResultWriter"]["Resource"]
     parameters = {name: value for name, value in _parameters(run, line, state).items() if name != "Prefix"}
     told = calls.about(run, line, state, resource)
-    run.commands.append(calls.call(name, resource, {**parameters, "Key": key, "Body": body}, told))
+    run.commands.append(calls.service(run, name, resource, {**parameters, "Key": key, "Body": body}, told))
 
 
 def ended(event: e.Event) -> None:
