@@ -177,6 +177,27 @@ def test_a_map_goes_on_where_it_was_when_the_server_was_killed(server, functions
     assert sfn.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"][0]["name"] == "one"
 
 
+def test_tokens_and_redrives_outlive_the_server(server, functions):
+    sfn = client(server)
+    parameters = {"FunctionName": "work", "Payload.$": "$$.Task.Token"}
+    state = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "Parameters": parameters}
+    definition = json.dumps({"StartAt": "T", "States": {"T": {**state, "HeartbeatSeconds": 600, "End": True}}})
+    machine = sfn.create_state_machine(name="token", definition=definition, roleArn="arn:aws:iam::1:role/r")
+    execution = sfn.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+    (first,) = until(lambda: list(functions.asked))
+    server.kill()  # whatever of the call and the token it had written by then
+    server.start()
+    sfn.send_task_failure(taskToken=first, error="Later")
+    until(lambda: sfn.describe_execution(executionArn=execution)["status"] == "FAILED")
+    sfn.redrive_execution(executionArn=execution)
+    server.kill()
+    server.start()
+    (second,) = until(lambda: [token for token in functions.asked if token != first])
+    sfn.send_task_success(taskToken=second, output="2")
+    found = until(lambda: (found := sfn.describe_execution(executionArn=execution))["status"] != "RUNNING" and found)
+    assert (found["status"], found["output"], found["redriveCount"]) == ("SUCCEEDED", "2", 1)
+
+
 def test_the_aws_command_line_does_the_same(server, functions, tmp_path):
     def aws(*words):
         answer = subprocess.run(
