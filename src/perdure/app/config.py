@@ -136,7 +136,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("step_functions_endpoint", URL, "", "Where tasks of Step Functions' own go; without it, here."),
     Setting("aws_endpoint", URL, "", "Where every other AWS service is, for tasks; without it, AWS's."),
     Setting("wait_time_scale", NUMBER, 1.0, "What the seconds of Wait states are multiplied by."),
-    Setting("aws_limits", FLAG, True, "Whether a state's result of more than 256 KiB fails with States.DataLimitExceeded, as on AWS."),
+    Setting("aws_limits", FLAG, True, "Whether a task's result of more than 256 KiB fails with States.DataLimitExceeded, as on AWS."),
     Setting("aws_history_limit", COUNT, 0, "How many events of AWS an execution may have before it fails: AWS has 25000, 0 is any number."),
     Setting("task_targets", LIST, (), "Workers that serve tasks in place of AWS: ARN=ACTIVITY@TASK-QUEUE, one for each resource."),
     Setting("mock_config", FILE, "", "A mock file of Step Functions Local; without it the one that SFN_MOCK_CONFIG names."),

@@ -39,7 +39,8 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
         task_queue: where activities are that have no ARN; the run's own without it.
         is_local: whether Lambda functions are activities of the same name on the run's queue.
         is_strict: whether AWS's limit of 256 KiB for a task's result holds.
-        event_limit: how many of AWS's events an execution may have; 0 for any number. AWS's is 25,000.
+        event_limit: how many of AWS's events an execution may have; 0 for any number. AWS's is 25,000. With one, the limit of
+            ``is_strict`` holds for what any state gives.
         wait_time_scale: the time of a Wait and between attempts is this many times as long; for tests.
         map_run_arn: of the Map that this is a child execution of.
         states: the name of the field, or fields, of the definition's states that hold this child's; JSON pointers.

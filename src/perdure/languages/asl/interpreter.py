@@ -250,7 +250,7 @@ class Interpreter:
 
     def leave(self, line: Line, state: State, next: str | None, output: Data, assigned: dict[str, Any]) -> None:
         """Go on to the next state, or end."""
-        if self.execution.is_strict and len(output.raw) > MOST_BYTES:
+        if self.execution.event_limit and self.execution.is_strict and len(output.raw) > MOST_BYTES:
             raise too_large(state.name)
         details: Details = {"name": state.name_raw, "output": raw(output)}
         if assigned:
