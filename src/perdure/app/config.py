@@ -135,6 +135,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sage_maker_endpoint", URL, "", "Where SageMaker is, for tasks; without it, AWS's."),
     Setting("step_functions_endpoint", URL, "", "Where tasks of Step Functions' own go; without it, here."),
     Setting("aws_endpoint", URL, "", "Where every other AWS service is, for tasks; without it, AWS's."),
+    Setting("http_connections", FILE, "", "A file of EventBridge's connections, for http:invoke: as CreateConnection takes them, by ARN."),
     Setting("wait_time_scale", NUMBER, 1.0, "What the seconds of Wait states are multiplied by."),
     Setting("aws_limits", FLAG, True, "Whether a task's result of more than 256 KiB fails with States.DataLimitExceeded, as on AWS."),
     Setting("aws_history_limit", COUNT, 0, "How many events of AWS an execution may have before it fails: AWS has 25000, 0 is any number."),

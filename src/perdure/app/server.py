@@ -227,7 +227,7 @@ class Server:
             self.gate,
             self._store,
             polls,
-            self._outside.outbound.check,
+            self._outside.outbound.ask,
             has_authentication=self._access.has_authentication,
             watched=self.watched,
             **uvicorn_options,

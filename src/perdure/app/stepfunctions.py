@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -61,6 +61,7 @@ class StepFunctions(msgspec.Struct, frozen=True):
     endpoints: dict[str, str] = {}
     wait_time_scale: float = 1.0
     mock_config: str = ""
+    http_connections: str = ""
     has_limits: bool = True
     event_limit: int = 0
     targets: dict[str, tuple[str, str]] = {}
@@ -84,6 +85,7 @@ class StepFunctions(msgspec.Struct, frozen=True):
             {service: config[setting] for service, setting in _ENDPOINTS.items() if config[setting]},
             config["wait_time_scale"],
             config["mock_config"] or os.environ.get(MOCK_VARIABLE, ""),
+            config["http_connections"],
             config["aws_limits"],
             config["aws_history_limit"],
             _targets(config["task_targets"]),
@@ -94,7 +96,7 @@ def _targets(lines: Sequence[str]) -> dict[str, tuple[str, str]]:
     """The setting as it is kept. Raises ``InvalidArgumentError``."""
     found: dict[str, tuple[str, str]] = {}
     for line in lines:
-        arn, _, target = line.partition("=")
+        arn, _, target = (part.strip() for part in line.partition("="))
         activity, _, queue = target.partition("@")
         if not arn.startswith("arn:") or not activity or not queue:
             raise InvalidArgumentError(
@@ -116,7 +118,7 @@ class StepFunctionsServer:
         gate: who knows the callers.
         documents: where state machines are kept: the store.
         polls: where activities' tasks come from.
-        check_url: raises ``PerdureError`` for a URL that this server does not ask.
+        ask: makes requests to others; as ``protocols.rest.outbound.Outbound.ask``.
         has_authentication: whether callers must sign.
         watched: where requests are counted.
         uvicorn_options: of ``uvicorn.Config``, for TLS and proxies.
@@ -129,7 +131,7 @@ class StepFunctionsServer:
         gate: Gate,
         documents: Documents,
         polls: Polls,
-        check_url: Callable[[str], None],
+        ask: Callable[..., Awaitable[tuple[int, str, list[tuple[str, str]], bytes]]],
         *,
         has_authentication: bool,
         watched: Watched | None = None,
@@ -143,10 +145,11 @@ class StepFunctionsServer:
             ) from None
         from perdure.app.asl_language import AslLanguage
         from perdure.protocols.stepfunctions import create_app
+        from perdure.protocols.stepfunctions.calling.connections import Connections
         from perdure.protocols.stepfunctions.calling.dispatch import Tasks
         from perdure.protocols.stepfunctions.calling.lambdas import Lambdas
         from perdure.protocols.stepfunctions.calling.services import Services
-        from perdure.protocols.stepfunctions.calling.web import Web
+        from perdure.protocols.stepfunctions.calling.web import Answer, Web
         from perdure.protocols.stepfunctions.inside import Inside
         from perdure.protocols.stepfunctions.mocks import Mocks
         from perdure.protocols.stepfunctions.parts import Bounds, Parts
@@ -173,13 +176,17 @@ class StepFunctionsServer:
             has_authentication=has_authentication,
             allowed_hosts=None if has_authentication else LOOPBACK_NAMES,
         )
+
+        async def asked(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+            return Answer(*await ask(method, url, headers, body))
+
         inside = Inside(self.parts, service)
         services = Services(settings.endpoints)
         self._tasks = Tasks(
             self.parts.mocks,
             Lambdas(settings.endpoints.get("lambda", ""), services),
             services,
-            Web(check_url),
+            Web(asked, Connections.read(settings.http_connections)),
             inside.ask,
             inside.start_nested,
             is_own="stepfunctions" not in settings.endpoints,

@@ -5,7 +5,8 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 from perdure.model.errors import ApplicationError, InvalidArgumentError, PermissionDeniedError
 
 SECONDS = 20.0
+ASKED_SECONDS = 60.0
+MOST_ASKED_BYTES = 8 * 1024 * 1024
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -60,6 +63,30 @@ class Outbound:
 
         Raises as ``check``, and ``ApplicationError`` if there is no answer.
         """
+        async with self._answer("POST", url, headers, body, SECONDS) as response:
+            return int(response.status)
+
+    async def ask(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, str, list[tuple[str, str]], bytes]:
+        """Make a request, and give the answer's status, its reason, headers and body. Redirects are not followed.
+
+        Raises as ``post``, also for an answer of more than ``MOST_ASKED_BYTES``.
+        """
+        async with self._answer(method, url, headers, body, ASKED_SECONDS) as response:
+            content = bytearray()
+            async for part in response.aiter_stream():
+                content += part
+                if len(content) > MOST_ASKED_BYTES:
+                    raise ApplicationError(f"The answer has more than {MOST_ASKED_BYTES} bytes", type="NoAnswer")
+            found = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
+            reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
+            return int(response.status), reason, found, bytes(content)
+
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, seconds: float
+    ) -> AsyncIterator[Any]:
         import httpcore
 
         self.check(url)
@@ -67,16 +94,15 @@ class Outbound:
             self._pool = httpcore.AsyncConnectionPool(
                 network_backend=_backend(self._refuse), ssl_context=ssl.create_default_context(), max_connections=100
             )
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), SECONDS)
         try:
             async with self._pool.stream(
-                "POST",
+                method,
                 url,
-                headers={**headers, "user-agent": "perdure"},
+                headers={"user-agent": "perdure", **headers},
                 content=body,
-                extensions={"timeout": timeouts},
+                extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
             ) as response:
-                return int(response.status)
+                yield response
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             raise ApplicationError(f"{type(error).__name__}: {error}", type="NoAnswer") from None
 

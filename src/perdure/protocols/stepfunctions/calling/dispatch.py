@@ -1,12 +1,11 @@
 """From a task to whoever does it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from perdure.protocols.stepfunctions.calling import jobs, own, readers, resources
+from perdure.protocols.stepfunctions.calling import events, jobs, own, readers, resources
 from perdure.protocols.stepfunctions.calling.failures import TaskFailed
 from perdure.protocols.stepfunctions.calling.lambdas import Lambdas
 from perdure.protocols.stepfunctions.calling.services import Services
@@ -42,6 +41,12 @@ class TaskCall(msgspec.Struct, frozen=True):
     """Of an ItemReader, whose call this is."""
     poll: dict[str, Any] | None = None
     """Of a job that was begun and is waited for: the request that looks at it."""
+
+    @property
+    def machine_arn(self) -> str:
+        """The state machine's ARN; empty where nobody knows the execution's."""
+        arn, _, _ = self.execution.replace(":execution:", ":stateMachine:", 1).rpartition(":")
+        return arn
 
 
 StartNested = Callable[[Mapping[str, Any], str, str], Awaitable[tuple[str, str, float]]]
@@ -108,6 +113,13 @@ class Tasks:
     async def _read(self, resource: resources.Resource, task: TaskCall, parameters: Any) -> Any:
         """What an ItemReader reads."""
         answer = readers.text_of(await self._once(resource, task, parameters))
+        if resource.action == "listObjectsV2" and isinstance(parameters, dict):
+            most = (task.reader_config or {}).get("MaxItems") or 0
+
+            async def next_page(token: str) -> Any:
+                return await self._once(resource, task, {**parameters, "ContinuationToken": token})
+
+            return await readers.listed(answer, next_page, most)
         if (task.reader_config or {}).get("InputType") != readers.MANIFEST:
             return answer
 
@@ -121,7 +133,7 @@ class Tasks:
         match (resource.service, resource.action, resource.is_sdk):
             case (resources.FUNCTION, arn, _):
                 return await self._lambdas.function(arn, parameters, account, region)
-            case ("lambda", "invoke", _):
+            case ("lambda", "invoke", False):
                 return await self._lambdas.invoke(parameters, account, region)
             case ("http", "invoke", False):
                 return await self._web.invoke(parameters)
@@ -129,15 +141,19 @@ class Tasks:
                 body = own.start_request(parameters)
                 return await own.asked(self._ask, "StepFunctions", "startExecution", body, account, region)
             case ("sfn", action, True) if self._is_own:
-                return await own.asked(self._ask, "Sfn", action, parameters, account, region)
+                return own.bare(await own.asked(self._ask, "Sfn", action, parameters, account, region))
             case ("states", action, False):
                 return await self._services.call("sfn", action, parameters, region, account, "StepFunctions")
+            case ("events", "putEvents", False):
+                answer = await self._services.call(
+                    "events", "putEvents", events.told(parameters, task.execution, task.machine_arn), region, account
+                )
+                return events.checked(answer)
             case (service, action, False) if (renamed := jobs.RENAMED.get((service, action))) is not None:
                 given = renamed.request(parameters or {})
                 return renamed.answer(await self._services.call(service, renamed.action, given, region, account))
             case (service, action, is_sdk):
-                shown = "" if is_sdk else _SHOWN.get(service, "")
-                return await self._services.call(service, action, parameters, region, account, shown)
+                return await self._services.call(service, action, parameters, region, account, is_sdk=is_sdk)
 
     async def _and_wait(self, resource: resources.Resource, task: TaskCall, parameters: Any) -> Any:
         if (resource.service, resource.action) == ("states", "startExecution") and self._is_own:
@@ -165,9 +181,5 @@ class Tasks:
 
     async def close(self) -> None:
         """Close what connections there are."""
-        await asyncio.gather(self._lambdas.close(), self._web.close())
+        await self._lambdas.close()
         self._services.close()
-
-
-_SHOWN = {"dynamodb": "DynamoDB", "sqs": "SQS", "sns": "SNS", "events": "EventBridge", "ecs": "ECS", "batch": "Batch"}
-"""What errors of these services' own integrations call them."""

@@ -1,6 +1,12 @@
-"""How a task fails, in AWS's words."""
+"""How a task fails, in AWS's words.
+
+Two families of names: ``aws-sdk`` calls fail as AWS's newer client for Java says, ``DynamoDb.ResourceNotFoundException``; most
+of the integrations that AWS has made for one service, as the older one does, ``DynamoDB.ResourceNotFoundException``. An error
+that the service's model does not have is that client's for all else: ``Sqs.SqsException``, ``SQS.AmazonSQSException``.
+"""
 
 import re
+from typing import NamedTuple
 
 
 class TaskFailed(Exception):
@@ -14,18 +20,52 @@ class TaskFailed(Exception):
         self.may_pass = may_pass
 
 
+class Older(NamedTuple):
+    """How an integration of its own names a service: in errors, the error for all else, and in causes."""
+
+    prefix: str
+    other: str
+    service: str
+
+
+OLDER = {
+    "athena": Older("Athena", "AmazonAthenaException", "AmazonAthena"),
+    "batch": Older("Batch", "AWSBatchException", "AWSBatch"),
+    "codebuild": Older("CodeBuild", "AWSCodeBuildException", "AWSCodeBuild"),
+    "dynamodb": Older("DynamoDB", "AmazonDynamoDBException", "AmazonDynamoDBv2"),
+    "ecs": Older("ECS", "AmazonECSException", "AmazonECS"),
+    "eks": Older("EKS", "AmazonEKSException", "AmazonEKS"),
+    "elasticmapreduce": Older("ElasticMapReduce", "AmazonElasticMapReduceException", "AmazonElasticMapReduce"),
+    "events": Older("EventBridge", "AmazonEventBridgeException", "AmazonEventBridge"),
+    "glue": Older("Glue", "AWSGlueException", "AWSGlue"),
+    "sagemaker": Older("SageMaker", "AmazonSageMakerException", "AmazonSageMaker"),
+    "sns": Older("SNS", "AmazonSNSException", "AmazonSNS"),
+    "sqs": Older("SQS", "AmazonSQSException", "AmazonSQS"),
+}
+"""By the name in the resource."""
+
+
 def refused_by(service: str, code: str, message: str, status: int, request_id: str, shown: str = "") -> TaskFailed:
     """A service has answered with an error.
 
     Args:
         service: as error names have it, such as ``DynamoDb``.
-        code: the error's type, as the service says.
+        code: the error's type, as the service's model has it.
         shown: the service as its client names it, if that is something else.
     """
-    name = code if code.endswith("Exception") else f"{code}Exception"
     cause = f"{message} (Service: {shown or service}, Status Code: {status}, Request ID: {request_id}) (SDK Attempt Count: 1)"
-    may_pass = status >= 500 or status == 429 or "Throttl" in code or "TooManyRequests" in code
-    return TaskFailed(f"{service}.{name}", cause, may_pass=may_pass)
+    return TaskFailed(f"{service}.{java_error(code)}", cause, may_pass=_may_pass(status, code))
+
+
+def refused_as_older(older: Older, name: str, code: str, message: str, status: int, request_id: str) -> TaskFailed:
+    """The same, of an integration of its own; ``name`` is that of the error in the service's model, or empty."""
+    cause = f"{message} (Service: {older.service}; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)"
+    error = f"{older.prefix}.{java_error(name) if name else older.other}"
+    return TaskFailed(error, cause, may_pass=_may_pass(status, code))
+
+
+def _may_pass(status: int, code: str) -> bool:
+    return status >= 500 or status == 429 or "Throttl" in code or "TooManyRequests" in code
 
 
 def unreachable(service: str, message: str) -> TaskFailed:
@@ -35,6 +75,17 @@ def unreachable(service: str, message: str) -> TaskFailed:
 
 def java_name(service_id: str) -> str:
     """A service's name as AWS's Java client has it, from its service id: ``DynamoDB`` is DynamoDb, ``SFN`` Sfn."""
-    words = re.split(r"[^A-Za-z0-9]+", service_id)
-    parts = [re.sub(r"(?<=[A-Z])[A-Z]+", lambda found: found[0].lower(), word) for word in words if word]
-    return "".join(part[:1].upper() + part[1:] for part in parts)
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", service_id) if word]
+    return "".join(_word("Iot" if word == "IoT" else word) for word in words)
+
+
+def java_error(name: str) -> str:
+    """An error's name as AWS's Java client has it, from its shape's: ``NoSuchKey`` is NoSuchKeyException."""
+    name = _word(name)
+    return name if name.endswith("Exception") else name.removesuffix("Fault") + "Exception"
+
+
+def _word(name: str) -> str:
+    """With a capital letter at the beginning, and of each run of them the first alone: ``KMSInvalidState`` is KmsInvalidState."""
+    name = re.sub(r"([A-Z])([A-Z]+)(?=[A-Z][a-z]|[^A-Za-z]|$)", lambda found: found[1] + found[2].lower(), name)
+    return name[:1].upper() + name[1:]

@@ -42,6 +42,11 @@ async def asked(ask: Ask, service: str, action: str, parameters: Any, account: s
     }
 
 
+def bare(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer as an ``aws-sdk`` call shows it: nothing of HTTP."""
+    return {name: value for name, value in answer.items() if name not in ("SdkHttpMetadata", "SdkResponseMetadata")}
+
+
 def refused(service: str, refusal: Refusal, request_id: str = "") -> TaskFailed:
     """A refusal as the failure of a task."""
     return refused_by(service, refusal.code, refusal.message, refusal.status, request_id or str(uuid.uuid4()))

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from perdure.protocols.stepfunctions.calling.failures import TaskFailed
@@ -19,6 +20,27 @@ def text_of(answer: Any) -> Any:
         body = answer["ResponseBody"]
         return {"Body": body if isinstance(body, str) else json.dumps(body)}
     return answer
+
+
+async def listed(answer: Any, next_page: Callable[[str], Awaitable[Any]], most: int) -> Any:
+    """All objects of a listing, as AWS's Map has them; ``most`` are enough, if it is not 0."""
+    found: list[Any] = []
+    while isinstance(answer, dict):
+        found += [_object(one) for one in answer.get("Contents") or []]
+        token = answer.get("NextContinuationToken")
+        if not token or 0 < most <= len(found):
+            return {"Contents": found}
+        answer = await next_page(token)
+    return answer
+
+
+def _object(shown: dict[str, Any]) -> dict[str, Any]:
+    """An object of a listing: its members have other names there than in the call, and its time is in seconds.
+    Source: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html"""
+    found = {("Etag" if name == "ETag" else name): value for name, value in shown.items()}
+    if isinstance(found.get("LastModified"), str):
+        found["LastModified"] = int(datetime.fromisoformat(found["LastModified"]).timestamp())
+    return found
 
 
 async def parts_of(answer: Mapping[str, Any], get: GetObject) -> dict[str, Any]:

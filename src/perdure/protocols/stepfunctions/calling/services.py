@@ -12,7 +12,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from perdure.protocols.stepfunctions.calling.failures import TaskFailed, java_name, refused_by, unreachable
+from perdure.protocols.stepfunctions.calling.failures import (
+    OLDER,
+    TaskFailed,
+    java_name,
+    refused_as_older,
+    refused_by,
+    unreachable,
+)
 
 T = TypeVar("T")
 
@@ -53,9 +60,18 @@ class Services:
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._threads: ThreadPoolExecutor | None = None
         self._names: dict[str, str] | None = None
+        self._is_known: bool | None = None
 
     async def call(
-        self, service: str, action: str, parameters: Any, region: str, account: str, shown: str = ""
+        self,
+        service: str,
+        action: str,
+        parameters: Any,
+        region: str,
+        account: str,
+        shown: str = "",
+        *,
+        is_sdk: bool = False,
     ) -> dict[str, Any]:
         """Make a call.
 
@@ -65,6 +81,8 @@ class Services:
             parameters: the request, its members with capital letters.
             account: the access key, where the user has no credentials.
             shown: the service as errors name it; as AWS's Java client has it without.
+            is_sdk: whether it is an ``aws-sdk`` call, rather than an integration of the service's own: what its errors are
+                called, and whether the answer tells of HTTP, too.
 
         Returns:
             The answer, as AWS shows it.
@@ -72,7 +90,7 @@ class Services:
         Raises:
             TaskFailed: the service says no, or can't be reached, or there is no such call.
         """
-        return await self._in_thread(partial(self._call, service, action, parameters, region, account, shown))
+        return await self._in_thread(partial(self._call, service, action, parameters, region, account, shown, is_sdk))
 
     async def object(self, bucket: str, key: str, region: str, account: str) -> bytes:
         """An object of S3 as it is. Raises ``TaskFailed``."""
@@ -89,7 +107,7 @@ class Services:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _call(
-        self, service: str, action: str, parameters: Any, region: str, account: str, shown: str
+        self, service: str, action: str, parameters: Any, region: str, account: str, shown: str, is_sdk: bool
     ) -> dict[str, Any]:
         import botocore.exceptions
 
@@ -105,24 +123,25 @@ class Services:
             # boto3's own method names are made from the operations'; this asks for the operation as it is.
             answer = client._make_api_call(name, asked)
         except botocore.exceptions.ClientError as error:
-            raise _refused(who, error) from None
+            raise _refused(model, who, error, None if is_sdk or shown else service) from None
         except botocore.exceptions.ParamValidationError as error:
             raise TaskFailed("States.Runtime", str(error)) from None
         except (botocore.exceptions.BotoCoreError, OSError) as error:
             raise unreachable(who, str(error)) from None
         metadata = answer.pop("ResponseMetadata", {})
         output = {} if operation.output_shape is None else _answered(operation.output_shape, answer)
-        return {**output, **_metadata(metadata)}
+        return output if is_sdk else {**output, **_metadata(metadata)}
 
     def _object(self, bucket: str, key: str, region: str, account: str) -> bytes:
         import botocore.exceptions
 
+        client = self._client("s3", region, account)
         try:
-            answer = self._client("s3", region, account).get_object(Bucket=bucket, Key=key)
+            answer = client.get_object(Bucket=bucket, Key=key)
             content: bytes = answer["Body"].read()
             return content
         except botocore.exceptions.ClientError as error:
-            raise _refused("S3", error) from None
+            raise _refused(client.meta.service_model, "S3", error) from None
         except (botocore.exceptions.BotoCoreError, OSError) as error:
             raise unreachable("S3", str(error)) from None
 
@@ -136,11 +155,24 @@ class Services:
             session = boto3.Session(region_name=region)
             given: dict[str, Any] = {}
             endpoint = self._endpoints.get(name) or self._endpoints.get("*")
-            if endpoint and session.get_credentials() is None:
+            if endpoint and not self._has_credentials():
                 given = {"aws_access_key_id": account, "aws_secret_access_key": "none"}
-            config = botocore.config.Config(retries={"total_max_attempts": 1}, max_pool_connections=THREADS)
+            config = botocore.config.Config(
+                retries={"total_max_attempts": 1},
+                max_pool_connections=THREADS,
+                # An endpoint of one's own has no names for buckets.
+                s3={"addressing_style": "path"} if endpoint else None,
+            )
             self._clients[key] = session.client(name, endpoint_url=endpoint or None, config=config, **given)
         return self._clients[key]
+
+    def _has_credentials(self) -> bool:
+        import boto3
+
+        if self._is_known is None:
+            # Looked for once: where there are none, boto3 asks the network.
+            self._is_known = boto3.Session().get_credentials() is not None
+        return self._is_known
 
     def _boto_name(self, service: str) -> str:
         import boto3
@@ -195,7 +227,7 @@ def _answered(shape: Any, value: Any) -> Any:
         case "map" if isinstance(value, dict):
             return {name: _answered(shape.value, inner) for name, inner in value.items()}
         case "timestamp" if isinstance(value, datetime):
-            return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            return _moment(value)
         case "blob":
             content = value.read() if hasattr(value, "read") else value
             return content.decode(errors="replace") if isinstance(content, bytes) else content
@@ -203,15 +235,26 @@ def _answered(shape: Any, value: Any) -> Any:
             return value
 
 
-def _refused(who: str, error: Any) -> TaskFailed:
+def _moment(value: datetime) -> str:
+    """As Java writes an instant: without a fraction where there is none."""
+    precision = "seconds" if not value.microsecond else "microseconds" if value.microsecond % 1000 else "milliseconds"
+    return value.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _refused(model: Any, who: str, error: Any, own: str | None = None) -> TaskFailed:
+    """Args:
+    own: the service's name in a resource, of an integration of its own.
+    """
     said, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
-    return refused_by(
-        who,
-        str(said.get("Code", "Unknown")),
-        str(said.get("Message", "")),
-        metadata.get("HTTPStatusCode", 500),
-        metadata.get("RequestId", ""),
-    )
+    code, message = str(said.get("Code", "Unknown")), str(said.get("Message", ""))
+    status, request_id = metadata.get("HTTPStatusCode", 500), metadata.get("RequestId", "")
+    # Some services' codes are not the names of their errors: AWS.SimpleQueueService.NonExistentQueue.
+    names = {(shape.metadata.get("error") or {}).get("code", shape.name): shape.name for shape in model.error_shapes}
+    known = {*names.values()}
+    name = names.get(code) or next((one for one in (said.get("QueryErrorCode"), code) if one in known), "")
+    if own in OLDER:
+        return refused_as_older(OLDER[own], name, code, message, status, request_id)
+    return refused_by(who, name or f"{who}Exception", message, status, request_id)
 
 
 def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
