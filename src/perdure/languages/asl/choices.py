@@ -47,8 +47,10 @@ def holds(rule: Mapping[str, Json], scope: Scope) -> bool:
         return any(holds(inner, scope) for inner in rule["Or"])
     if "Not" in rule:
         return not holds(rule["Not"], scope)
-    operator = next((name for name in rule if name in OPERATORS), None)
-    if operator is None:
+    for operator in rule:
+        if operator in OPERATORS:
+            break
+    else:
         raise runtime("The choice rule has no comparison operator")
     wanted, variable = rule[operator], rule["Variable"]
     if operator == "IsPresent":

@@ -24,7 +24,19 @@ class State:
         pointer: where it stands, as a JSON pointer.
     """
 
-    __slots__ = ("fields", "is_fixed", "is_jsonata", "is_plain", "kind", "name", "name_raw", "next", "pointer")
+    __slots__ = (
+        "entered",
+        "exited",
+        "fields",
+        "is_fixed",
+        "is_jsonata",
+        "is_plain",
+        "kind",
+        "name",
+        "name_raw",
+        "next",
+        "pointer",
+    )
 
     def __init__(self, name: str, fields: dict[str, Any], is_jsonata: bool, pointer: str) -> None:
         self.name = name
@@ -34,6 +46,9 @@ class State:
         self.kind: str = fields["Type"]
         self.next: str | None = fields.get("Next")
         self.name_raw = msgspec.Raw(msgspec.json.encode(name))
+        # AWS's two events of every state, as ``lines.Entry`` has them, but for the number of the one before and the value.
+        self.entered = (f'["{self.kind}StateEntered",'.encode(), b',{"name":%b,"input":' % self.name_raw)
+        self.exited = (f'["{self.kind}StateExited",'.encode(), b',{"name":%b,"output":' % self.name_raw)
         # Whether what comes in is what goes out, with nothing to evaluate on the way.
         self.is_plain = fields.keys().isdisjoint(_EVALUATED)
         # And whether a Task's or a Wait's own fields have to be evaluated neither.

@@ -194,12 +194,22 @@ class Interpreter:
             self.lines.change(line)
         return number
 
+    def _log_passage(self, line: Line, around: tuple[bytes, bytes], value: Data) -> int:
+        """What ``log`` does, for the two events that every state has: they are most of all there are."""
+        lines = self.lines
+        if 0 < self.execution.event_limit <= lines.last_event + 1:
+            raise HistoryFull
+        number = lines.record_json(b"%b%d%b%b}]" % (around[0], line.previous, around[1], value.raw))
+        line.previous = number
+        lines.change(line)
+        return number
+
     # --- states
 
     def _enter(self, line: Line) -> None:
         state = self.state_of(line)
         line.before = line.previous
-        line.entered = self.log(line, f"{state.kind}StateEntered", {"name": state.name_raw, "input": raw(line.input)})
+        line.entered = self._log_passage(line, state.entered, line.input)
         line.entered_time = self.now_ns
         line.waits = ""
         line.attempt = 0
@@ -252,10 +262,12 @@ class Interpreter:
         """Go on to the next state, or end."""
         if self.execution.event_limit and self.execution.is_strict and len(output.raw) > MOST_BYTES:
             raise too_large(state.name)
-        details: Details = {"name": state.name_raw, "output": raw(output)}
         if assigned:
-            details["assignedVariables"] = raw({name: encode(value).decode() for name, value in assigned.items()})
-        self.log(line, f"{state.kind}StateExited", details)
+            shown = raw({name: encode(value).decode() for name, value in assigned.items()})
+            details: Details = {"name": state.name_raw, "output": raw(output), "assignedVariables": shown}
+            self.log(line, f"{state.kind}StateExited", details)
+        else:
+            self._log_passage(line, state.exited, output)
         line.input = output
         line.waits = ""
         line.notes = {}

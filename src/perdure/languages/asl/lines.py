@@ -169,6 +169,7 @@ class Lines:
         self.last_event = 0
         self.execution: Execution | None = None
         self._delta = Delta()
+        self._log: list[Any] = []
         self._changed: set[int] = set()
         self._saved: dict[int, tuple[Data, dict[str, Any]]] = {}
 
@@ -272,7 +273,7 @@ class Lines:
 
     def tell(self, other: "Lines") -> None:
         """Take over the events that another one, which began as this does, has seen happen."""
-        self._delta.log = other._delta.log
+        self._log = other._log
         self.last_event = other.last_event
 
     def pin(self, execution: Execution) -> None:
@@ -281,13 +282,20 @@ class Lines:
 
     def record(self, type: str, previous: int, details: dict[str, msgspec.Raw]) -> int:
         """One of AWS's events happens; its number."""
-        self._delta.log.append(Entry(type, previous, details))
+        self._log.append(Entry(type, previous, details))
+        self.last_event += 1
+        return self.last_event
+
+    def record_json(self, entry: bytes) -> int:
+        """The same, of an ``Entry`` that is JSON already."""
+        self._log.append(msgspec.Raw(entry))
         self.last_event += 1
         return self.last_event
 
     def take(self) -> bytes:
         """What changed since the last time, to be saved."""
         delta = self._delta
+        delta.log = self._log
         for line_id in self._changed:
             line = self.lines.get(line_id)
             if line is None:
@@ -302,6 +310,6 @@ class Lines:
                 delta.variables[line_id] = line.variables
             self._saved[line_id] = (line.input, line.variables)
         saved = _encoder.encode(delta)
-        self._delta = Delta()
+        self._delta, self._log = Delta(), []
         self._changed.clear()
         return saved if len(saved) > 2 else b""

@@ -75,7 +75,7 @@ def found(path: str, scope: Scope) -> tuple[bool, Any]:
         value = compiled.read(document(origin, scope))
     except (InvalidPath, KeyError, PathNotFound):
         return False, None
-    return compiled.definite or bool(value), value
+    return compiled.plain is not None or compiled.definite or bool(value), value
 
 
 def missing(path: str, scope: Scope, field: str, why: PathNotFound) -> StateFailure:

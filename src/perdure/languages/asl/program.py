@@ -160,15 +160,16 @@ class MachineProgram:
         """Tell the lines what happened. The place of the event with which the execution was over, if one of these was it; else
         -1."""
         for place in reversed(range(len(news))):
-            if is_redrive(news[place]):
+            if news[place].__class__ is e.WorkflowTaskFailed and is_redrive(news[place]):
                 self._redrive(run, news[:place], news[place], news[place + 1 :], is_first=is_first)
                 return -1
         if is_first:
             run.begin()
-        for place, event in enumerate(news[:most]):
-            self._handle_one(run, event)
-            if run.is_over:
-                return place
+        for place, event in enumerate(news if most is None else news[:most]):
+            if event.__class__ in _HANDLERS:
+                self._handle_one(run, event)
+                if run.is_over:
+                    return place
         return -1
 
     def _handle_one(self, run: Interpreter, event: e.Event) -> None:

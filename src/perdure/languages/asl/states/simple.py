@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from perdure.languages.asl import choices, state_data, templates
 from perdure.languages.asl.failure import StateFailure, runtime
@@ -80,6 +80,9 @@ def text_of(state: State, scope: Scope | None, field: str) -> str | None:
     return found
 
 
+_CHANGED = {"Assign", "Output"}
+
+
 class Choice(Kind):
     """Goes where the first rule that holds says."""
 
@@ -89,11 +92,12 @@ class Choice(Kind):
         whole = line.input.value
         effective = state_data.effective_input(state, whole, scope)
         scope.input = effective
-        fields: dict[str, Any] | None = None
+        fields = state.fields
         within = ""
         language = "JSONata" if state.is_jsonata else "JSONPath"
         for index, rule in enumerate(state.fields["Choices"]):
             if choices.matches(rule, scope, language, index=index):
+                # What is assigned, and what goes out, is the rule's own affair; without one, the state's.
                 fields, next, within = rule, rule["Next"], f"Choices[{index}]/"
                 break
         else:
@@ -103,16 +107,17 @@ class Choice(Kind):
                     "States.NoChoiceMatched",
                     "Failed to transition out of the state. The state does not point to a next state.",
                 )
-        # What is assigned, and what goes out, is the rule's own affair; without one, the state's.
-        chosen = state.fields if fields is None else fields
+        if effective is whole and fields.keys().isdisjoint(_CHANGED) and "OutputPath" not in state.fields:
+            run.leave(line, state, next, line.input, {})
+            return
         if state.is_jsonata:
             seen = state_data.in_jsonata(scope, whole, result=ABSENT)
-            output = state_data.output(state, chosen, whole, whole, seen, within=within)
-            assigned = state_data.assigned(state, chosen, whole, seen, within=within)
+            output = state_data.output(state, fields, whole, whole, seen, within=within)
+            assigned = state_data.assigned(state, fields, whole, seen, within=within)
         else:
             shown = {"OutputPath": state.fields["OutputPath"]} if "OutputPath" in state.fields else {}
             output = state_data.output(state, shown, whole, effective, scope)
-            assigned = state_data.assigned(state, chosen, effective, scope, within=within)
+            assigned = state_data.assigned(state, fields, effective, scope, within=within)
         run.leave(line, state, next, run.data(line, output), assigned)
 
 
