@@ -366,7 +366,32 @@ def test_a_map_writes_its_results_to_s3(server, bucket):
     manifest = read(details["Key"])
     assert (manifest["DestinationBucket"], manifest["MapRunArn"]) == ("kept", output["MapRunArn"])
     (file,) = manifest["ResultFiles"]["SUCCEEDED"]
-    assert sorted(json.loads(one["Output"]) for one in read(file["Key"])) == [1, 2, 3]
+    results = read(file["Key"])
+    assert [(one["Input"], one["Output"], one["Status"]) for one in results] == [(n, n, "SUCCEEDED") for n in "123"]
+    child = server.api.describe_execution(executionArn=results[0]["ExecutionArn"])
+    assert (child["name"], child["output"], child["stateMachineArn"]) == (
+        results[0]["Name"],
+        "1",
+        results[0]["StateMachineArn"],
+    )
+    assert results[0]["StartDate"] <= results[0]["StopDate"]
+    lines = {**writer, "WriterConfig": {"OutputType": "JSONL", "Transformation": "COMPACT"}}
+    output = server.run(distributed(reader("three.json", {"InputType": "JSON"}), ResultWriter=lines))
+    (file,) = read(output["ResultWriterDetails"]["Key"])["ResultFiles"]["SUCCEEDED"]
+    assert bucket.get_object(Bucket="kept", Key=file["Key"])["Body"].read() == b"1\n2\n3\n"
     lost = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "no-such-bucket", "Prefix": "r"}}
     error, _ = server.run(distributed(reader("three.json", {"InputType": "JSON"}), ResultWriter=lost))
     assert error == "States.ResultWriterFailed"
+
+
+def test_results_look_as_the_writer_says(server):
+    def results(kind, items):
+        definition = distributed(None, ResultWriter={"WriterConfig": {"Transformation": kind, "OutputType": "JSON"}})
+        del definition["States"]["S0"]["ItemReader"]
+        return server.run(definition, items)
+
+    assert results("COMPACT", [[1, 2], [3]]) == [[1, 2], [3]]
+    assert results("FLATTEN", [[1, 2], [3], 4]) == [1, 2, 3, 4]
+    (told,) = results("NONE", [{"a": 1}])
+    assert (told["Input"], told["Output"], told["Status"]) == ('{"a":1}', '{"a":1}', "SUCCEEDED")
+    assert told["ExecutionArn"].endswith(f":{told['Name']}") and told["OutputDetails"] == {"Included": True}

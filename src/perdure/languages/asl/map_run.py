@@ -12,6 +12,7 @@ import msgspec
 
 from perdure.languages.asl import item_reader, map_items, result_writer
 from perdure.languages.asl.chance import Chance
+from perdure.languages.asl.context import timestamp
 from perdure.languages.asl.data import Data, encode, raw
 from perdure.languages.asl.execution import TASK_QUEUE
 from perdure.languages.asl.lines import MapRun
@@ -75,10 +76,13 @@ def activity_ended(run: Interpreter, line: Line, state: State, name: str, event:
 
 def child_changed(run: Interpreter, line: Line, state: State, name: str, event: e.Event) -> None:
     """A child execution has started or closed."""
-    if isinstance(event, e.ChildWorkflowExecutionStarted) or not isinstance(event, Closed):
+    index = int(name.rpartition(":")[2])
+    if isinstance(event, (e.ChildWorkflowExecutionStarted, Closed)) and result_writer.is_told(state):
+        which = "began" if isinstance(event, e.ChildWorkflowExecutionStarted) else "ended"
+        run.lines.keep(line.id, f"{which} {index}", Data(event.time))
+    if not isinstance(event, Closed):
         return
     map_run = run.lines.map_runs[line.notes["arn"]]
-    index = int(name.rpartition(":")[2])
     count = _items_in(run, line, index)
     changed = msgspec.structs.replace(map_run)
     match event:
@@ -235,13 +239,7 @@ def _go_on(run: Interpreter, line: Line, state: State, map_run: MapRun) -> None:
 
 
 def _begin_child(run: Interpreter, line: Line, state: State, map_run: MapRun, index: int) -> None:
-    kept = run.lines.values[line.id]
-    items = kept["items"].value
-    if "batches" in kept:
-        bounds = kept["batches"].value
-        given = item_reader.batch(run, line, state, items, bounds[index], bounds[index + 1])
-    else:
-        given = map_items.selected(run, line, state, index, items[index])
+    given = _given(run, line, state, index)
     execution = run.execution
     name = Chance(f"{map_run.arn}:{index}").uuid()
     machine = f"{execution.machine_name}/{map_run.label}"
@@ -266,6 +264,16 @@ def _begin_child(run: Interpreter, line: Line, state: State, map_run: MapRun, in
             memo={"map_run": Payload(encode(map_run.arn))},
         ),
     )
+
+
+def _given(run: Interpreter, line: Line, state: State, index: int) -> Any:
+    """A child execution's input."""
+    kept = run.lines.values[line.id]
+    items = kept["items"].value
+    if "batches" in kept:
+        bounds = kept["batches"].value
+        return item_reader.batch(run, line, state, items, bounds[index], bounds[index + 1])
+    return map_items.selected(run, line, state, index, items[index])
 
 
 def _items_in(run: Interpreter, line: Line, index: int) -> int:
@@ -316,15 +324,48 @@ def _gather(run: Interpreter, line: Line, state: State, map_run: MapRun) -> None
     run.lines.change_map_run(msgspec.structs.replace(map_run, status="SUCCEEDED", stop_time=run.now_ns))
     run.log(line, "MapRunSucceeded", {})
     kept = run.lines.values.get(line.id, {})
+
+    def told(index: int, status: str, came: dict[str, Any]) -> dict[str, Any]:
+        return _told(run, line, state, map_run, index, status, came)
+
     if "ResultWriter" in state.fields and result_writer.is_somewhere(state):
-        files, output = result_writer.files(run, line, state, map_run, kept)
+        files, output = result_writer.files(run, line, state, map_run, kept, told)
         name = run.wait(line, WRITER, arn=map_run.arn, left=len(files), files=len(files), output=output)
         for index, (key, body) in enumerate(files):
             result_writer.write(run, line, state, f"{name}:{index}", key, body)
         return
-    found = [kept.get(f"result {index}") for index in range(map_run.executions)]
-    results = [result.value for result in found if result is not None]
-    _succeed(run, line, state, results)
+    _succeed(run, line, state, result_writer.output(state, map_run, kept, told))
+
+
+def _told(
+    run: Interpreter, line: Line, state: State, map_run: MapRun, index: int, status: str, came: dict[str, Any]
+) -> dict[str, Any]:
+    """All that AWS says of a child execution among a Map's results."""
+    execution = run.execution
+    kept = run.lines.values.get(line.id, {})
+    name = Chance(f"{map_run.arn}:{index}").uuid()
+    where = f"arn:aws:states:{execution.region}:{execution.account}"
+    machine = f"{execution.machine_name}/{map_run.label}"
+    dates = {
+        shown: timestamp(kept[f"{which} {index}"].value)
+        for shown, which in (("StartDate", "began"), ("StopDate", "ended"))
+        if f"{which} {index}" in kept
+    }
+    redrive = (
+        {"RedriveStatus": "NOT_REDRIVABLE", "RedriveStatusReason": "Execution is SUCCEEDED and cannot be redriven"}
+        if status == "SUCCEEDED"
+        else {"RedriveStatus": "REDRIVABLE_BY_MAP_RUN"}
+    )
+    told = {
+        "ExecutionArn": f"{where}:execution:{machine}:{name}",
+        "Input": encode(_given(run, line, state, index)).decode(),
+        "InputDetails": {"Included": True},
+        "Name": name,
+        "RedriveCount": 0,
+        "StateMachineArn": f"{where}:stateMachine:{machine}",
+        "Status": status,
+    }
+    return dict(sorted({**told, **redrive, **dates, **came}.items()))
 
 
 def _succeed(run: Interpreter, line: Line, state: State, output: Any) -> None:
