@@ -121,7 +121,7 @@ async def far_environment(
         async with await perdure.connect(server.url, *apps, namespace=namespace) as client:
             host = LocalWorker(apps, mocks=mocks, **worker_options)
             afar = Afar(server, client, host)
-            runner = Runner(connection_of(client.service), host, namespace, TURN_SLOTS, host.labels)
+            runner = Runner(connection_of(client.service), host, namespace, TURN_SLOTS, host.labels, clock.now_ns)
             host.open(runner.report)
             await runner.open()
             env = FarEnvironment(afar, client, clock)

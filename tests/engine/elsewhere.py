@@ -1,7 +1,8 @@
 """A world around the real engine: workers that are elsewhere, a store that fails at times, time that takes none.
 
 The program schedules two activities at once, then one that is named after whichever ended first, and one for each
-signal; so what a turn was told matters to what it asks for. Each worker checks that what it is told fits what it asked
+signal; so what a turn was told matters to what it asks for. That of type "Steps" schedules one after the other, and names
+each after what it knows of the signals and of the time. Each worker checks that what it is told fits what it asked
 for before; the disk says what is durable whenever anybody is told anything.
 """
 
@@ -23,9 +24,13 @@ from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model import workers as w
 from perdure.model.errors import PerdureError, StoreError
+from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import IdReuse
+from perdure.model.payloads import Payload
+from perdure.model.program import TurnCompleted
 from perdure.model.requests import CompleteActivity, SignalWorkflow, StartWorkflow
+from perdure.protocols.worker.ahead import Ahead
 from perdure.sdk.worker import LocalWorker
 from perdure.stores.memory.disk import Disk
 from perdure.stores.memory.store import MemoryStore
@@ -33,6 +38,7 @@ from perdure.testing.clock import VirtualClock
 from perdure.testing.virtual_loop import VirtualLoop
 
 NAMESPACE = "default"
+STEPS = 5
 
 
 class Lodger:
@@ -130,7 +136,7 @@ class World:
     def check_closed(self, workflow_id: str) -> None:
         """A run has done what its program says, once, and its history adds up."""
         run, events = fold(NAMESPACE, "", self.records(workflow_id)), self.events(workflow_id)
-        assert isinstance(run.close, e.WorkflowExecutionCompleted), events
+        assert isinstance(run.close, (e.WorkflowExecutionCompleted, e.WorkflowExecutionTerminated)), events
         assert [event.id for event in events] == list(range(1, len(events) + 1))
         replay(events)
         assert len(completed(events)) == len(set(completed(events)))
@@ -143,10 +149,21 @@ def completed(events: Sequence[e.Event]) -> list[str]:
 
 
 def wanted(events: Sequence[e.Event]) -> list[str]:
-    """The activities that the program has asked for once it has seen these events."""
+    """The activities that the program has asked for once it has seen these events, the last of which begins its turn."""
+    if events and getattr(events[0], "workflow_type", "") == "Steps":
+        return steps(events)
     first = completed(events)[:1]
     signals = sum(isinstance(event, e.WorkflowExecutionSignaled) for event in events)
     return ["a", "b", *(f"after-{one}" for one in first), *(f"signal-{number}" for number in range(signals))]
+
+
+def steps(events: Sequence[e.Event]) -> list[str]:
+    """Likewise, for the other program."""
+    asked = [event.activity_id for event in events if isinstance(event, e.ActivityTaskScheduled)]
+    if len(asked) == STEPS or len(completed(events)) < len(asked):
+        return asked
+    signals = sum(isinstance(event, e.WorkflowExecutionSignaled) for event in events)
+    return [*asked, f"{len(asked)}.{signals}.{events[-1].time}"]
 
 
 def replay(events: Sequence[e.Event]) -> None:
@@ -170,11 +187,30 @@ def commands(events: Sequence[e.Event]) -> tuple[c.AnyCommand, ...]:
     return tuple(c.ScheduleActivityTask(name, "work", "far") for name in new)
 
 
+class FarProgram:
+    """A run's program, which remembers what it was told. Implements what ``Ahead`` asks of a ``Program``."""
+
+    def __init__(self) -> None:
+        self.events: list[e.Event] = []
+
+    def turn(self, events: Sequence[e.Event], updates: Sequence[Any] = ()) -> TurnCompleted:
+        """What it asks for, once it is told these."""
+        assert events[0].id == len(self.events) + 1, f"{events[0]} does not follow {self.events[-1:]}"
+        self.events += events
+        replay(self.events)
+        return TurnCompleted(commands(self.events))
+
+
 class FarWorker:
     """Takes turns one after the other and activities beside each other; it keeps the ends until they are acknowledged.
     Implements ``Link``."""
 
-    def __init__(self, world: World, name: str, delays: Sequence[float], *, slots: int = 3) -> None:
+    def __init__(
+        self, world: World, name: str, delays: Sequence[float], *, slots: int = 3, goes_ahead: bool = False
+    ) -> None:
+        self.goes_ahead = goes_ahead
+        self.went_ahead = 0
+        """How often it took a turn before it was asked to."""
         self.slots = slots
         self.world = world
         self.name = name
@@ -187,11 +223,12 @@ class FarWorker:
     def connect(self) -> None:
         """Come, or come back."""
         self.connection += 1
-        self.programs: dict[str, list[e.Event]] = {}
+        self.programs: dict[str, FarProgram] = {}
+        self.ahead = Ahead(self.programs, self.world.clock.now_ns)  # type: ignore[arg-type]
         self.inbox: asyncio.Queue[w.ToWorker] = asyncio.Queue()
         hello = w.Hello(
-            self.name, self.name, "", NAMESPACE, ["far"], ["W"], 100, [w.ActivityGroup(["work"], self.slots)],
-            [*self.running, *self.unacknowledged],
+            self.name, self.name, "", NAMESPACE, ["far"], ["W", "Steps"], 100, [w.ActivityGroup(["work"], self.slots)],
+            [*self.running, *self.unacknowledged], goes_ahead=self.goes_ahead,
         )  # fmt: skip
         self.remote = self.world.workers.connect(hello, self)
         self.task = asyncio.create_task(self._obey(self.connection))
@@ -215,13 +252,14 @@ class FarWorker:
         task, world = message.task, self.world
         name = (task.address.workflow_id, task.scheduled.activity_id)
         assert not world.ended[name], f"{name} runs again"
+        assert not message.events or task.scheduled in message.events
         assert any(
             isinstance(record, e.ActivityAttemptStarted)
             and (record.scheduled_event_id, record.attempt) == (task.scheduled.id, task.attempt)
             for record in world.records(name[0])
         ), f"{name} starts before that is durable"
 
-    def _check_end(self, message: w.Acknowledge) -> None:
+    def _check_end(self, message: w.Acknowledge | w.Attempt) -> None:
         report = self.unacknowledged.get(w.Attempt(message.run_id, message.scheduled_event_id, message.attempt))
         if report is None:
             return
@@ -242,42 +280,92 @@ class FarWorker:
         while True:
             message = await self.inbox.get()
             await asyncio.sleep(self.draw.choice(self.delays))
-            if isinstance(message, w.TakeTurn):
-                self._take_turn(message)
-            elif isinstance(message, w.StartActivity):
-                asyncio.create_task(self._run(message.task)).add_done_callback(lambda task: task.result())
-            elif isinstance(message, w.Evict):
-                self.programs.pop(message.run_id, None)
-            elif isinstance(message, w.Acknowledge):
-                self.unacknowledged.pop(w.Attempt(message.run_id, message.scheduled_event_id, message.attempt), None)
+            self.obey(message)
+
+    def obey(self, message: w.ToWorker) -> None:
+        """Do what the server says."""
+        if isinstance(message, w.TakeTurn):
+            self._take_turn(message)
+        elif isinstance(message, w.StartActivity):
+            if message.events and (recorded := self.ahead.offered(message)) is not None:
+                self._check_end(recorded)
+                self.unacknowledged.pop(recorded, None)
+            asyncio.create_task(self._run(message.task)).add_done_callback(lambda task: task.result())
+        elif isinstance(message, w.Evict):
+            self.ahead.forget(message.run_id)
+            program = self.programs.pop(message.run_id, None)
+            if program is not None:
+                self._check_told(message.run_id, program)
+        elif isinstance(message, w.AnswerQuery):
+            self._answer(message)
+        elif isinstance(message, w.Acknowledge):
+            self.unacknowledged.pop(w.Attempt(message.run_id, message.scheduled_event_id, message.attempt), None)
 
     def _take_turn(self, turn: w.TakeTurn) -> None:
         run_id = turn.address.run_id
+        name = (turn.address, turn.started_event_id, turn.attempt)
+        if self.ahead.is_lost(turn):
+            del self.programs[run_id]
+            self.remote.hear(w.TurnReport(*name, (), w.NO_PROGRAM, Failure("lost"), token=turn.token))
+            return
         if turn.is_new:
-            self.programs[run_id] = []
-        events = self.programs[run_id]
-        events += turn.events
-        replay(events)
+            self.programs[run_id] = FarProgram()
+        result = self.programs[run_id].turn(turn.events)
+        self.remote.hear(w.TurnReport(*name, tuple(result.commands), token=turn.token))
+
+    def _answer(self, query: w.AnswerQuery) -> None:
+        """How many turns has the program taken?"""
+        if query.events:
+            program = self.programs[query.address.run_id] = FarProgram()
+            program.events += query.events
+        told = self.programs[query.address.run_id].events
         self.remote.hear(
-            w.TurnReport(turn.address, turn.started_event_id, turn.attempt, commands(events), token=turn.token)
+            w.QueryReport(
+                query.query_id, (Payload(b"%d" % sum(isinstance(event, e.WorkflowTaskStarted) for event in told)),)
+            )
         )
+
+    def _check_told(self, run_id: str, program: FarProgram) -> None:
+        """If its last turn is in the history of a run that has closed, the program was told nothing that is not."""
+        row = next((row for row in self.world.disk.runs.values() if row.run_id == run_id), None)
+        if row is None or not row.close_time:
+            return
+        events, told = self.world.events(row.workflow_id), program.events
+        if any(
+            isinstance(event, e.WorkflowTaskCompleted)
+            and event.started_event_id == told[-1].id
+            and event.identity == self.name
+            and events[told[-1].id - 1] == told[-1]
+            for event in events
+        ):
+            # Who schedules a turn says where and for how long, which is no matter to programs.
+            assert [_gist(event) for event in told] == [_gist(event) for event in events[: len(told)]]
 
     async def _run(self, task: Any) -> None:
         attempt = w.Attempt(task.address.run_id, task.scheduled.id, task.attempt)
         self.running.add(attempt)
         await asyncio.sleep(self.draw.choice(self.delays))
         self.running.discard(attempt)
-        report = w.ActivityReport(task.address, CompleteActivity(attempt.scheduled_event_id, attempt.attempt))
+        report = w.ActivityReport(
+            task.address, CompleteActivity(attempt.scheduled_event_id, attempt.attempt, (), self.name)
+        )
         self.unacknowledged[attempt] = report
         if self.remote.is_connected:
-            self.remote.hear(report)
+            assert isinstance(report.request, CompleteActivity)
+            ahead = self.ahead.take(task.address.run_id, report.request)
+            self.went_ahead += ahead is not None
+            self.remote.hear(w.ActivityReport(report.address, report.request, ahead))
 
 
-async def start(world: World, workflow_id: str) -> None:
+def _gist(event: e.Event) -> object:
+    return (event.id, event.time) if isinstance(event, e.WorkflowTaskScheduled) else event
+
+
+async def start(world: World, workflow_id: str, workflow_type: str = "W") -> None:
     """A caller that asks until it is answered; then the run is durable."""
     while True:
         answer = world.service.start(
-            NAMESPACE, StartWorkflow(workflow_id, "W", "far", request_id=workflow_id, id_reuse=IdReuse.REJECT)
+            NAMESPACE, StartWorkflow(workflow_id, workflow_type, "far", request_id=workflow_id, id_reuse=IdReuse.REJECT)
         )
         try:
             await asyncio.wait_for(answer, 5)

@@ -119,7 +119,10 @@ def test_nothing_is_lost_and_nothing_runs_twice(seed):
         world = World(seed, failures=(0.0, 0.05, 0.3)[seed % 3])
         await world.open()
         draw = world.draw
-        workers = [FarWorker(world, f"w{number}", MIXED if draw.random() < 0.7 else QUICK) for number in range(2)]
+        workers = [
+            FarWorker(world, f"w{number}", MIXED if draw.random() < 0.7 else QUICK, goes_ahead=draw.random() < 0.7)
+            for number in range(2)
+        ]
         for worker in workers:
             worker.connect()
         names = [f"x{number}" for number in range(8)]

@@ -34,6 +34,7 @@ from perdure.engine.outbox import Outbox
 from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline, Start, all_of
 from perdure.engine.ports import Clock, RunRow, Store
 from perdure.engine.refusals import refusal
+from perdure.engine.remote_worker import RemoteWorker
 from perdure.engine.resident import Resident, Residents
 from perdure.engine.search.attributes import Attributes
 from perdure.engine.settings import Settings
@@ -47,7 +48,7 @@ from perdure.kernel.transition import start, start_fork, transition
 from perdure.kernel.workflow_task import retry_now
 from perdure.model.errors import InvariantError, NotFoundError, PerdureError, StoreError
 from perdure.model.events import Event
-from perdure.model.failures import NO_WORKER, Failure
+from perdure.model.failures import ASK_AGAIN, NO_WORKER, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import PAUSED
 from perdure.model.payloads import Payload, Payloads
@@ -201,8 +202,9 @@ class Engine:
 
     # --- 2. the decision
 
-    def decide(self, resident: Resident, request: Request, done: Done | None) -> None:
-        """Decide a request to a run in memory, and commit what follows from it."""
+    def decide(self, resident: Resident, request: Request, done: Done | None, time: int = 0) -> None:
+        """Decide a request to a run in memory, and commit what follows from it. ``time`` (ns since 1970) is when it
+        happened, with the turn that follows, if that is not now."""
         run = resident.run
         parked = self.loader.parked
         if parked and run.run_id in parked:
@@ -221,7 +223,9 @@ class Engine:
         try:
             now, types = self.clock.now_ns(), self.attributes.known.get(run.namespace)
             if withheld is None:
-                begun = Commit(run, now, self.limits, types)
+                begun = Commit(run, time or now, self.limits, types)
+                if time:
+                    begun.later = now
             else:
                 # Its first decision is not on its way to the store yet, so the turn that it handed out ends in it.
                 begun = withheld.commit
@@ -455,7 +459,10 @@ class Engine:
             resident.in_flight -= 1
             if effect.starts is not None:
                 for host, task in effect.starts:
-                    host.start_activity(task)
+                    if host.__class__ is RemoteWorker:
+                        turns.start_activity(resident, host, task, self.limits)
+                    else:
+                        host.start_activity(task)
             if commit.tasks or commit.timers:
                 self._set_alarms(resident.key, commit)
                 if (commit.cancelled or self.admission.outside) and (self.admission.permits or self.admission.listed):
@@ -619,10 +626,13 @@ class Engine:
                 "nobody can answer. Open the app that defines it, or start a worker with it.",
                 type=NO_WORKER,
             )
-        build_id = run.pinned_build_id
-        if resident.program is None or resident.host is None or (build_id and build_id != resident.host.build_id):
-            return await self._query_anew(resident, worker, name, input)
-        return await _answer(resident.program.query(name, input))
+        while True:
+            build_id = run.pinned_build_id
+            if resident.program is None or resident.host is None or (build_id and build_id != resident.host.build_id):
+                return await self._query_anew(resident, worker, name, input)
+            answer = await _answer(resident.program.query(name, input))
+            if not (isinstance(answer, Failure) and answer.type == ASK_AGAIN):
+                return answer
 
     async def _query_anew(self, resident: Resident, worker: Worker, name: str, input: Payloads) -> Payloads | Failure:
         run, started = resident.run, resident.run.started

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from perdure.model.affinity import Affinity
 from perdure.model.events import Event, UpdateAdmitted, WorkflowExecutionStarted, WorkflowTaskScheduled
-from perdure.model.failures import Failure
+from perdure.model.failures import ASK_AGAIN, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payloads
-from perdure.model.program import ActivityTask, Program
+from perdure.model.program import ActivityTask, Program, TurnCompleted, TurnFailed
 from perdure.model.requests import HeartbeatActivity
 from perdure.model.workers import (
     ANY_TYPE,
+    NO_PROGRAM,
     Acknowledge,
     ActivityReport,
     AnswerQuery,
@@ -33,6 +34,7 @@ from perdure.model.workers import (
     QueryReport,
     StartActivity,
     TakeTurn,
+    TurnAhead,
     TurnReport,
     WorkerDescription,
 )
@@ -71,6 +73,7 @@ class RemoteWorker:
         self.is_connected = True
         self.connected_time = connected_time
         self.turn_slots = hello.turn_slots
+        self.goes_ahead = hello.goes_ahead
         self.turns: dict[str, RemoteProgram] = {}
         """Turns that it has in hand, by run id."""
         self.waiting_turns: deque[int] = deque()
@@ -90,7 +93,7 @@ class RemoteWorker:
             for number, group in enumerate(hello.groups)
             for activity_type in group.activity_types
         }
-        self._queries: dict[int, asyncio.Future[Payloads | Failure]] = {}
+        self._queries: dict[int, tuple[asyncio.Future[Payloads | Failure], RemoteProgram]] = {}
 
     # --- Worker
 
@@ -172,11 +175,13 @@ class RemoteWorker:
         self._group(activity_type).used -= 1
         self._workers.slot_free(self)
 
-    def start_activity(self, task: ActivityTask) -> None:
-        """Send it."""
+    def start_activity(
+        self, task: ActivityTask, events: Sequence[Event] = (), *, suggest_continue_as_new: bool = False
+    ) -> None:
+        """Send it; with ``events``, as in ``StartActivity``."""
         self.tasks[task.address.run_id, task.scheduled.id] = task
         if self.is_connected:
-            self._link.send(StartActivity(task))
+            self._link.send(StartActivity(task, events, suggest_continue_as_new))
         else:
             # It went away while the start was being written; it may come back, but it never heard of this one.
             self._workers.lose(self, task, "the worker was gone before it got this attempt")
@@ -218,7 +223,7 @@ class RemoteWorker:
         elif isinstance(message, TurnReport):
             self._turn_reported(message)
         elif isinstance(message, QueryReport):
-            answer = self._queries.pop(message.query_id, None)
+            answer, _ = self._queries.pop(message.query_id, (None, None))
             if answer is not None and not answer.done():
                 answer.set_result(message.result if message.failure is None else message.failure)
         else:
@@ -235,7 +240,7 @@ class RemoteWorker:
         if not isinstance(request, HeartbeatActivity) or request.leaves:
             del self.tasks[name]
             self._group(task.scheduled.activity_type).used -= 1
-        self._workers.report(self, address, request, attempt)
+        self._workers.report(self, address, request, attempt, report.ahead)
 
     def acknowledge(self, attempt: Attempt, refused: str = "") -> None:
         """A report of it is recorded, or refused."""
@@ -245,6 +250,9 @@ class RemoteWorker:
         program = self.turns.get(report.address.run_id)
         if program is None or program.address != report.address or not program.has_in_hand(report):
             return  # the turn was taken from it meanwhile: it timed out, its run was closed, or it never was
+        if report.cause == NO_PROGRAM and not program.has_whole_turn:
+            self._workers.hand_out_again(program)
+            return
         del self.turns[report.address.run_id]
         program.turn_in_hand = None
         self._workers.turn_reported(self, report)
@@ -284,7 +292,7 @@ class RemoteWorker:
             answer.set_result(Failure("The worker that has the run's program is gone. Ask again."))
             return answer
         query_id = next(_query_ids)
-        self._queries[query_id] = answer
+        self._queries[query_id] = (answer, program)
         question = AnswerQuery(query_id, program.address, name, input, tuple(events))
         if program.turn_in_hand is None:
             self._link.send(question)
@@ -300,6 +308,15 @@ class RemoteWorker:
         loop.call_later(QUERY_SECONDS, too_late)
         return answer
 
+    def distrust(self, program: "RemoteProgram") -> None:
+        """A program has gone where its run has not: whoever has asked it something asks again."""
+        for query_id, (answer, asked) in list(self._queries.items()):
+            if asked is program:
+                del self._queries[query_id]
+                if not answer.done():
+                    answer.set_result(Failure("The program that was asked had gone astray.", type=ASK_AGAIN))
+        program.questions.clear()
+
     def forget(self, program: "RemoteProgram") -> None:
         """A program is not needed any more."""
         self.programs -= 1
@@ -314,7 +331,7 @@ class RemoteWorker:
     def disconnected(self) -> None:
         """It will say no more."""
         self.is_connected = False
-        for answer in self._queries.values():
+        for answer, _ in self._queries.values():
             if not answer.done():
                 answer.set_result(Failure(f"Worker {self.identity} was lost before it answered. Ask again."))
         self._queries.clear()
@@ -359,18 +376,42 @@ class RemoteProgram:
         """Its started event, its attempt, and its token."""
         self.questions: list[tuple[AnswerQuery, int]] = []
         """Queries that wait for so many turns to end, so that they see what happened before they were asked."""
-        self._worker = worker
+        self.has_whole_turn = False
+        """Whether the turn in hand has the whole history."""
+        self.offered = 0
+        """Where the turn begins that the worker may take itself; 0 when there is none."""
+        self.ahead: TurnAhead | None = None
+        """That turn, as it was taken; while what leads to it is decided."""
+        self.worker = worker
         self._is_new = True
         self._history: Sequence[Event] = ()
 
-    def turn(self, events: Sequence[Event], updates: Sequence[UpdateAdmitted]) -> None:
-        """Have it taken there; the end comes as a request."""
+    def turn(self, events: Sequence[Event], updates: Sequence[UpdateAdmitted]) -> TurnCompleted | TurnFailed | None:
+        """Have it taken there, and the end comes as a request; unless it was taken there already."""
+        ahead, self.offered = self.ahead, 0
+        if ahead is not None:
+            started = events[-1]
+            if ahead.started_event_id == started.id and ahead.time == started.time and not updates:
+                self.ahead = None
+                if ahead.failure is not None:
+                    return TurnFailed(ahead.cause, ahead.failure)
+                return TurnCompleted(ahead.commands, ahead.state)
+        self._hand_out(events, updates)
+        return None
+
+    def take_again(self, events: Sequence[Event], updates: Sequence[UpdateAdmitted]) -> None:
+        """Have the turn in hand taken by a new program; ``events`` are the whole history up to it."""
+        self._is_new = True
+        self._hand_out(events, updates)
+
+    def _hand_out(self, events: Sequence[Event], updates: Sequence[UpdateAdmitted]) -> None:
         started = events[-1]
         scheduled = events[-2]
         attempt = scheduled.attempt if isinstance(scheduled, WorkflowTaskScheduled) else 1
         token = next(_turn_tokens)
         self.turn_in_hand = (started.id, attempt, token)
-        self._worker.take_turn(
+        self.has_whole_turn = self._is_new
+        self.worker.take_turn(
             self, TakeTurn(self.address, started.id, attempt, self._is_new, tuple(events), tuple(updates), token)
         )
         self._is_new = False
@@ -394,8 +435,8 @@ class RemoteProgram:
     def query(self, name: str, input: Payloads) -> "asyncio.Future[Payloads | Failure]":
         """Ask there."""
         events, self._history = self._history, ()
-        return self._worker.ask(self, name, input, events)
+        return self.worker.ask(self, name, input, events)
 
     def close(self) -> None:
         """Have it forgotten there."""
-        self._worker.forget(self)
+        self.worker.forget(self)

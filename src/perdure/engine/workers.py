@@ -16,9 +16,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from perdure.engine import turns
 from perdure.engine.labels import ByLabel, best_first
 from perdure.engine.pipeline import Outcome
-from perdure.engine.remote_worker import RemoteWorker
+from perdure.engine.remote_worker import RemoteProgram, RemoteWorker
 from perdure.engine.resident import Resident
 from perdure.kernel.commit import Rejection
 from perdure.model.affinity import Affinity, labels_problem
@@ -37,7 +38,16 @@ from perdure.model.log_fields import about_run
 from perdure.model.program import ActivityTask, Program, Worker
 from perdure.model.requests import CompleteWorkflowTask, FailWorkflowTask, HeartbeatActivity, LoseActivity, Request
 from perdure.model.task_queues import Poller
-from perdure.model.workers import ANY_TYPE, ActivityReport, Attempt, Hello, Link, TurnReport, WorkerDescription
+from perdure.model.workers import (
+    ANY_TYPE,
+    ActivityReport,
+    Attempt,
+    Hello,
+    Link,
+    TurnAhead,
+    TurnReport,
+    WorkerDescription,
+)
 
 if TYPE_CHECKING:
     from perdure.engine.engine import Engine
@@ -354,15 +364,27 @@ class Workers:
 
     # --- what they say
 
-    def report(self, worker: RemoteWorker, address: RunAddress, request: Request, attempt: Attempt) -> None:
-        """What became of an attempt: acknowledged once it is recorded, and asked for again until it is."""
+    def report(
+        self,
+        worker: RemoteWorker,
+        address: RunAddress,
+        request: Request,
+        attempt: Attempt,
+        ahead: TurnAhead | None = None,
+    ) -> None:
+        """What became of an attempt: acknowledged once it is recorded, and asked for again until it is. With the turn that
+        follows, if the worker has taken it."""
         engine = self._engine
         if engine.admission.permits or engine.admission.listed:
             engine.admission.reported(address, request)
 
+        program: RemoteProgram | None = None
+
         def done(outcome: Outcome) -> None:
             if isinstance(outcome, StoreError):
                 engine.after_store_retry(partial(engine.submit, address, request, done))
+            elif program is not None and ahead is not None and program.offered > ahead.started_event_id:
+                return  # the next activity is on its way already, and says so
             elif not isinstance(request, HeartbeatActivity) or request.leaves:
                 worker.acknowledge(attempt, _refusal(outcome))
             elif outcome is not None:
@@ -370,7 +392,21 @@ class Workers:
                 worker.cancel_activity(address, attempt.scheduled_event_id)
                 worker.acknowledge(attempt, _refusal(outcome))
 
-        engine.submit(address, request, done)
+        resident = None
+        if ahead is not None:
+            resident = engine.residents.find(address.namespace, address.workflow_id, address.run_id)
+        if (
+            ahead is not None
+            and resident is not None
+            and isinstance(resident.program, RemoteProgram)
+            and resident.program.worker is worker
+        ):
+            program = resident.program
+            if _reaches_elsewhere(worker, ahead.commands):
+                program.offered = 0
+            turns.decide_ahead(engine, resident, program, ahead, request, done)
+        else:
+            engine.submit(address, request, done)
         if not isinstance(request, HeartbeatActivity) or request.leaves:
             self.slot_free(worker)
 
@@ -397,13 +433,17 @@ class Workers:
 
         self._engine.loader.find(address, loaded)
 
+    def hand_out_again(self, program: RemoteProgram) -> None:
+        """A worker lacks the program for the turn that it has in hand."""
+        address, engine = program.address, self._engine
+        resident = engine.residents.find(address.namespace, address.workflow_id, address.run_id)
+        if resident is not None and resident.program is program:
+            turns.hand_out_again(resident, engine.loader, engine.pipeline, engine.limits)
+
     def turn_reported(self, worker: RemoteWorker, report: TurnReport) -> None:
         """A turn has ended."""
         request: Request
-        elsewhere = ""
-        for command in report.commands:
-            if command.__class__ in REACHING and _namespace_of(command) not in ("", worker.namespace):
-                elsewhere = _namespace_of(command)
+        elsewhere = _reaches_elsewhere(worker, report.commands)
         if elsewhere:
             failure = Failure(
                 f"Worker {worker.identity} serves namespace {worker.namespace!r}, so its workflows can do nothing in "
@@ -556,6 +596,15 @@ def pollers_of(worker: Worker | None, task_queue: str) -> list[Poller]:
         return []
     running = sum(task.scheduled.task_queue == task_queue for task in worker.running)
     return [Poller(worker.identity, worker.build_id, running=running)]
+
+
+def _reaches_elsewhere(worker: RemoteWorker, commands: Sequence[AnyCommand]) -> str:
+    """Another namespace than the worker's that commands reach."""
+    elsewhere = ""
+    for command in commands:
+        if command.__class__ in REACHING and _namespace_of(command) not in ("", worker.namespace):
+            elsewhere = _namespace_of(command)
+    return elsewhere
 
 
 def _namespace_of(command: AnyCommand) -> str:

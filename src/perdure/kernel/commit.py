@@ -152,7 +152,8 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     attributes have, ``has_flushed`` that buffered events got their numbers. ``attribute_types`` are those of the
     namespace's search attributes. ``ended`` are the attempts of activities that are over, each with the record that says
     so: nothing in the run tells any more what they were. ``turn_failure`` is why a turn failed. ``noted`` belongs to
-    the engine: how many of the records it has noted for the run's program.
+    the engine: how many of the records it has noted for the run's program. ``later`` too, if it is not 0: what is decided
+    after the turn that follows is decided then, not at ``now``.
     """
 
     run: Run
@@ -173,6 +174,7 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     is_found_by_other_values: bool = False
     has_flushed: bool = False
     noted: int = 0
+    later: int = 0
     _tasks: dict[int, bool] = {}
     """Activities that this commit has touched, and whether they are new in it."""
     _turn_started: bool = False

@@ -105,5 +105,8 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
 BAD_COMMAND = "BadCommand"
 """The type of a failure of a turn: what it asked for can't be done."""
 
+ASK_AGAIN = "AskAgain"
+"""The type of a query's answer that nobody gets: what answered was not the run as it is."""
+
 NO_WORKER = "NoWorker"
 """The type of a failure to ask a program: nobody is there who could answer."""

@@ -19,6 +19,10 @@ from perdure.model.payloads import Payloads
 from perdure.model.program import ActivityTask
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity
 
+NO_PROGRAM = "RESET_STICKY_TASK_QUEUE"
+"""Why a worker can't take a turn for which the server believes a program there that is not: it needs the whole
+history."""
+
 ANY_TYPE = ""
 """As an activity type: whichever there is."""
 
@@ -45,7 +49,8 @@ class Hello(msgspec.Struct, frozen=True, gc=False):
     """The first thing a worker says.
 
     ``worker_id`` is its own choice, random, and the same on each of its connections; ``running`` are the attempts it
-    still has from the last one. It takes turns of ``workflow_types``, at most ``turn_slots`` at once.
+    still has from the last one. It takes turns of ``workflow_types``, at most ``turn_slots`` at once. One that
+    ``goes_ahead`` may be given a run's next turn together with the activity that the run waits for.
     """
 
     worker_id: str
@@ -58,6 +63,7 @@ class Hello(msgspec.Struct, frozen=True, gc=False):
     groups: Sequence[ActivityGroup] = ()
     running: Sequence[Attempt] = ()
     labels: Mapping[str, str] = {}
+    goes_ahead: bool = False
 
 
 class Capacity(msgspec.Struct, frozen=True, gc=False):
@@ -70,11 +76,28 @@ class Capacity(msgspec.Struct, frozen=True, gc=False):
 ActivityRequest = Union[CompleteActivity, FailActivity, CancelActivity, HeartbeatActivity]
 
 
+class TurnAhead(msgspec.Struct, frozen=True, gc=False):
+    """The turn that follows from an activity's end, taken by the worker before it was asked to.
+
+    It counts if the run comes to that turn at once and as the worker thought: it begins with the event
+    ``started_event_id``, at ``time`` (ns since 1970, by the server's clock). Otherwise it never was. The rest is as in
+    ``TurnReport``.
+    """
+
+    started_event_id: int
+    time: int
+    commands: tuple[AnyCommand, ...] = ()
+    state: bytes = b""
+    cause: str = ""
+    failure: Failure | None = None
+
+
 class ActivityReport(msgspec.Struct, frozen=True, gc=False):
-    """What became of an attempt, or how far it is."""
+    """What became of an attempt, or how far it is; with the turn that follows, if the worker has gone ahead."""
 
     address: RunAddress
     request: ActivityRequest
+    ahead: TurnAhead | None = None
 
 
 class TurnReport(msgspec.Struct, frozen=True, gc=False):
@@ -106,9 +129,16 @@ FromWorker = Union[Capacity, ActivityReport, TurnReport, QueryReport]
 
 
 class StartActivity(msgspec.Struct, frozen=True, gc=False):
-    """Run this attempt."""
+    """Run this attempt.
+
+    With ``events`` the worker may go ahead when it completes: these are what the run's program, which the worker has,
+    has not been told, up to the last there is; and whether its next turn would ``suggest_continue_as_new``. If they follow
+    a turn that the worker took so, the end that it came with is recorded, and no ``Acknowledge`` says so.
+    """
 
     task: ActivityTask
+    events: Sequence[Event] = ()
+    suggest_continue_as_new: bool = False
 
 
 class CancelAttempt(msgspec.Struct, frozen=True, gc=False):

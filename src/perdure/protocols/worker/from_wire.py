@@ -88,6 +88,7 @@ def hello(value: pb.Hello) -> w.Hello:
         [w.ActivityGroup(list(group.activity_types), group.slots) for group in value.groups],
         [w.Attempt(attempt.run_id, attempt.scheduled_event_id, attempt.attempt) for attempt in value.running],
         dict(value.labels),
+        value.goes_ahead,
     )
 
 
@@ -123,10 +124,16 @@ def from_worker(message: pb.FromWorker, identity: str) -> w.FromWorker:
 
 def _activity_report(report: pb.ActivityReport, identity: str) -> w.ActivityReport:
     event_id, attempt = report.scheduled_event_id, report.attempt
+    ahead = None
     request: w.ActivityRequest
     match report.WhichOneof("outcome"):
         case "completed":
             request = CompleteActivity(event_id, attempt, payloads(report.completed.payloads), identity)
+            if report.HasField("ahead"):
+                turn = report.ahead
+                commands = _decode(_commands, turn.commands, "the commands of a turn") if turn.commands else ()
+                failed = failure(turn.failure) if turn.cause else None
+                ahead = w.TurnAhead(turn.started_event_id, turn.time, commands, turn.state, turn.cause, failed)
         case "failed":
             last = payloads(report.last_heartbeat.payloads) if report.HasField("last_heartbeat") else None
             request = FailActivity(event_id, attempt, failure(report.failed), identity, last)
@@ -138,14 +145,14 @@ def _activity_report(report: pb.ActivityReport, identity: str) -> w.ActivityRepo
             request = HeartbeatActivity(event_id, attempt, payloads(report.left.payloads), identity, leaves=True)
         case _:
             raise InvalidArgumentError("a report about an activity must say what became of it")
-    return w.ActivityReport(run(report.run), request)
+    return w.ActivityReport(run(report.run), request, ahead)
 
 
 def to_worker(message: pb.ToWorker) -> w.ToWorker | None:
     """What a server says; None for what is newer than this worker."""
     match message.WhichOneof("message"):
         case "activity":
-            return w.StartActivity(_activity_task(message.activity))
+            return _start_activity(message.activity)
         case "turn":
             turn = message.turn
             return w.TakeTurn(
@@ -179,8 +186,18 @@ def to_worker(message: pb.ToWorker) -> w.ToWorker | None:
             return None
 
 
-def _activity_task(task: pb.ActivityTask) -> ActivityTask:
-    scheduled = ActivityTaskScheduled(
+def _start_activity(task: pb.ActivityTask) -> w.StartActivity:
+    if not task.events:
+        return w.StartActivity(_activity_task(task, _scheduled(task)))
+    events = _decode(_events, task.events, "the events of an activity's run")
+    for event in events:
+        if event.id == task.scheduled_event_id and isinstance(event, ActivityTaskScheduled):
+            return w.StartActivity(_activity_task(task, event), events, task.suggest_continue_as_new)
+    raise InvalidArgumentError(f"the events of an activity's run must have its own, {task.scheduled_event_id}")
+
+
+def _scheduled(task: pb.ActivityTask) -> ActivityTaskScheduled:
+    return ActivityTaskScheduled(
         task.scheduled_event_id,
         task.scheduled_time,
         task.activity_id,
@@ -193,6 +210,9 @@ def _activity_task(task: pb.ActivityTask) -> ActivityTask:
         retry_policy=_retry_policy(task.max_attempts),
         header=_map(task.header),
     )
+
+
+def _activity_task(task: pb.ActivityTask, scheduled: ActivityTaskScheduled) -> ActivityTask:
     return ActivityTask(
         run(task.run),
         task.workflow_type,

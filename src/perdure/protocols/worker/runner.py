@@ -7,8 +7,9 @@ Programs are dropped with the connection, and come back with the whole history w
 import asyncio
 import logging
 import secrets
+import time
 from collections import deque
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from perdure.model import workers as w
@@ -20,13 +21,11 @@ from perdure.model.program import ActivityTask, Program, TurnCompleted, Worker
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity, Request
 from perdure.protocols.worker import from_wire, to_wire
 from perdure.protocols.worker import worker_pb2 as pb
+from perdure.protocols.worker.ahead import Ahead
 from perdure.protocols.worker.connection import Backoff, Connection
 from perdure.protocols.worker.streams import WORK, ClientStream, StreamEnded, error_of
 
 log = logging.getLogger("perdure.worker")
-
-NO_PROGRAM = "RESET_STICKY_TASK_QUEUE"
-"""Why a turn fails for which the server believes a program here that is not."""
 
 
 class Host(Worker, Protocol):
@@ -52,6 +51,7 @@ class Runner:
         namespace: whose tasks it takes.
         turn_slots: how many turns it may have in hand.
         labels: what tasks may ask for.
+        clock_ns: tells how time passes, in ns; for tests in which it passes otherwise.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Runner:
         namespace: str,
         turn_slots: int,
         labels: Mapping[str, str] | None = None,
+        clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._connection = connection
         self._host = host
@@ -69,6 +70,7 @@ class Runner:
         self._labels = labels or {}
         self._worker_id = secrets.token_hex(16)
         self._programs: dict[str, Program] = {}
+        self._ahead = Ahead(self._programs, clock_ns)
         self._queued: deque[ActivityTask] = deque()
         """Attempts that have no slot yet: the server counted one more than is free."""
         self._unacknowledged: dict[w.Attempt, w.ActivityReport] = {}
@@ -190,6 +192,7 @@ class Runner:
             self._groups(),
             [*running, *(attempt for attempt in self._unacknowledged if attempt not in running)],
             self._labels,
+            goes_ahead=True,
         )
 
     def _say(self, message: w.FromWorker) -> None:
@@ -204,7 +207,9 @@ class Runner:
 
     def _obey(self, message: pb.ToWorker) -> None:
         match from_wire.to_worker(message):
-            case w.StartActivity(task):
+            case w.StartActivity(task, events) as start:
+                if events and (recorded := self._ahead.offered(start)) is not None:
+                    self._acknowledged(recorded)
                 self._queued.append(task)
                 self._start_queued()
             case w.TakeTurn() as turn:
@@ -212,19 +217,23 @@ class Runner:
             case w.Acknowledge(run_id, event_id, attempt, refused):
                 if refused:
                     log.info("The end of attempt %d of %s/%d changed nothing: %s", attempt, run_id, event_id, refused)
-                self._unacknowledged.pop(w.Attempt(run_id, event_id, attempt), None)
-                if self._settled is not None and not self._unacknowledged:
-                    self._settled.set()
+                self._acknowledged(w.Attempt(run_id, event_id, attempt))
             case w.CancelAttempt(address, event_id):
                 self._host.cancel_activity(address, event_id)
             case w.AnswerQuery() as query:
                 self._answer(query)
             case w.Evict(run_id):
+                self._ahead.forget(run_id)
                 program = self._programs.pop(run_id, None)
                 if program is not None:
                     program.close()
             case None:
                 log.warning("The server said something that this version does not know; it is ignored")
+
+    def _acknowledged(self, attempt: w.Attempt) -> None:
+        self._unacknowledged.pop(attempt, None)
+        if self._settled is not None and not self._unacknowledged:
+            self._settled.set()
 
     def _start_queued(self) -> None:
         for _ in range(len(self._queued)):
@@ -241,6 +250,11 @@ class Runner:
         report = w.ActivityReport(address, request)
         if not isinstance(request, HeartbeatActivity) or request.leaves:
             self._unacknowledged[w.Attempt(address.run_id, request.scheduled_event_id, request.attempt)] = report
+        if isinstance(request, CompleteActivity) and not self._is_draining and self._stream is not None:
+            ahead = self._ahead.take(address.run_id, request)
+            if ahead is not None:
+                # Only here: over another connection the end is handed in alone, since programs are dropped with this one.
+                report = w.ActivityReport(address, request, ahead)
         self._say(report)
         if self._queued:
             self._start_queued()
@@ -251,13 +265,17 @@ class Runner:
         run_id = turn.address.run_id
         name = (turn.address, turn.started_event_id, turn.attempt)
         program = self._programs.get(run_id)
+        if self._ahead.is_lost(turn) and program is not None:
+            del self._programs[run_id]
+            program.close()
+            program = None
         if turn.is_new:
             if program is not None:
                 program.close()
             program = self._programs[run_id] = self._create(turn.address, turn.events)
         if program is None:
             failed = Failure("the worker does not have the run's program")
-            self._say(w.TurnReport(*name, (), NO_PROGRAM, failed, token=turn.token))
+            self._say(w.TurnReport(*name, (), w.NO_PROGRAM, failed, token=turn.token))
             return
         result = program.turn(turn.events, turn.updates)
         if isinstance(result, TurnCompleted):
@@ -276,6 +294,7 @@ class Runner:
         run_id = query.address.run_id
         program = self._programs.get(run_id)
         if query.events:
+            self._ahead.forget(run_id)
             if program is not None:
                 program.close()
             program = self._create(query.address, query.events)
@@ -300,3 +319,4 @@ class Runner:
         for program in self._programs.values():
             program.close()
         self._programs.clear()
+        self._ahead.clear()

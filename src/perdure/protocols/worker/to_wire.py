@@ -13,7 +13,6 @@ from perdure.model import workers as w
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.payloads import Payload
-from perdure.model.program import ActivityTask
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity
 from perdure.protocols.worker import worker_pb2 as pb
 
@@ -39,6 +38,7 @@ def hello(value: w.Hello) -> bytes:
                 for attempt in value.running
             ],
             labels=value.labels,
+            goes_ahead=value.goes_ahead,
         )
     ).SerializeToString()
 
@@ -81,6 +81,17 @@ def _activity_report(wire: pb.ActivityReport, report: w.ActivityReport) -> None:
     match request:
         case CompleteActivity():
             _payloads(wire.completed, request.result)
+            if report.ahead is not None:
+                ahead = wire.ahead
+                ahead.started_event_id = report.ahead.started_event_id
+                ahead.time = report.ahead.time
+                ahead.commands = _encode(report.ahead.commands)
+                if report.ahead.state:
+                    ahead.state = report.ahead.state
+                if report.ahead.cause:
+                    ahead.cause = report.ahead.cause
+                if report.ahead.failure is not None:
+                    _failure(ahead.failure, report.ahead.failure)
         case FailActivity():
             wire.failed.SetInParent()
             if request.failure is not None:
@@ -110,7 +121,7 @@ def to_worker(message: w.ToWorker) -> bytes:
         if message.updates:
             turn.updates = _encode(message.updates)
     elif isinstance(message, w.StartActivity):
-        _activity_task(wire.activity, message.task)
+        _activity_task(wire.activity, message)
     elif isinstance(message, w.Acknowledge):
         acknowledge = wire.acknowledge
         attempt = acknowledge.attempt
@@ -135,20 +146,30 @@ def to_worker(message: w.ToWorker) -> bytes:
     return wire.SerializeToString()
 
 
-def _activity_task(wire: pb.ActivityTask, task: ActivityTask) -> None:
+def _activity_task(wire: pb.ActivityTask, message: w.StartActivity) -> None:
+    task = message.task
     scheduled = task.scheduled
     _run(wire.run, task.address)
     wire.workflow_type = task.workflow_type
     wire.scheduled_event_id = scheduled.id
+    wire.attempt = task.attempt
+    wire.started_time = task.started_time
+    if task.first_attempt != 1:
+        wire.first_attempt = task.first_attempt
+    if task.heartbeat_details:
+        _add_payloads(wire.heartbeat_details, task.heartbeat_details)
+    if task.last_failure is not None:
+        _failure(wire.last_failure, task.last_failure)
+    if message.events:
+        wire.events = _encode(message.events)
+        if message.suggest_continue_as_new:
+            wire.suggest_continue_as_new = True
+        return
     wire.activity_id = scheduled.activity_id
     wire.activity_type = scheduled.activity_type
     wire.task_queue = scheduled.task_queue
-    wire.attempt = task.attempt
-    if task.first_attempt != 1:
-        wire.first_attempt = task.first_attempt
     wire.max_attempts = scheduled.retry_policy.max_attempts
     wire.scheduled_time = scheduled.time
-    wire.started_time = task.started_time
     wire.schedule_to_close_timeout = scheduled.schedule_to_close_timeout_ns
     wire.start_to_close_timeout = scheduled.start_to_close_timeout_ns
     wire.heartbeat_timeout = scheduled.heartbeat_timeout_ns
@@ -156,10 +177,6 @@ def _activity_task(wire: pb.ActivityTask, task: ActivityTask) -> None:
         _add_payloads(wire.input, scheduled.input)
     if scheduled.header:
         _map(wire.header, scheduled.header)
-    if task.heartbeat_details:
-        _add_payloads(wire.heartbeat_details, task.heartbeat_details)
-    if task.last_failure is not None:
-        _failure(wire.last_failure, task.last_failure)
 
 
 # --- parts

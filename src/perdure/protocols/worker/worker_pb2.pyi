@@ -106,7 +106,7 @@ class FromWorker(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., capacity: _Optional[_Union[Capacity, _Mapping]] = ..., activity: _Optional[_Union[ActivityReport, _Mapping]] = ..., turn: _Optional[_Union[TurnReport, _Mapping]] = ..., query: _Optional[_Union[QueryReport, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("worker_id", "identity", "build_id", "namespace", "task_queues", "workflow_types", "turn_slots", "groups", "running", "labels")
+    __slots__ = ("worker_id", "identity", "build_id", "namespace", "task_queues", "workflow_types", "turn_slots", "groups", "running", "labels", "goes_ahead")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +124,7 @@ class Hello(_message.Message):
     GROUPS_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    GOES_AHEAD_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     identity: str
     build_id: str
@@ -134,7 +135,8 @@ class Hello(_message.Message):
     groups: _containers.RepeatedCompositeFieldContainer[ActivityGroup]
     running: _containers.RepeatedCompositeFieldContainer[Attempt]
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, worker_id: _Optional[str] = ..., identity: _Optional[str] = ..., build_id: _Optional[str] = ..., namespace: _Optional[str] = ..., task_queues: _Optional[_Iterable[str]] = ..., workflow_types: _Optional[_Iterable[str]] = ..., turn_slots: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[ActivityGroup, _Mapping]]] = ..., running: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    goes_ahead: bool
+    def __init__(self, worker_id: _Optional[str] = ..., identity: _Optional[str] = ..., build_id: _Optional[str] = ..., namespace: _Optional[str] = ..., task_queues: _Optional[_Iterable[str]] = ..., workflow_types: _Optional[_Iterable[str]] = ..., turn_slots: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[ActivityGroup, _Mapping]]] = ..., running: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., goes_ahead: bool = ...) -> None: ...
 
 class ActivityGroup(_message.Message):
     __slots__ = ("activity_types", "slots")
@@ -153,7 +155,7 @@ class Capacity(_message.Message):
     def __init__(self, turn_slots: _Optional[int] = ..., slots: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ActivityReport(_message.Message):
-    __slots__ = ("run", "scheduled_event_id", "attempt", "completed", "failed", "canceled", "heartbeat", "left", "last_heartbeat")
+    __slots__ = ("run", "scheduled_event_id", "attempt", "completed", "failed", "canceled", "heartbeat", "left", "last_heartbeat", "ahead")
     RUN_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +165,7 @@ class ActivityReport(_message.Message):
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     LEFT_FIELD_NUMBER: _ClassVar[int]
     LAST_HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    AHEAD_FIELD_NUMBER: _ClassVar[int]
     run: Run
     scheduled_event_id: int
     attempt: int
@@ -172,7 +175,24 @@ class ActivityReport(_message.Message):
     heartbeat: Payloads
     left: Payloads
     last_heartbeat: Payloads
-    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., scheduled_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., completed: _Optional[_Union[Payloads, _Mapping]] = ..., failed: _Optional[_Union[Failure, _Mapping]] = ..., canceled: _Optional[_Union[Payloads, _Mapping]] = ..., heartbeat: _Optional[_Union[Payloads, _Mapping]] = ..., left: _Optional[_Union[Payloads, _Mapping]] = ..., last_heartbeat: _Optional[_Union[Payloads, _Mapping]] = ...) -> None: ...
+    ahead: TurnAhead
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., scheduled_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., completed: _Optional[_Union[Payloads, _Mapping]] = ..., failed: _Optional[_Union[Failure, _Mapping]] = ..., canceled: _Optional[_Union[Payloads, _Mapping]] = ..., heartbeat: _Optional[_Union[Payloads, _Mapping]] = ..., left: _Optional[_Union[Payloads, _Mapping]] = ..., last_heartbeat: _Optional[_Union[Payloads, _Mapping]] = ..., ahead: _Optional[_Union[TurnAhead, _Mapping]] = ...) -> None: ...
+
+class TurnAhead(_message.Message):
+    __slots__ = ("started_event_id", "time", "commands", "state", "cause", "failure")
+    STARTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    started_event_id: int
+    time: int
+    commands: bytes
+    state: bytes
+    cause: str
+    failure: Failure
+    def __init__(self, started_event_id: _Optional[int] = ..., time: _Optional[int] = ..., commands: _Optional[bytes] = ..., state: _Optional[bytes] = ..., cause: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class Payloads(_message.Message):
     __slots__ = ("payloads",)
@@ -233,7 +253,7 @@ class ToWorker(_message.Message):
     def __init__(self, activity: _Optional[_Union[ActivityTask, _Mapping]] = ..., cancel: _Optional[_Union[CancelAttempt, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., turn: _Optional[_Union[TakeTurn, _Mapping]] = ..., query: _Optional[_Union[AnswerQuery, _Mapping]] = ..., evict: _Optional[_Union[Evict, _Mapping]] = ...) -> None: ...
 
 class ActivityTask(_message.Message):
-    __slots__ = ("run", "workflow_type", "scheduled_event_id", "activity_id", "activity_type", "task_queue", "attempt", "max_attempts", "input", "header", "scheduled_time", "started_time", "schedule_to_close_timeout", "start_to_close_timeout", "heartbeat_timeout", "heartbeat_details", "last_failure", "first_attempt")
+    __slots__ = ("run", "workflow_type", "scheduled_event_id", "activity_id", "activity_type", "task_queue", "attempt", "max_attempts", "input", "header", "scheduled_time", "started_time", "schedule_to_close_timeout", "start_to_close_timeout", "heartbeat_timeout", "heartbeat_details", "last_failure", "first_attempt", "events", "suggest_continue_as_new")
     class HeaderEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -259,6 +279,8 @@ class ActivityTask(_message.Message):
     HEARTBEAT_DETAILS_FIELD_NUMBER: _ClassVar[int]
     LAST_FAILURE_FIELD_NUMBER: _ClassVar[int]
     FIRST_ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    SUGGEST_CONTINUE_AS_NEW_FIELD_NUMBER: _ClassVar[int]
     run: Run
     workflow_type: str
     scheduled_event_id: int
@@ -277,7 +299,9 @@ class ActivityTask(_message.Message):
     heartbeat_details: _containers.RepeatedCompositeFieldContainer[Payload]
     last_failure: Failure
     first_attempt: int
-    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., workflow_type: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., attempt: _Optional[int] = ..., max_attempts: _Optional[int] = ..., input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., header: _Optional[_Mapping[str, Payload]] = ..., scheduled_time: _Optional[int] = ..., started_time: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., heartbeat_timeout: _Optional[int] = ..., heartbeat_details: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ..., first_attempt: _Optional[int] = ...) -> None: ...
+    events: bytes
+    suggest_continue_as_new: bool
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., workflow_type: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., attempt: _Optional[int] = ..., max_attempts: _Optional[int] = ..., input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., header: _Optional[_Mapping[str, Payload]] = ..., scheduled_time: _Optional[int] = ..., started_time: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., heartbeat_timeout: _Optional[int] = ..., heartbeat_details: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ..., first_attempt: _Optional[int] = ..., events: _Optional[bytes] = ..., suggest_continue_as_new: bool = ...) -> None: ...
 
 class CancelAttempt(_message.Message):
     __slots__ = ("run", "scheduled_event_id")
