@@ -29,11 +29,13 @@ class Operation:
         parameters = list(inspect.signature(method).parameters.values())[1:]
         self.parameters = [parameter.name for parameter in parameters]
         self.keywords = frozenset(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
+        self._defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
         self._arguments = msgspec.msgpack.Decoder(tuple[*(hints[name] for name in self.parameters)])  # type: ignore[misc]
         self._answer: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(answer)
 
     def encode(self, args: tuple[Any, ...], options: dict[str, Any]) -> bytes:
         """The arguments of a call. Raises ``InvalidArgumentError`` for what can't be sent."""
+        options = self._defaults | options
         values = [*args, *(options[name] for name in self.parameters[len(args) :])]
         try:
             return encode(values)
