@@ -6,8 +6,11 @@ from typing import Any
 
 import grpc
 import pytest
+from h2.connection import H2Connection
+from h2.events import ConnectionTerminated, ResponseReceived, TrailersReceived
 
-from perdure.protocols.temporal.connections import Answered, Asked, Connections
+from perdure.protocols.temporal.connections import Connections
+from perdure.protocols.temporal.unary import Answered, Asked
 
 LIMIT = 24 << 20
 ECHO = "/test.Echo/Echo"
@@ -158,4 +161,85 @@ async def test_a_caller_that_does_not_read_costs_its_own_connection_alone(
                         caller.increment_flow_control_window(1 << 20, 1)
                 ended = ended or isinstance(event, h2.events.StreamEnded)
     assert got == 200_005
+    writer.close()
+
+
+class Caller:
+    """Speaks HTTP/2 as badly as it is told to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.h2 = H2Connection()
+        self.reader = reader
+        self.writer = writer
+
+    def begin(self, stream_id: int) -> None:
+        headers = [(":method", "POST"), (":path", ECHO), (":scheme", "http"), (":authority", "a"), ("te", "trailers")]
+        self.h2.send_headers(stream_id, [*headers, ("content-type", "application/grpc")])
+
+    async def end(self) -> list[Any]:
+        """What came until the other side closed; what it allows, this one sends."""
+        events: list[Any] = []
+        async with asyncio.timeout(20):
+            while True:
+                self.writer.write(self.h2.data_to_send())
+                try:
+                    data = await self.reader.read(1 << 16)
+                except ConnectionError:
+                    return events
+                if not data:
+                    return events
+                events += self.h2.receive_data(data)
+
+
+@pytest.fixture
+async def impatient() -> AsyncIterator[tuple[Listener, int]]:
+    listener = Listener()
+    listener.connections = Connections(listener.answer, 100_000, quiet_seconds=0.2)
+    server = await asyncio.get_running_loop().create_server(listener.connections.make, "127.0.0.1", 0)
+    yield listener, server.sockets[0].getsockname()[1]
+    server.close()
+    await listener.connections.close(0.1)
+
+
+@pytest.mark.parametrize("sent", [b"", b"PRI * HTTP/2.0\r\n"], ids=["nothing", "half a greeting"])
+async def test_who_never_begins_is_let_go(impatient: tuple[Listener, int], sent: bytes) -> None:
+    listener, port = impatient
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    async with asyncio.timeout(20):
+        while await reader.read(1 << 16):
+            pass
+    writer.close()
+    await until(lambda: not listener.connections.all)
+
+
+async def test_a_request_that_does_not_end_is_given_up(impatient: tuple[Listener, int]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient[1])
+    caller = Caller(reader, writer)
+    caller.h2.initiate_connection()
+    caller.begin(1)
+    caller.h2.send_data(1, b"\0")
+    events: list[Any] = []
+    async with asyncio.timeout(20):
+        while not any(isinstance(event, ResponseReceived | TrailersReceived) for event in events):
+            writer.write(caller.h2.data_to_send())
+            events += caller.h2.receive_data(await reader.read(1 << 16))
+    [answer] = [event for event in events if isinstance(event, ResponseReceived | TrailersReceived)]
+    assert (b"grpc-status", b"4") in answer.headers
+    writer.close()
+
+
+async def test_requests_that_do_not_end_are_held_up_to_a_bound(impatient: tuple[Listener, int]) -> None:
+    listener, port = impatient
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    caller = Caller(reader, writer)
+    caller.h2.initiate_connection()
+    writer.write(caller.h2.data_to_send())
+    caller.h2.receive_data(await reader.read(1 << 16))
+    # More than two of the largest messages, of which none is too large.
+    for stream_id in range(1, 60, 2):
+        caller.begin(stream_id)
+        caller.h2.send_data(stream_id, b"x" * 10_000)
+    assert any(isinstance(event, ConnectionTerminated) for event in await caller.end())
+    await until(lambda: not listener.connections.all)
     writer.close()

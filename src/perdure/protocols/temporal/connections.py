@@ -8,15 +8,13 @@ readers, deadlines, gzip, TLS, keep-alive and an end in order are ours. What a c
 from __future__ import annotations
 
 import asyncio
-import base64
 import ssl
-import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
-from urllib.parse import quote
+from typing import Any, cast
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
     DataReceived,
@@ -31,45 +29,24 @@ from h2.exceptions import H2Error, ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from perdure.protocols.temporal.errors import Code
+from perdure.protocols.temporal.unary import PREFIX, Answered, Asked, message, refusal, seconds, trailers
 
 MOST_STREAMS = 100_000
 """Calls that a connection may have open at once; a poll is one."""
 
 WINDOW_BYTES = 4 << 20
 HEADER_BYTES = 64 << 10
+UNFINISHED_MESSAGES = 2
+"""So many of the largest messages a connection's requests that have not ended may be together, whoever sends them."""
+
 QUIET_SECONDS = 60.0
 """Nothing has come for so long: the other side is asked whether it is there."""
 
 PING_SECONDS = 10.0
 """So long it has for its answer."""
 
-_PREFIX = 5
-"""A message comes behind a byte that says whether it is compressed, and four for its length."""
-
 _HEAD = ((b":status", b"200"), (b"content-type", b"application/grpc"))
 _FINE = ((b"grpc-status", b"0"),)
-_READABLE = " !\"#$&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
-_TIMEOUTS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
-
-
-class Asked(NamedTuple):
-    """A call. ``seconds`` is how long its caller waits; ``common_name`` is of the caller's certificate."""
-
-    method: str
-    headers: Mapping[str, str]
-    body: bytes
-    seconds: float
-    peer: str
-    common_name: str
-
-
-class Answered(NamedTuple):
-    """How a call ends: with a ``body``, or with another status than OK."""
-
-    body: bytes = b""
-    status: int = 0
-    message: str = ""
-    trailers: Sequence[tuple[str, bytes]] = ()
 
 
 Answer = Callable[[Asked], Awaitable[Answered]]
@@ -83,11 +60,14 @@ class Connections:
     Args:
         answer: answers a call; it never raises but when it is cancelled.
         message_bytes: the largest message that is taken.
+        quiet_seconds: how long a connection may say nothing until it is asked whether it is there. Whoever has not begun to
+            speak HTTP/2 by then is let go, and a request that has not ended in twice that time.
     """
 
-    def __init__(self, answer: Answer, message_bytes: int) -> None:
+    def __init__(self, answer: Answer, message_bytes: int, quiet_seconds: float = QUIET_SECONDS) -> None:
         self.answer = answer
         self.message_bytes = message_bytes
+        self.quiet_seconds = quiet_seconds
         self.is_closing = False
         self.all: set[Connection] = set()
 
@@ -126,12 +106,14 @@ class _Counted(H2Connection):
 class Stream:
     """One call: what has come of it, and what of its answer has not been sent."""
 
-    __slots__ = ("chunks", "headers", "rest", "size", "task", "trailers")
+    __slots__ = ("chunks", "header_bytes", "headers", "is_late", "rest", "size", "task", "trailers")
 
-    def __init__(self, headers: dict[str, str]) -> None:
+    def __init__(self, headers: dict[str, str], header_bytes: int) -> None:
         self.headers = headers
+        self.header_bytes = header_bytes
         self.chunks: list[bytes] = []
         self.size = 0
+        self.is_late = False
         self.task: asyncio.Task[None] | None = None
         self.rest = memoryview(b"")
         self.trailers: Sequence[tuple[bytes, bytes]] = _FINE
@@ -145,6 +127,10 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.streams: dict[int, Stream] = {}
         self._blocked: dict[int, Stream] = {}
+        self._unfinished: dict[int, Stream] = {}
+        """Requests that have not ended; and how much of them there is."""
+        self._unfinished_bytes = 0
+        self._is_greeted = False
         self._is_flushing = False
         self._is_paused = False
         self._has_heard = True
@@ -181,7 +167,7 @@ class Connection(asyncio.Protocol):
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(16 * WINDOW_BYTES)
         self._flush()
-        self._probe = self._loop.call_later(QUIET_SECONDS, self._look)
+        self._probe = self._loop.call_later(self._parent.quiet_seconds, self._look)
 
     def connection_lost(self, error: Exception | None) -> None:
         """As in ``asyncio``: nobody waits for the answers any more."""
@@ -190,6 +176,7 @@ class Connection(asyncio.Protocol):
             self._probe.cancel()
         streams, self.streams = self.streams, {}
         self._blocked.clear()
+        self._unfinished.clear()
         for stream in streams.values():
             if stream.task is not None:
                 stream.task.cancel()
@@ -220,16 +207,22 @@ class Connection(asyncio.Protocol):
         self._pump_all()
 
     def _look(self) -> None:
-        """Whether the other side is still there."""
-        if self._is_probed:
+        """Whether the other side is still there, and what it has begun goes on."""
+        if self._is_probed or not self._is_greeted or self._transport.is_closing():
             self._transport.abort()
             return
+        for stream_id, stream in list(self._unfinished.items()):
+            if stream.is_late:
+                self._end(stream_id, refusal(Code.DEADLINE_EXCEEDED, "The request did not end."))
+            stream.is_late = True
+        self._flush()
         if not self._has_heard:
             self._is_probed = True
             self._h2.ping(b"perdure?")
             self._flush()
         self._has_heard = False
-        self._probe = self._loop.call_later(PING_SECONDS if self._is_probed else QUIET_SECONDS, self._look)
+        seconds = self._parent.quiet_seconds
+        self._probe = self._loop.call_later(min(seconds, PING_SECONDS) if self._is_probed else seconds, self._look)
 
     def say_goodbye(self) -> None:
         """Nothing new is taken."""
@@ -265,25 +258,43 @@ class Connection(asyncio.Protocol):
             for name, value in event.headers
             if not name.endswith(b"-bin")
         }
-        self.streams[event.stream_id] = Stream(headers)
+        size = sum(len(name) + len(value) for name, value in event.headers)
+        self.streams[event.stream_id] = self._unfinished[event.stream_id] = Stream(headers, size)
+        self._hold(size)
+
+    def _hold(self, size: int) -> None:
+        """More of a request has come; its caller need not have been admitted, so there is an end to it."""
+        self._unfinished_bytes += size
+        if self._unfinished_bytes > UNFINISHED_MESSAGES * self._parent.message_bytes:
+            self._h2.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
+            self._flush()
+            self.close()
+
+    def _let_go(self, stream_id: int) -> None:
+        """A request has ended, or is given up."""
+        stream = self._unfinished.pop(stream_id, None)
+        if stream is not None:
+            self._unfinished_bytes -= stream.size + stream.header_bytes
 
     def _got_data(self, event: DataReceived) -> None:
         assert event.stream_id is not None and event.data is not None
         if event.flow_controlled_length:
             self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-        stream = self.streams.get(event.stream_id)
-        if stream is None or stream.task is not None:
+        stream = self._unfinished.get(event.stream_id)
+        if stream is None:
             return
         stream.chunks.append(event.data)
         stream.size += len(event.data)
+        self._hold(len(event.data))
         limit = self._parent.message_bytes
-        if stream.size > limit + _PREFIX:
-            refusal = f"grpc: received message larger than max ({stream.size - _PREFIX} vs. {limit})"
-            self._end(event.stream_id, _refusal(Code.RESOURCE_EXHAUSTED, refusal))
+        if stream.size > limit + PREFIX:
+            problem = f"grpc: received message larger than max ({stream.size - PREFIX} vs. {limit})"
+            self._end(event.stream_id, refusal(Code.RESOURCE_EXHAUSTED, problem))
 
     def _got_all(self, event: StreamEnded) -> None:
         assert event.stream_id is not None
         stream = self.streams.get(event.stream_id)
+        self._let_go(event.stream_id)
         if stream is None:
             return
         headers = stream.headers
@@ -291,44 +302,27 @@ class Connection(asyncio.Protocol):
             self._h2.send_headers(event.stream_id, ((b":status", b"415"),), end_stream=True)
             self.streams.pop(event.stream_id, None)
             return
-        body, problem = self._message(stream)
+        data = stream.chunks[0] if len(stream.chunks) == 1 else b"".join(stream.chunks)
+        body, problem = message(data, headers.get("grpc-encoding", "identity"), self._parent.message_bytes)
         if problem is not None:
             self._end(event.stream_id, problem)
             return
         asked = Asked(
-            headers[":path"], headers, body, _seconds(headers.get("grpc-timeout", "")), self._peer, self._common_name
+            headers[":path"], headers, body, seconds(headers.get("grpc-timeout", "")), self._peer, self._common_name
         )
         stream.chunks.clear()
         stream.task = self._loop.create_task(self._serve(event.stream_id, asked))
 
-    def _message(self, stream: Stream) -> tuple[bytes, Answered | None]:
-        """The one message of a unary call, or why it is none."""
-        data = stream.chunks[0] if len(stream.chunks) == 1 else b"".join(stream.chunks)
-        if len(data) < _PREFIX or int.from_bytes(data[1:_PREFIX], "big") != len(data) - _PREFIX:
-            return b"", _refusal(Code.INTERNAL, "The bytes that were sent are not one message.")
-        if not data[0]:
-            return data[_PREFIX:], None
-        encoding = stream.headers.get("grpc-encoding", "identity")
-        if encoding not in ("gzip", "deflate"):
-            return b"", _refusal(Code.UNIMPLEMENTED, f"Compression by {encoding} is not known here.")
-        limit = self._parent.message_bytes
-        reader = zlib.decompressobj(31 if encoding == "gzip" else 15)
-        try:
-            body = reader.decompress(data[_PREFIX:], limit + 1)
-        except zlib.error:
-            return b"", _refusal(Code.INTERNAL, f"The message can't be read by {encoding}.")
-        if len(body) > limit:
-            return b"", _refusal(Code.RESOURCE_EXHAUSTED, f"grpc: received message larger than max ({limit})")
-        return body, None
-
     def _was_reset(self, event: StreamReset) -> None:
         assert event.stream_id is not None
+        self._let_go(event.stream_id)
         stream = self.streams.pop(event.stream_id, None)
         self._blocked.pop(event.stream_id, None)
         if stream is not None and stream.task is not None:
             stream.task.cancel()
 
     def _may_send(self, event: WindowUpdated | RemoteSettingsChanged) -> None:
+        self._is_greeted = True
         if not self._blocked:
             return
         if isinstance(event, WindowUpdated) and event.stream_id:
@@ -356,11 +350,12 @@ class Connection(asyncio.Protocol):
 
     def _end(self, stream_id: int, answered: Answered) -> None:
         """Send an answer, as far as it may leave now."""
+        self._let_go(stream_id)
         stream = self.streams[stream_id]
         try:
             if answered.status:
                 self.streams.pop(stream_id)
-                self._h2.send_headers(stream_id, (*_HEAD, *_trailers(answered)), end_stream=True)
+                self._h2.send_headers(stream_id, (*_HEAD, *trailers(answered)), end_stream=True)
                 return
             self._h2.send_headers(stream_id, _HEAD)
         except H2Error:
@@ -402,28 +397,6 @@ _HANDLERS: Mapping[type[Event], Callable[[Connection, Any], None]] = {
     RemoteSettingsChanged: Connection._may_send,
     ConnectionTerminated: Connection._terminated,
 }
-
-
-def _refusal(code: Any, message: str) -> Answered:
-    return Answered(status=code.value[0], message=message)
-
-
-def _trailers(answered: Answered) -> list[tuple[bytes, bytes]]:
-    found = [(b"grpc-status", b"%d" % answered.status)]
-    if answered.message:
-        found.append((b"grpc-message", quote(answered.message, safe=_READABLE, errors="replace").encode()))
-    for name, value in answered.trailers:
-        text = base64.b64encode(value).rstrip(b"=") if name.endswith("-bin") else value
-        found.append((name.encode(), text))
-    return found
-
-
-def _seconds(timeout: str) -> float:
-    """How long a caller waits; infinite if it does not say."""
-    unit = _TIMEOUTS.get(timeout[-1:])
-    if unit is None or not timeout[:-1].isdecimal():
-        return float("inf")
-    return int(timeout[:-1]) * unit
 
 
 def _peer(name: Any) -> str:

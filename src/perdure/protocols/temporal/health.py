@@ -1,7 +1,7 @@
 """``grpc.health.v1``: whether the server serves. It does, or nobody could ask."""
 
-from perdure.protocols.temporal.connections import Answered
 from perdure.protocols.temporal.errors import Code
+from perdure.protocols.temporal.unary import Answered
 
 SERVING = b"\x08\x01"
 """A ``HealthCheckResponse`` with status SERVING."""

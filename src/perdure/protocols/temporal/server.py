@@ -23,9 +23,10 @@ from perdure.model.access import Credentials, Gate, Session
 from perdure.model.errors import InvalidArgumentError, LimitExceededError, NotFoundError, PerdureError
 from perdure.protocols.temporal import health
 from perdure.protocols.temporal.calls import Call, Handler, Parts
-from perdure.protocols.temporal.connections import Answered, Asked, Connections
+from perdure.protocols.temporal.connections import Connections
 from perdure.protocols.temporal.errors import Code, Refused, refused
 from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHODS
+from perdure.protocols.temporal.unary import Answered, Asked
 
 log = logging.getLogger("perdure.server")
 
