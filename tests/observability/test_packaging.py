@@ -31,6 +31,7 @@ from perdure.observability.exposition import Exposition
 PACKAGING = Path(__file__).parents[2] / "packaging"
 DASHBOARD = json.loads((PACKAGING / "grafana" / "perdure.json").read_text("utf-8"))
 RULES_FILE = PACKAGING / "prometheus" / "perdure.rules.yml"
+RULES_TESTS = PACKAGING / "prometheus" / "perdure.rules.test.yml"
 RULES = [rule for group in yaml.safe_load(RULES_FILE.read_text("utf-8"))["groups"] for rule in group["rules"]]
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 EXPRESSIONS = [
@@ -168,6 +169,22 @@ def test_alerts_have_names_severities_and_words_of_their_own():
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_accepts_the_alerts():
     subprocess.run(["promtool", "check", "rules", RULES_FILE], check=True)
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_finds_that_each_alert_fires_when_it_should():
+    done = subprocess.run(["promtool", "test", "rules", RULES_TESTS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_alert_is_tested_with_series_that_there_are():
+    text = RULES_TESTS.read_text("utf-8")
+    assert {rule["alert"] for rule in RULES} == set(re.findall(r"\bPerdure\w+", text))
+    series = {each["series"] for test in yaml.safe_load(text)["tests"] for each in test["input_series"]}
+    for one in series:
+        (selector,) = selectors(parsed(one))
+        labels = {matcher.name for matcher in selector.matchers.matchers}
+        assert labels <= series_of_catalogue()[selector.name] | OF_EVERY_SERIES | {"le"}, one
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

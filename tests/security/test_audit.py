@@ -12,6 +12,7 @@ from perdure.security import AuditLog, Head, verify
 from perdure.security import audit as module
 from perdure.security.audit import stored_entries
 from perdure.security.chain import canonical, seal
+from perdure.security.others import Others
 
 
 def chain(count: int) -> list[bytes]:
@@ -310,9 +311,44 @@ async def test_nobody_fills_the_disk_with_refusals(store, clock):
     seconds = 4_000 * 0.25
     assert len(entries) <= module.BURST + seconds * module.PER_SECOND + seconds / 60 + 2
     assert sum(entry.get("count", 1) for entry in entries) == 4_000
-    assert max(len(canonical(entry)) for entry in entries) < 1000
+    assert max(len(canonical(entry)) for entry in entries if entry["act"] != "others") < 1000
+    assert max(len(canonical(entry)) for entry in entries) < 20_000
     assert verify([canonical(entry) for entry in entries]).problem == ""
     await store.close()
+
+
+async def test_nobody_hides_in_a_flood_of_others(store, clock):
+    await store.open()
+    log = AuditLog(store, clock)
+    await log.open()
+    for number in range(3_000):
+        log.refused("authenticate", "", f"2001:db8::{number:x}", "no")
+    for _ in range(7):
+        log.refused("delete", "mallory", "10.0.0.7", "may not")
+        log.refused("start", "mallory", "10.0.0.7", "may not")
+    *_, last = await entries_after(store, log)
+    assert (last["act"], last["count"]) == ("others", 3_014 - module.BURST)
+    assert last["callers"].startswith("mallory from 10.0.0.7: delete 7, start 7; nobody from 2001:db8::")
+    assert last["callers"].endswith("; and 2701 of others")
+    await store.close()
+
+
+def test_others_are_told_apart_within_bounds():
+    others = Others()
+    for number in range(500):
+        others.add("list", "", f"10.0.{number}.1")
+    for act in ("delete", "start", "start"):
+        others.add(act, "mallory", "10.0.0.7")
+    for number in range(50):
+        others.add(f"act-{number}", "x" * 5_000, "y" * 5_000)
+    first, second, third, *_ = others.callers.split("; ")
+    assert first.endswith("others 42, act-0 1, act-1 1, act-2 1, act-3 1, act-4 1, act-5 1, act-6 1, act-7 1")
+    assert second == "mallory from 10.0.0.7: start 2, delete 1"
+    assert third == "nobody from 10.0.0.1: list 1"
+    for number in range(5_000):
+        others.add("list", "", f"10.1.{number}.1")
+    assert others.count == 5_553
+    assert others.callers.endswith("; and 5402 of others") and len(others.callers) < 20_000
 
 
 @settings(max_examples=30)

@@ -7,7 +7,7 @@ whenever it opens the log, ``perdure audit verify`` prints it, and ``--expect`` 
 An administrative act is written down before it is done, and is not done if that fails; if the act fails, a second entry
 says so. Refusals are written behind the answer. Since anybody can cause them, they must not fill the disk: equal ones (who,
 from where, what) within a minute become one entry with a count, and of all together no more than one a second is
-written in the long run; beyond that they are counted as ``others``.
+written in the long run; beyond that one entry a minute, ``others``, counts them by who came, from where and for what.
 
 Entries are kept in segments, so that opening the log reads only the last one.
 
@@ -27,6 +27,7 @@ from perdure.engine.rates import Bucket
 from perdure.model.errors import InvalidArgumentError, PerdureError, StoreCorruptError
 from perdure.security.chain import PRUNE, Entry, Head, canonical, head_before, problem_of, seal
 from perdure.security.documents import Documents
+from perdure.security.others import Others
 from perdure.security.redaction import redacted
 
 log = logging.getLogger("perdure.security")
@@ -53,6 +54,7 @@ class AuditLog:
         self._lock = asyncio.Lock()
         self._counts: dict[tuple[str, ...], int] = {}
         self._contents: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._others = Others()
         self._window_ends = 0
         self._bucket = Bucket(PER_SECOND, BURST)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -117,9 +119,7 @@ class AuditLog:
             self._counts[key] += 1
             return
         if len(self._counts) >= MOST_KINDS or self._bucket.take(now):
-            key, content = ("others",), {"act": "others", "who": "", "remote": "", "outcome": "refused"}
-            self._counts[key] = self._counts.get(key, 0) + 1
-            self._contents[key] = content
+            self._others.add(act, who, remote)
         else:
             self._counts[key] = 0
             self._contents[key] = self._content(act, who, remote, "refused", {"reason": reason, **details})
@@ -131,9 +131,14 @@ class AuditLog:
         """Write down how often each refusal was repeated since it was first written."""
         counts, self._counts = self._counts, {}
         contents, self._contents = self._contents, {}
+        others, self._others = self._others, Others()
         for key, count in counts.items():
             if count:
                 self._soon({**contents[key], "time": _time(self._now()), "count": count})
+        if others.count:
+            content = self._content("others", "", "", "refused", {"count": others.count})
+            # Longer than what one caller can make an entry.
+            self._soon({**content, "callers": redacted(others.callers.encode(errors="replace").decode())})
 
     def _flush_later(self) -> None:
         self._flushing = None

@@ -15,8 +15,9 @@ from perdure.model.service import Service
 from perdure.security.allowance import UNSET, Allowance
 from perdure.security.attempts import Attempts
 from perdure.security.audit import AuditLog
+from perdure.security.caller import Caller
 from perdure.security.grants import Roles
-from perdure.security.guarded import Caller, GuardedService
+from perdure.security.guarded import GuardedService
 from perdure.security.oidc import Issuer
 from perdure.security.tokens import Token, Tokens, principal_of
 

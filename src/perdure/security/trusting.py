@@ -10,8 +10,9 @@ from perdure.model.requests import OutsideRequest, StartWorkflow, UpdateWorkflow
 from perdure.model.service import Service, StartResult, UpdateOutcome, UpdateStage
 from perdure.model.system import SYSTEM_NAMESPACE
 from perdure.security.audit import AuditLog
+from perdure.security.caller import Caller
 from perdure.security.gate import host_of
-from perdure.security.guarded import Caller, GuardedService
+from perdure.security.guarded import GuardedService
 from perdure.security.permissions import OPERATIONS, REQUESTS
 
 _WRITTEN_DOWN = frozenset(name for name, need in OPERATIONS.items() if need.audited)
