@@ -5,6 +5,9 @@ READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
 DOCS_READY := .venv/.ready-docs
 
+# The tests start hundreds of processes, and each would compile everything anew, where an image for Python says so.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup test soak demo demo-server lint types imports docs check format proto bench bench-temporal conformance-asl clean
 
 help: ## Show this list

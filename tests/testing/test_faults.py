@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from tests.soaking import often
 
 import perdure
 from perdure import App, Retry, activity, testing, workflow
@@ -170,7 +171,7 @@ async def test_a_process_activity_runs_here():
         assert await env.client.execute(counted, ["a", "b"]) == 2
 
 
-@testing.seeds(200)
+@testing.seeds(often(60))
 async def test_messages_arrive_once_whatever_happens(faults):
     async with testing.environment(app, faults=faults) as env:
         talk = await env.client.start(Talk, id="talk")
