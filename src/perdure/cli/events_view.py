@@ -71,6 +71,15 @@ ATTRIBUTES: dict[type[Event], tuple[str, ...]] = {
     e.ExternalWorkflowExecutionCancelRequested: ("initiated_event_id", "workflow_execution"),
     e.WorkflowExecutionUpdateAccepted: ("update_name", "protocol_instance_id", "input", "identity"),
     e.WorkflowExecutionUpdateCompleted: ("accepted_event_id", "update_id", "result", "failure"),
+    e.NexusOperationScheduled: ("endpoint", "service", "operation", "input", "schedule_to_close_timeout_ns"),
+    e.NexusOperationStarted: ("scheduled_event_id", "operation_token"),
+    e.NexusOperationCompleted: ("scheduled_event_id", "result"),
+    e.NexusOperationFailed: ("scheduled_event_id", "failure"),
+    e.NexusOperationCanceled: ("scheduled_event_id", "failure"),
+    e.NexusOperationTimedOut: ("scheduled_event_id", "failure"),
+    e.NexusOperationCancelRequested: ("scheduled_event_id",),
+    e.NexusOperationCancelRequestCompleted: ("requested_event_id", "scheduled_event_id"),
+    e.NexusOperationCancelRequestFailed: ("requested_event_id", "scheduled_event_id", "failure"),
 }
 
 # Turns are bookkeeping, failures are what one looks for.
