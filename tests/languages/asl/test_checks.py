@@ -468,3 +468,19 @@ def test_labels_are_unlike_and_not_empty():
 def test_retry_takes_no_expressions():
     task = {**LAMBDA, "QueryLanguage": "JSONata", "Retry": [{"ErrorEquals": ["A"], "MaxAttempts": "{% 1 %}"}]}
     assert schema("Expected value of type Integer", "/States/X/Retry[0]/MaxAttempts") in told(machine(task))
+
+
+@pytest.mark.parametrize(
+    ("state", "place"),
+    [
+        ({**PASS, "Output": "{% $states.result %}"}, "Output"),
+        ({**LAMBDA, "Arguments": {"a": "{% $states.result %}"}}, "Arguments/a"),
+        ({"Type": "Wait", "Seconds": "{% $states.result %}", "End": True}, "Seconds"),
+    ],
+)
+def test_a_result_is_read_where_there_is_one(state, place):
+    state = {name: value for name, value in state.items() if name != "Parameters"} | {"QueryLanguage": "JSONata"}
+    said = "Field '$states.result' does not exist."
+    assert ("UNSUPPORTED_JSONATA_EXPRESSION", said, f"/States/X/{place}") in told(machine(state))
+    task = {"Type": "Task", "Resource": "work", "End": True, "QueryLanguage": "JSONata"}
+    assert not told(machine({**task, "Output": "{% $states.result %}", "Assign": {"a": "{% $states.result.b %}"}}))

@@ -11,28 +11,39 @@ from perdure.languages.asl.jsonata_fields import CLOSE, OPEN, inside, is_jsonata
 
 # Fields that hold states of their own, whose texts are judged with them.
 INNER = frozenset({"ItemProcessor", "Iterator", "Branches"})
-ERROR_OUTPUT = re.compile(r"\$states\.errorOutput\b")
+WORKING = ("Task", "Map", "Parallel")
+WHERE = {"errorOutput": "in a Catch", "result": "in Output and Assign of a Task, Map or Parallel state"}
+AFTERWARDS = re.compile(r"\$states\.(errorOutput|result)\b")
 TEXTS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|/\*.*?\*/", re.DOTALL)
 
 
-def judge(value: Any, place: Place, found: Findings, *, errors: bool = False) -> None:
-    """Notes each text inside `value` that is opened as an expression and is none.
+def judge(state: dict[str, Any], place: Place, found: Findings) -> None:
+    """Notes each text inside a state that is opened as an expression and is none, or sees what is not there.
 
-    Args:
-        errors: is `$states.errorOutput` there, as it is in a catcher?
+    As Amazon's page on `$states` has it, `result` is there in Output and Assign of a state that has done work, and
+    `errorOutput` in a catcher.
     """
+    for key, inner in state.items():
+        if key in INNER:
+            continue
+        seen = "errorOutput" if key == "Catch" else ""
+        if key in ("Output", "Assign") and state.get("Type") in WORKING:
+            seen = "result"
+        texts(inner, (*place, key), found, seen)
+
+
+def texts(value: Any, place: Place, found: Findings, seen: str) -> None:
     if isinstance(value, str):
-        text(value, place, found, errors)
+        text(value, place, found, seen)
     elif isinstance(value, dict):
         for key, inner in value.items():
-            if key not in INNER:
-                judge(inner, (*place, key), found, errors=errors or key == "Catch")
+            texts(inner, (*place, key), found, seen)
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            judge(inner, (*place, number), found, errors=errors)
+            texts(inner, (*place, number), found, seen)
 
 
-def text(value: str, place: Place, found: Findings, errors: bool) -> None:
+def text(value: str, place: Place, found: Findings, seen: str) -> None:
     if not value.startswith(OPEN) and not value.endswith(CLOSE):
         return
     if not is_jsonata(value):
@@ -60,10 +71,11 @@ def text(value: str, place: Place, found: Findings, errors: bool) -> None:
                 code=UNSUPPORTED,
                 expected=f"$states.input.{name}, or ${name} for a variable",
             )
-    if ERROR_OUTPUT.search(TEXTS.sub("''", expression)) and not errors:
-        found.add(
-            place,
-            "Field '$states.errorOutput' does not exist.",
-            code=UNSUPPORTED,
-            expected="$states.input or $states.result; errorOutput is there in a Catch alone",
-        )
+    for name in dict.fromkeys(AFTERWARDS.findall(TEXTS.sub("''", expression))):
+        if name != seen:
+            found.add(
+                place,
+                f"Field '$states.{name}' does not exist.",
+                code=UNSUPPORTED,
+                expected=f"$states.input or $states.context; {name} is there {WHERE[name]} alone",
+            )
