@@ -1,16 +1,18 @@
 """Thousands of timers due at one instant: what they start is recorded first, and goes on afterwards."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from perdure import App, Calendar, Client
 from perdure.app import Embedded
-from perdure.engine.clock import SystemClock
 from perdure.engine.settings import Settings
 from perdure.engine.timers import AHEAD, SLICE
 from perdure.stores.memory import MemoryStore
+from perdure.testing.clock import VirtualClock
 
-COUNT = 6 * AHEAD * SLICE
+COUNT = 4 * AHEAD * SLICE
+START = 1_800_000_000_000_000_000  # on the hour
 
 app = App("rush")
 
@@ -37,6 +39,7 @@ class Noting(MemoryStore):
         super().__init__()
         self.workflow_type = workflow_type
         self.noted: list[tuple[int, int]] = []
+        self.read_keys: list[int] = []
         self._keys: set[int] = set()
 
     def write(self, batch, done):
@@ -47,20 +50,39 @@ class Noting(MemoryStore):
                 self.noted.append((write.key, write.number))
         super().write(batch, done)
 
+    def read(self, key, then):
+        self.read_keys.append(key)
+        super().read(key, then)
 
-def opened(store: MemoryStore, resident_runs: int = 2000) -> Embedded:
-    settings = Settings(resident_runs=resident_runs)
-    return Embedded([app], store, SystemClock(asyncio.get_running_loop()), settings=settings)
+    def read_many(self, keys, then):
+        self.read_keys += keys
+        super().read_many(keys, then)
 
 
-async def schedule_all(client: Client) -> None:
-    """All for the same second, which is near."""
-    due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
-    when = Calendar(
-        year=due.year, month=due.month, day_of_month=due.day, hour=due.hour, minute=due.minute, second=due.second
-    )
+@asynccontextmanager
+async def opened(store: MemoryStore, resident_runs: int = 2000) -> AsyncIterator[tuple[Client, VirtualClock]]:
+    clock = VirtualClock(START)
+    embedded = Embedded([app], store, clock, settings=Settings(resident_runs=resident_runs))
+    await embedded.open()
+
+    async def tick() -> None:
+        while True:
+            clock.advance_to(clock.now_ns())
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    try:
+        yield embedded.client, clock
+    finally:
+        ticking.cancel()
+        await embedded.close()
+
+
+async def schedule_all(client: Client, clock: VirtualClock) -> None:
+    """All for the same second of every hour; and it is that second."""
     for number in range(COUNT):
-        await client.schedules.create(f"s-{number}", body, number, calendar=when)
+        await client.schedules.create(f"s-{number}", body, number, calendar=Calendar(hour="*", minute=1))
+    clock.advance_to(START + 60_000_000_000)
 
 
 async def until_started(client: Client, count: int) -> None:
@@ -78,14 +100,10 @@ async def results(client: Client) -> list[int]:
 
 async def test_all_runs_are_started_before_the_first_of_them_goes_on():
     store = Noting("body")
-    embedded = opened(store, resident_runs=64)
-    await embedded.open()
-    try:
-        await schedule_all(embedded.client)
-        await until_started(embedded.client, COUNT)
-        assert await results(embedded.client) == list(range(COUNT))
-    finally:
-        await embedded.close()
+    async with opened(store, resident_runs=64) as (client, clock):
+        await schedule_all(client, clock)
+        await until_started(client, COUNT)
+        assert await results(client) == list(range(COUNT))
     started = [number for _, number in store.noted].index(2)
     assert started >= COUNT - 1, "only the last one, behind which nobody stands, may go on at once"
     assert [number for _, number in store.noted[:started]] == [1] * started
@@ -96,32 +114,32 @@ async def test_all_runs_are_started_before_the_first_of_them_goes_on():
 
 async def test_what_is_started_and_has_not_gone_on_goes_on_after_a_restart():
     store = Noting("body")
-    embedded = opened(store)
-    await embedded.open()
-    await schedule_all(embedded.client)
-    await until_started(embedded.client, 1)
-    await embedded.close()
+    async with opened(store) as (client, clock):
+        await schedule_all(client, clock)
+        await until_started(client, 1)
     assert len(store.noted) < 2 * COUNT
-    embedded = opened(store)
-    await embedded.open()
-    try:
-        await until_started(embedded.client, COUNT)
-        assert await results(embedded.client) == list(range(COUNT))
-    finally:
-        await embedded.close()
+    async with opened(store) as (client, clock):
+        clock.advance_to(START + 60_000_000_000)
+        await until_started(client, COUNT)
+        assert await results(client) == list(range(COUNT))
 
 
 async def test_runs_of_others_wait_for_neither():
     """Nor do the children that they start."""
-    store = Noting("starter")
-    embedded = opened(store)
-    await embedded.open()
-    try:
-        await schedule_all(embedded.client)
-        await until_started(embedded.client, 1)
-        assert await embedded.client.execute(starter, 7) == 707
-        assert await embedded.client.count("ScheduledById IS NOT NULL AND CloseTime IS NULL") > 0
-        await until_started(embedded.client, COUNT)
-        assert await results(embedded.client) == list(range(COUNT))
-    finally:
-        await embedded.close()
+    async with opened(Noting("starter")) as (client, clock):
+        await schedule_all(client, clock)
+        await until_started(client, 1)
+        assert await client.execute(starter, 7) == 707
+        assert await client.count("ScheduledById IS NOT NULL AND CloseTime IS NULL") > 0
+        await until_started(client, COUNT)
+        assert await results(client) == list(range(COUNT))
+
+
+async def test_runs_that_are_started_do_not_push_out_of_memory_what_starts_the_next():
+    store = Noting("perdure.schedule")
+    async with opened(store, resident_runs=COUNT + 2 * AHEAD * SLICE) as (client, clock):
+        await schedule_all(client, clock)
+        await until_started(client, COUNT)
+        assert await results(client) == list(range(COUNT))
+    schedules = {key for key, _ in store.noted}
+    assert len(schedules.intersection(store.read_keys)) < COUNT // 2

@@ -345,6 +345,7 @@ class Engine:
             turns.note_events(resident, commit)
             self.pipeline.add(resident, commit, None, done)
             self.alarms.set_last(resident.key, NEXT_TURN)
+            self.residents.yield_to_others(resident)
         else:
             self._go_on_and_commit(resident, commit, done, may_wait=may_wait)
 

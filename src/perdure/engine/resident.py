@@ -95,6 +95,10 @@ class Residents:
             if self.closed:
                 self.closed.discard((run.namespace, run.started.workflow_id))
 
+    def yield_to_others(self, resident: Resident) -> None:
+        """Let it be forgotten before all others: it is not needed soon."""
+        self._by_key.move_to_end(resident.key, last=False)
+
     def note_closed(self, resident: Resident) -> None:
         """A run that may still be told of something is closed, and leaves memory."""
         address = resident.address

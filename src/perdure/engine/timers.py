@@ -26,7 +26,7 @@ has its turn before the next go."""
 SLICE_NS = 2_000_000
 """Nor does a go last longer than this, by more than one alarm: everybody else waits for several of them."""
 
-AHEAD = 2
+AHEAD = 3
 """So many goes there are to a transaction at most. What one decided is written while the next ones decide, and nobody waits
 for a large transaction."""
 
