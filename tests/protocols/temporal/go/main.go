@@ -42,13 +42,23 @@ func main() {
 	cache := flag.Int("cache", 1000, "how many runs a worker keeps in memory")
 	serve := flag.Bool("serve", false, "only work, until told to stop")
 	replay := flag.Bool("replay", false, "replay these histories, in Temporal's JSON, instead of telling stories")
+	var who security
+	flag.StringVar(&who.authority, "ca", "", "a file with the certificate of the server's issuer; plain text without")
+	flag.StringVar(&who.certificate, "cert", "", "a file with a certificate of one's own")
+	flag.StringVar(&who.key, "key", "", "a file with its key")
+	flag.StringVar(&who.apiKey, "api-key", "", "who calls")
 	flag.Parse()
 	addAll()
 	if *replay {
 		os.Exit(replayAll(flag.Args()))
 	}
 	worker.SetStickyWorkflowCacheSize(*cache)
-	c, err := client.Dial(client.Options{HostPort: *address, Namespace: *namespace, Logger: quiet})
+	options, err := who.options(*address, *namespace)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	c, err := client.Dial(options)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
