@@ -2,7 +2,11 @@
 
 import grpc
 import pytest
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import request_response_pb2 as operator
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from perdure.protocols.temporal import coverage
 from perdure.protocols.temporal.history import EVENTS, TYPES
@@ -40,6 +44,26 @@ async def test_the_old_ways_of_versioning_are_refused_as_by_temporals_server(raw
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await getattr(raw, name)(getattr(pb, f"{name}Request")(namespace=namespace))
             assert refused.value.details() == told
+
+
+async def test_search_attributes_that_are_there_stay(client: Client) -> None:
+    ours = {"Amount": IndexedValueType.INDEXED_VALUE_TYPE_INT}
+    await client.operator_service.add_search_attributes(
+        operator.AddSearchAttributesRequest(namespace="default", search_attributes=ours)
+    )
+    for names, told in (
+        (["Nothing"], ""),
+        (["WorkflowId"], "Unable to remove non-custom search attributes: WorkflowId."),
+        ([], "SearchAttributes are not set on request."),
+        (["Nothing", "Amount"], "Search attribute Amount has a type in namespace default"),
+    ):
+        request = operator.RemoveSearchAttributesRequest(namespace="default", search_attributes=names)
+        try:
+            await client.operator_service.remove_search_attributes(request)
+        except RPCError as refused:
+            assert told and refused.message.startswith(told)
+        else:
+            assert not told
 
 
 async def test_what_is_not_served_says_so_by_its_name(raw) -> None:

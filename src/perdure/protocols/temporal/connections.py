@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -27,6 +27,7 @@ from h2.events import (
 )
 from h2.exceptions import H2Error, ProtocolError
 from h2.settings import SettingCodes, Settings
+from hpack import Encoder, NeverIndexedHeaderTuple
 
 from perdure.protocols.temporal.errors import Code
 from perdure.protocols.temporal.unary import PREFIX, Answered, Asked, message, refusal, seconds, trailers
@@ -103,6 +104,24 @@ class _Counted(H2Connection):
         return count
 
 
+class _Encoder(Encoder):
+    """Nearly all answers begin and end alike. What is encoded without the connection's table of headers is the same each
+    time, so it is encoded once."""
+
+    _known: ClassVar = {
+        headers: Encoder().encode([NeverIndexedHeaderTuple(name, value) for name, value in headers])
+        for headers in (_HEAD, _FINE)
+    }
+
+    def encode(self, headers: Any, huffman: bool = True) -> bytes:
+        """As in ``hpack``."""
+        if not self.header_table.resized:  # else the new size must be told first
+            headers = tuple(headers)
+            if (block := self._known.get(headers)) is not None:
+                return block
+        return super().encode(headers, huffman)
+
+
 class Stream:
     """One call: what has come of it, and what of its answer has not been sent."""
 
@@ -145,6 +164,7 @@ class Connection(asyncio.Protocol):
             normalize_outbound_headers=False,
         )
         self._h2 = h2 = _Counted(config)
+        h2.encoder = _Encoder()
         h2.local_settings = Settings(
             client=False,
             initial_values={

@@ -256,3 +256,28 @@ async def add_search_attributes(
         types[name] = AttributeType(number)
     await call.service.add_search_attributes(namespace, types)
     return operator.AddSearchAttributesResponse()
+
+
+@operator_methods.add
+async def remove_search_attributes(
+    call: Call, request: operator.RemoveSearchAttributesRequest
+) -> operator.RemoveSearchAttributesResponse:
+    """Nothing is left to be done for names that are not there. What has a type keeps it: runs may be found by it."""
+    if not request.namespace:
+        raise Refused.invalid("Namespace is not set on request.")
+    namespace = await call.namespace(request.namespace, Permission.ADMINISTER)
+    names = list(request.search_attributes)
+    if not names:
+        raise Refused.invalid("SearchAttributes are not set on request.")
+    system = _system()
+    for name in names:
+        if name in system:
+            raise Refused.invalid(f"Unable to remove non-custom search attributes: {name}.")
+    types = await call.service.search_attributes(namespace)
+    for name in names:
+        if name in types:
+            raise Refused(
+                Code.FAILED_PRECONDITION,
+                f"Search attribute {name} has a type in namespace {namespace}, which it keeps as long as the namespace is there.",
+            )
+    return operator.RemoveSearchAttributesResponse()
