@@ -74,6 +74,7 @@ REST: dict[str, tuple[Any, str]] = {
 }
 REST_OTHERS = {
     "start_workflow",
+    "start_activity",
     "signal_workflow",
     "query_workflow",
     "update_workflow",

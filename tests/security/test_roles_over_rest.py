@@ -44,6 +44,7 @@ def who_may(name: str) -> set[str]:
 
 MORE_BODIES: dict[str, Any] = {
     "start_workflow": {"workflow_type": "Waits", "workflow_id": "x"},
+    "start_activity": {"activity_type": "a", "activity_id": "x"},
     "signal_workflow": {"signal_name": "finish"},
     "query_workflow": {"query_name": "is_done"},
     "update_workflow": {"update_name": "note"},

@@ -17,6 +17,7 @@ from perdure.engine.workers import Workers
 from perdure.model.access import OpenGate
 from perdure.protocols.rest import Bounds, RestServer
 from perdure.sdk.own_apps import own_apps
+from perdure.sdk.standalone import standalone_queue
 from perdure.sdk.worker import LocalWorker
 
 
@@ -46,7 +47,8 @@ async def serve(store_url):
         async def start(*, bounds=None, **options):
             store = store_of(store_url)
             outside = Outside(store, options.pop("callback_hosts", ()))
-            own = LocalWorker([app], own_apps=[*own_apps(lambda: service), outside.app(lambda: service)])
+            apps = [*own_apps(lambda: service), outside.app(lambda: service)]
+            own = LocalWorker([app], own_apps=apps, own_queues=[standalone_queue()])
             workers = Workers(own)
             service = EngineService(store, SystemClock(asyncio.get_running_loop()), workers)
             workers.open(service.engine)

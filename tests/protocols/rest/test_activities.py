@@ -43,6 +43,23 @@ async def test_an_activity_is_polled_and_completed(http):
     assert begun["attributes"]["identity"] == "me"
 
 
+async def test_an_activity_needs_no_workflow(http):
+    body = {"activity_type": "charge", "activity_id": "a-17", "task_queue": "shell", "input": [{"amount": 5}]}
+    waiting = asyncio.create_task(
+        http.post(f"{NAMESPACE}/activities", json={**body, "retry": {"max_attempts": 2}}, params={"wait_seconds": 20})
+    )
+    task = await poll(http, activity_types=["charge"])
+    again = await http.post(f"{NAMESPACE}/activities", json=body)
+    await http.post(f"{of(task)}/complete", json={"result": {"charged": 5}})
+    first = await waiting
+
+    assert (task["input"], task["activity_id"], task["max_attempts"]) == ([{"amount": 5}], "a-17", 2)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["run_id"] == again.json()["run_id"] == task["run_id"]
+    assert first.json()["outcome"]["result"] == {"charged": 5}
+    assert (await result(http, first.json()["workflow_id"]))["result"] == {"charged": 5}
+
+
 async def test_a_poll_waits_for_a_task(http):
     waiting = asyncio.create_task(poll(http))
     await asyncio.sleep(0)

@@ -19,6 +19,8 @@ CLIENT = {
         "start": "start_workflow",
         "execute": "start_workflow",
         "update_with_start": "start_workflow",
+        "start_activity": "start_activity",
+        "execute_activity": "start_activity",
         "get": HERE,
         "list": "list_workflows",
         "count": "count_workflows",

@@ -273,7 +273,8 @@ def distributed(reader, **more):
     """A Map whose children give back what they get."""
     inner = {
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-        **machine({"Type": "Pass"}),
+        "StartAt": "Item",
+        "States": {"Item": {"Type": "Pass", "End": True}},
     }
     return machine({"Type": "Map", "ItemReader": reader, "ItemProcessor": inner, **more})
 

@@ -25,6 +25,7 @@ from perdure.protocols.rest import (
     server_facts,
     signing,
     starting,
+    starting_activities,
     task_queues,
     tokens,
     webhooks,
@@ -38,6 +39,7 @@ from perdure.protocols.rest.problems import problem_of_http
 
 OPERATIONS: Sequence[Operation] = (
     *starting.operations.all,
+    *starting_activities.operations.all,
     *lists.operations.all,
     *runs.operations.all,
     *messages.operations.all,

@@ -1,5 +1,6 @@
 """What bodies have in common: names, durations, retry policies, and the words for choices."""
 
+import hashlib
 import secrets
 from typing import Annotated, Literal
 
@@ -97,6 +98,11 @@ def retry_policy(body: RetryBody | None) -> RetryPolicy | None:
 def id_or_new(key: str) -> str:
     """The id of a request: the idempotency key, or one that nobody else has."""
     return key or secrets.token_hex(16)
+
+
+def new_or_of(namespace: str, key: str) -> str:
+    """An id for what is started: the same for the same key, so that a start without one of its own can be sent again."""
+    return hashlib.sha256(f"{namespace}/{key}".encode()).hexdigest()[:32] if key else secrets.token_hex(16)
 
 
 def affinity(body: AffinityBody | None) -> Affinity | None:

@@ -1,7 +1,5 @@
 """``POST /workflows``: start, execute, and signal- and update-with-start."""
 
-import hashlib
-import secrets
 from typing import Annotated
 
 import msgspec
@@ -24,6 +22,7 @@ from perdure.protocols.rest.asking import (
     WaitSeconds,
     affinity,
     id_or_new,
+    new_or_of,
     retry_policy,
 )
 from perdure.protocols.rest.callbacks import CallbackBody, start_with_callbacks
@@ -135,7 +134,7 @@ async def start_workflow(call: Call[StartBody, StartQuery]) -> StartedView:
 def _request(call: Call[StartBody, StartQuery], body: StartBody) -> StartWorkflow:
     key = call.idempotency_key
     return StartWorkflow(
-        workflow_id=body.workflow_id or _workflow_id(call.namespace, key),
+        workflow_id=body.workflow_id or new_or_of(call.namespace, key),
         workflow_type=body.workflow_type,
         task_queue=body.task_queue,
         input=to_payloads(body.input),
@@ -156,11 +155,6 @@ def _request(call: Call[StartBody, StartQuery], body: StartBody) -> StartWorkflo
         pinned_build_id=body.pinned_build_id,
         affinity=affinity(body.affinity),
     )
-
-
-def _workflow_id(namespace: str, key: str) -> str:
-    """The same for the same key, so that a start without an id of its own can be sent again."""
-    return hashlib.sha256(f"{namespace}/{key}".encode()).hexdigest()[:32] if key else secrets.token_hex(16)
 
 
 def _signal(call: Call[StartBody, StartQuery], signal: StartSignal | None) -> SignalWorkflow | None:
