@@ -28,7 +28,7 @@ def measure(bench: Bench) -> Section:
             value=max(0.0, rush["p99_ms"] - quiet["p99_ms"]),
             unit="ms",
             wanted=DELAY_MS if is_asked else None,
-            limit="The rush takes turns with other runs on one event loop, two milliseconds of it at a time.",
+            limit="The rush takes turns with other runs on one event loop, four milliseconds of it at a time.",
         ),
     ]
     return Section(

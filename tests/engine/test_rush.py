@@ -11,7 +11,7 @@ from perdure.engine.timers import AHEAD, SLICE
 from perdure.stores.memory import MemoryStore
 from perdure.testing.clock import VirtualClock
 
-COUNT = 4 * AHEAD * SLICE
+COUNT = 12 * AHEAD * SLICE
 START = 1_800_000_000_000_000_000  # on the hour
 
 app = App("rush")
