@@ -45,7 +45,18 @@ from perdure.kernel.lifecycle import derived_run_id
 from perdure.kernel.run import Run
 from perdure.kernel.transition import start, start_fork, transition
 from perdure.kernel.workflow_task import preview, retry_now, suggests_continue_as_new
-from perdure.model import commands, events, failures, ids, options, payloads, requests
+from perdure.model import (
+    activity_options,
+    affinity,
+    commands,
+    events,
+    failures,
+    ids,
+    options,
+    payloads,
+    requests,
+    task_queues,
+)
 from perdure.model.limits import Limits
 from perdure.model.options import SECOND_NS
 from perdure.model.payloads import JSON, NULL, Payload
@@ -424,7 +435,7 @@ def values(**items: Any) -> payloads.PayloadMap:
 _NAMES: dict[str, Any] = {
     **{
         name: value
-        for module in (commands, events, failures, ids, options, requests)
+        for module in (activity_options, affinity, commands, events, failures, ids, options, requests, task_queues)
         for name, value in vars(module).items()
         if isinstance(value, type)
     },
