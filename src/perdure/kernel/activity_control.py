@@ -1,7 +1,7 @@
 """What people do to activities that have not ended: pause, unpause, reset, change their options."""
 
 from perdure.kernel.activity import is_ready
-from perdure.kernel.apply import with_options
+from perdure.kernel.activity_options import with_options
 from perdure.kernel.commit import Commit, Reason, Rejection
 from perdure.kernel.run import Activity
 from perdure.model import events as e

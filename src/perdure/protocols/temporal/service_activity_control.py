@@ -8,7 +8,7 @@ import msgspec
 from temporalio.api.activity.v1 import message_pb2 as activity_pb
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
-from perdure.kernel.apply import with_options
+from perdure.kernel.activity_options import with_options
 from perdure.kernel.run import Activity
 from perdure.model.access import Permission
 from perdure.model.activity_options import ActivityOptions
