@@ -13,7 +13,7 @@ from perdure.languages.asl.execution import Execution, execution_of, start_of
 from perdure.languages.asl.trials import About, Trial, TrialRefused
 from perdure.languages.asl.variable_references import references_of
 from perdure.model.errors import InvalidArgumentError
-from perdure.model.events import Event, WorkflowExecutionStarted
+from perdure.model.events import Event, WorkflowExecutionStarted, WorkflowTaskStarted
 from perdure.model.ids import RunAddress
 from perdure.model.requests import StartWorkflow
 from perdure.protocols.stepfunctions import result_shapes
@@ -140,6 +140,10 @@ class AslLanguage:
     def history(self, events: Sequence[Event], number: int, started_time: int) -> Sequence[history.Turn]:
         """As ``Language.history``."""
         return history.aws_turns(events, number, started_time)
+
+    def begins_turn(self, event: Event) -> bool:
+        """As ``Language.begins_turn``."""
+        return isinstance(event, WorkflowTaskStarted)
 
     def redrive_reason(self, status: str) -> str:
         """As ``Language.redrive_reason``."""

@@ -376,6 +376,14 @@ METRICS: tuple[Metric, ...] = (
         _counts(lambda w: w.http_requests),
     ),
     Metric(
+        "perdure_http_errors_total",
+        Kind.COUNTER,
+        ("route", "error"),
+        "Requests that were refused, by the error's name, where clients go by that rather than by the status: "
+        "Step Functions'.",
+        _counts(lambda w: w.http_errors),
+    ),
+    Metric(
         "perdure_http_request_seconds",
         Kind.HISTOGRAM,
         ("method", "route"),

@@ -115,6 +115,8 @@ class ObservedApplication:
             route = observed.get("route") or (path if path in PAGES else OTHER)
             method = scope["method"] if scope["method"] in _METHODS else OTHER
             self._watched.http_requests[method, route, status].value += 1
+            if (error := observed.get("error")) is not None:
+                self._watched.http_errors[route, error].value += 1
             self._watched.http_seconds[method, route].observe(perf_counter() - began)
 
 

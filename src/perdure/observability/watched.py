@@ -29,6 +29,7 @@ class Watched:
         self.recorder = Recorder(None if tracing is None else tracing.run_closed)
         self.loop_lag = Histogram(LAG_SECONDS)
         self.http_requests = counts(3)
+        self.http_errors = counts(2)
         self.http_seconds = histograms(2, HTTP_SECONDS)
         self.grpc = GrpcCounts()
         self.is_draining = False

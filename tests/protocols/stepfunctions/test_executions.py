@@ -393,23 +393,27 @@ async def test_a_history_is_read_in_pages(client, monkeypatch):
     assert events[0]["executionStartedEventDetails"]["input"] == "[1, 2, 3, 4, 5]"
     assert events[-1]["type"] == "ExecutionAborted"
     assert (await whole(reverseOrder=True)) == events[::-1]
-    for size in (1, 4, len(events)):
+    for size, is_back in ((1, False), (1, True), (4, False), (4, True), (len(events), False), (len(events), True)):
         pages: list[dict[str, object]] = []
         more: dict[str, str] = {}
         while True:
-            page = await client.get_execution_history(executionArn=execution, maxResults=size, **more)
+            page = await client.get_execution_history(
+                executionArn=execution, maxResults=size, reverseOrder=is_back, **more
+            )
             pages += page["events"]
             assert len(page["events"]) <= size
             if "nextToken" not in page:
                 break
             more = {"nextToken": page["nextToken"]}
-        assert pages == events
+        assert pages == (events[::-1] if is_back else events)
     assert (await refused(client.get_execution_history(executionArn=execution, nextToken="bm9uZQ==")))[
         0
     ] == "InvalidToken"
     server_counts = client.server.watched.http_requests
     assert server_counts["POST", "stepfunctions GetExecutionHistory", "200"].value > 10
     assert server_counts["POST", "stepfunctions GetExecutionHistory", "400"].value == 1
+    errors = client.server.watched.http_errors
+    assert errors["stepfunctions GetExecutionHistory", "InvalidToken"].value == 1
 
 
 async def test_the_settings_say_which_workers_serve_a_resource(serve):

@@ -85,7 +85,7 @@ def aws_turns(events: Sequence[e.Event], number: int = 0, started_time: int = 0)
 
     Args:
         events: of the run, from some event on.
-        number: of AWS's last event before them.
+        number: of AWS's last event before them, which the turns of newer versions say themselves.
         started_time: when the turn began that they begin in the middle of, in ns since 1970.
     """
     turns: list[Turn] = []
@@ -94,7 +94,8 @@ def aws_turns(events: Sequence[e.Event], number: int = 0, started_time: int = 0)
             case e.WorkflowTaskStarted():
                 started_time = event.time
             case e.WorkflowTaskCompleted(state=state) if state:
-                entries = log_of(state)
+                entries, before = log_of(state)
+                number = before or number
                 shown = [_event(number + place, started_time, entry) for place, entry in enumerate(entries, 1)]
                 number += len(shown)
                 if shown:

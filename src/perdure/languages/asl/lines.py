@@ -118,7 +118,7 @@ class Delta(msgspec.Struct, omit_defaults=True):
     ``execution`` is what the run goes by, where its start did not say. ``values`` are by line and name; older ones of
     the lines in ``cleared`` are gone. ``children`` are child workflows under way, by workflow id: the names that lines
     wait for. ``redrive_time`` (ns since 1970) is there where the execution goes on after it had failed; ``redrives`` is how
-    often it has by then.
+    often it has by then. ``before`` is how many of AWS's events there were before those of ``log``.
     """
 
     log: list[Entry] = []
@@ -133,6 +133,7 @@ class Delta(msgspec.Struct, omit_defaults=True):
     children: dict[str, str | None] = {}
     redrive_time: int = 0
     redrives: int = 0
+    before: int = 0
 
 
 def _as_it_is(type_: type, value: Any) -> Any:
@@ -145,14 +146,16 @@ _decoder = msgspec.json.Decoder(Delta, dec_hook=dec_hook)
 
 class _Log(msgspec.Struct):
     log: list[Entry] = []
+    before: int = 0
 
 
 _log_decoder = msgspec.json.Decoder(_Log)
 
 
-def log_of(state: bytes) -> list[Entry]:
-    """AWS's events in what a turn changed."""
-    return _log_decoder.decode(state).log
+def log_of(state: bytes) -> tuple[list[Entry], int]:
+    """AWS's events in what a turn changed, and how many there were before; 0 too where an older version did not say."""
+    found = _log_decoder.decode(state)
+    return found.log, found.before
 
 
 class Lines:
@@ -296,6 +299,8 @@ class Lines:
         """What changed since the last time, to be saved."""
         delta = self._delta
         delta.log = self._log
+        if self._log:
+            delta.before = self.last_event - len(self._log)
         for line_id in self._changed:
             line = self.lines.get(line_id)
             if line is None:

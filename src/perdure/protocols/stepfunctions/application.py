@@ -71,21 +71,25 @@ class _Application:
         try:
             answer = await self._answer(scope, receive)
             await _send(send, request_id, 200, _encode(answer))
+            return
         except Gone:
             return
-        except Refusal as refusal:
-            await _send_refusal(send, request_id, refusal)
+        except Refusal as error:
+            refusal = error
         except (LimitExceededError, PermissionDeniedError, UnauthenticatedError, InvalidArgumentError) as error:
-            await _send_refusal(send, request_id, _refusal_of(error))
+            refusal = _refusal_of(error)
         except StoreError as error:
             log.warning("%s: %s", scope["path"], error)
-            await _send_refusal(send, request_id, Refusal("ServiceUnavailableException", str(error), 503))
+            refusal = Refusal("ServiceUnavailableException", str(error), 503)
         except PerdureError as error:
             log.warning("%s: %s", scope["path"], error)
-            await _send_refusal(send, request_id, Refusal("InternalServerException", str(error), 500))
+            refusal = Refusal("InternalServerException", str(error), 500)
         except Exception:
             log.exception("A request to Step Functions failed")
-            await _send_refusal(send, request_id, Refusal("InternalServerException", "Internal error.", 500))
+            refusal = Refusal("InternalServerException", "Internal error.", 500)
+        if (observed := scope.get("perdure.observed")) is not None:
+            observed["error"] = refusal.code
+        await _send_refusal(send, request_id, refusal)
 
     async def _answer(self, scope: Scope, receive: Receive) -> dict[str, Any]:
         parts = self._parts

@@ -147,6 +147,10 @@ class Language(Protocol):
         began at this time, in ns since 1970."""
         ...
 
+    def begins_turn(self, event: Event) -> bool:
+        """Whether a turn begins with an event of a run: ``history`` may begin there."""
+        ...
+
     def redrive_reason(self, status: str) -> str:
         """The reason of the reset by which an execution, of this status, hears that it is redriven."""
         ...
