@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -155,11 +156,12 @@ class StepFunctionsServer:
         from perdure.protocols.stepfunctions.parts import Bounds, Parts
         from perdure.protocols.stepfunctions.registry import Registry
         from perdure.protocols.stepfunctions.shapes import ServiceModel
+        from perdure.protocols.stepfunctions.standing import is_busy
 
         self.parts = Parts(
             gate,
             ServiceModel(),
-            Registry(documents, settings.namespace),
+            Registry(documents, settings.namespace, partial(is_busy, service, settings.namespace)),
             AslLanguage(
                 settings.wait_time_scale,
                 is_strict=settings.has_limits,

@@ -11,6 +11,7 @@ from tests.protocols.stepfunctions.conftest import ACCOUNT, PASS, ROLE, Client, 
 from perdure.app.config import read_config
 from perdure.app.server import Server
 from perdure.app.stepfunctions import StepFunctions
+from perdure.engine.service import EngineService
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.ids import RunAddress
 
@@ -282,6 +283,54 @@ async def test_a_redrive_tries_again_only_what_failed(client):
         "ExecutionNotRedrivable",
         "Execution is SUCCEEDED and cannot be redriven",
     )
+
+
+async def test_a_state_machine_is_being_deleted_while_executions_of_it_run(client):
+    arn = await machine(client, WAIT, publish=True)
+    version = f"{arn}:1"
+    routes = [{"stateMachineVersionArn": version, "weight": 100}]
+    await client.create_state_machine_alias(name="prod", routingConfiguration=routes)
+    execution = (await client.start_execution(stateMachineArn=arn))["executionArn"]
+    await client.delete_state_machine(stateMachineArn=arn)
+    await client.delete_state_machine(stateMachineArn=arn)
+    assert (await client.describe_state_machine(stateMachineArn=arn))["status"] == "DELETING"
+    for asked in (
+        client.start_execution(stateMachineArn=arn),
+        client.start_execution(stateMachineArn=f"{arn}:prod"),
+        client.create_state_machine(name="orders", definition=WAIT, roleArn=ROLE),
+        client.update_state_machine(stateMachineArn=arn, definition=PASS),
+        client.publish_state_machine_version(stateMachineArn=arn),
+        client.create_state_machine_alias(name="more", routingConfiguration=routes),
+    ):
+        assert (await refused(asked))[0] == "StateMachineDeleting"
+    assert [one["name"] for one in (await client.list_state_machines())["stateMachines"]] == ["orders"]
+    await client.stop_execution(executionArn=execution)
+    assert (await refused(client.describe_state_machine(stateMachineArn=arn)))[0] == "StateMachineDoesNotExist"
+    assert (await client.list_state_machines())["stateMachines"] == []
+    await machine(client, WAIT)
+    assert (await refused(client.start_execution(stateMachineArn=f"{arn}:prod")))[0] == "StateMachineDoesNotExist"
+
+
+async def test_a_page_of_executions_asks_the_engine_no_more_often_than_one_of_few(client, monkeypatch):
+    asked: list[str] = []
+    for name in ("list", "count", "describe", "query", "history"):
+        call = getattr(EngineService, name)
+
+        def counted(self, *arguments, _call=call, _name=name, **more):
+            asked.append(_name)
+            return _call(self, *arguments, **more)
+
+        monkeypatch.setattr(EngineService, name, counted)
+    counts = []
+    fail = json.dumps({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E"}}})
+    for machine_name, size in (("few", 2), ("many", 12)):
+        arn = await machine(client, fail, machine_name)
+        for _ in range(size):
+            await ended(client, (await client.start_execution(stateMachineArn=arn))["executionArn"])
+        asked.clear()
+        assert len((await client.list_executions(stateMachineArn=arn))["executions"]) == size
+        counts.append(len(asked))
+    assert counts[0] == counts[1] == 2
 
 
 async def test_a_map_run_and_its_executions_are_seen(client):

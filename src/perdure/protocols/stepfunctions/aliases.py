@@ -161,6 +161,6 @@ def _routes(asked: Sequence[dict[str, Any]]) -> tuple[Route, ...]:
 async def _check_versions(registry: Registry, routes: Sequence[Route]) -> None:
     for route in routes:
         machine_arn, _, number = route.version_arn.rpartition(":")
-        machine = await registry.machine(machine_arn)
+        machine = await registry.machine_to_change(machine_arn)
         if machine.version(int(number)) is None:
             raise no_resource(route.version_arn)

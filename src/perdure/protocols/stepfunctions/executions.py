@@ -18,7 +18,7 @@ from perdure.protocols.stepfunctions.machines import DATA
 from perdure.protocols.stepfunctions.operations import Answer, Call, Operations
 from perdure.protocols.stepfunctions.parts import Start
 from perdure.protocols.stepfunctions.records import Machine, Revision
-from perdure.protocols.stepfunctions.refusals import Refusal, invalid, no_execution, no_machine
+from perdure.protocols.stepfunctions.refusals import Refusal, deleting, invalid, no_execution, no_machine
 from perdure.protocols.stepfunctions.standing import (
     REDRIVABLE,
     SECOND_NS,
@@ -29,10 +29,10 @@ from perdure.protocols.stepfunctions.standing import (
     execution_at,
     filter_of,
     included,
-    is_last,
     map_run_of,
     note_of,
     redrives_of,
+    runs_of,
 )
 
 operations = Operations()
@@ -234,15 +234,19 @@ async def _list(call: Call, filter: str, *, version: str = "", map_run: str = ""
         page = await call.service.list(
             call.namespace, filter=filter, statuses=(), workflow_type="", cursor=cursor, limit=size - len(found)
         )
+        runs = await runs_of(call, (summary.workflow_id for summary in page.runs))
         for summary in page.runs:
             note = note_of(summary)
             if version and version not in (note.version, note.alias):
                 continue
             if map_run and map_run_of(summary) != map_run:
                 continue
-            if not await is_last(call, summary):
-                continue
-            redrives, redriven = await redrives_of(call, address_of(call, summary.workflow_id))
+            known = runs.get(summary.workflow_id, ())
+            if known and known[0].run_id != summary.run_id:
+                continue  # it was redriven since
+            redrives, redriven = (0, 0.0)
+            if len(known) > 1:
+                redrives, redriven = await redrives_of(call, address_of(call, summary.workflow_id))
             if (filter_redriven == "REDRIVEN") != bool(redrives) and filter_redriven:
                 continue
             one = {
@@ -278,6 +282,8 @@ async def starting(call: Call, *, is_sync: bool = False) -> tuple[Machine, Start
     said, _, case = body["stateMachineArn"].partition("#")
     arn = arns.parse(said, "stateMachine")
     machine = await parts.registry.machine_of(arn, said)
+    if machine.is_deleting:
+        raise deleting(said)
     revision, version, alias = await _routed(call, machine, arn, said)
     if is_sync and machine.type != "EXPRESS":
         raise Refusal("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")

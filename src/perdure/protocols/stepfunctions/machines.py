@@ -11,7 +11,7 @@ from perdure.model.access import Permission
 from perdure.protocols.stepfunctions import arns, paging
 from perdure.protocols.stepfunctions.operations import Answer, Call, Operations
 from perdure.protocols.stepfunctions.records import AWS_OWNED, OFF, UNTRACED, Machine, Revision, Version
-from perdure.protocols.stepfunctions.refusals import Refusal, invalid, no_machine
+from perdure.protocols.stepfunctions.refusals import Refusal, deleting, invalid, no_machine
 from perdure.protocols.stepfunctions.tags import checked_tags
 
 operations = Operations()
@@ -51,7 +51,9 @@ async def create_state_machine(call: Call) -> Answer:
             machine = await registry.find_machine(arn)
             if machine is None:
                 machine = published(new, body.get("versionDescription", ""), now) if body.get("publish") else new
-                await registry.put_machine(machine)
+                await registry.put_new_machine(machine)
+            elif machine.is_deleting:
+                raise deleting(arn)
             elif not _is_same(machine, new):
                 raise Refusal("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
             return machine
@@ -68,7 +70,7 @@ async def update_state_machine(call: Call) -> Answer:
     """Executions that run go on as they began."""
     body, registry, now = call.body, call.parts.registry, call.parts.now()
     arn = body["stateMachineArn"]
-    machine = await registry.machine(arn)
+    machine = await registry.machine_to_change(arn)
     if not any(
         body.get(name) is not None
         for name in (
@@ -92,7 +94,7 @@ async def update_state_machine(call: Call) -> Answer:
 
     async def update() -> Machine:
         async with registry.lock:
-            machine = await registry.machine(arn)
+            machine = await registry.machine_to_change(arn)
             old = machine.revision
             new = Revision(
                 old.id,
@@ -134,7 +136,7 @@ async def describe_state_machine(call: Call) -> Answer:
     answer = {
         "stateMachineArn": said,
         "name": machine.name,
-        "status": "ACTIVE",
+        "status": "DELETING" if machine.is_deleting else "ACTIVE",
         "definition": revision.definition,
         "roleArn": revision.role_arn,
         "type": machine.type,
@@ -176,7 +178,7 @@ async def list_state_machines(call: Call) -> Answer:
 
 @operations.add("DeleteStateMachine")
 async def delete_state_machine(call: Call) -> Answer:
-    """What runs goes on to its end; what is not there is no error."""
+    """What runs goes on to its end, and so long it is being deleted; what is not there is no error."""
     arn = call.body["stateMachineArn"]
     if arns.parse(arn, "stateMachine").qualifier:
         raise invalid("The state machine ARN must not be qualified by a version or an alias.")
@@ -185,7 +187,11 @@ async def delete_state_machine(call: Call) -> Answer:
     async def delete() -> None:
         async with registry.lock:
             machine = await registry.find_machine(arn)
-            if machine is not None:
+            if machine is None or machine.is_deleting:
+                return
+            if await registry.is_busy(machine):
+                await registry.put_machine(msgspec.structs.replace(machine, is_deleting=True))
+            else:
                 await registry.remove_machine(machine)
 
     await call.change(delete, arn)

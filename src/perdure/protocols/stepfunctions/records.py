@@ -46,6 +46,8 @@ class Machine(msgspec.Struct, frozen=True):
     versions: tuple[Version, ...] = ()
     """The oldest first."""
     tags: dict[str, str] = {}
+    is_deleting: bool = False
+    """It was deleted, and is there while executions of it run."""
 
     def version(self, number: int) -> Version | None:
         """One of its versions."""

@@ -27,6 +27,11 @@ def no_machine(arn: str) -> Refusal:
     return Refusal("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
 
 
+def deleting(arn: str) -> Refusal:
+    """For a state machine that was deleted, while executions of it run."""
+    return Refusal("StateMachineDeleting", f"State Machine is being deleted: '{arn}'")
+
+
 def no_execution(arn: str) -> Refusal:
     """For an execution that is not there."""
     return Refusal("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")

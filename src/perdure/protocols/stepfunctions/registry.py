@@ -1,13 +1,13 @@
 """State machines with their versions, their aliases, and activities, by ARN; durable, and in memory once read."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from perdure.engine.documents import Documents, Kept
 from perdure.protocols.stepfunctions.arns import Arn, make, parse
 from perdure.protocols.stepfunctions.records import Activity, Alias, Machine
-from perdure.protocols.stepfunctions.refusals import no_activity, no_machine
+from perdure.protocols.stepfunctions.refusals import deleting, no_activity, no_machine
 
 T = TypeVar("T", Machine, Alias, Activity)
 
@@ -16,9 +16,17 @@ class Registry:
     """Of one server and one of its namespaces.
 
     Whoever changes something of it holds ``lock`` from the look that decides to the end of the change.
+
+    Args:
+        documents: where it is kept.
+        namespace: whose.
+        is_busy: whether executions of a state machine run: one that was deleted is there so long.
     """
 
-    def __init__(self, documents: Documents, namespace: str) -> None:
+    def __init__(
+        self, documents: Documents, namespace: str, is_busy: Callable[[Machine], Awaitable[bool]] | None = None
+    ) -> None:
+        self._is_busy = is_busy
         self._namespace = namespace
         self._machines = Kept(documents, "stepfunctions-machine", Machine)
         self._aliases = Kept(documents, "stepfunctions-alias", Alias)
@@ -29,7 +37,18 @@ class Registry:
 
     async def find_machine(self, arn: str) -> Machine | None:
         """The state machine of an unqualified ARN."""
-        return await self._machines.get(self._namespace, arn)
+        found = await self._machines.get(self._namespace, arn)
+        if found is None or not found.is_deleting or await self.is_busy(found):
+            return found
+        if not self.lock.locked():
+            async with self.lock:
+                if (still := await self._machines.get(self._namespace, arn)) is not None and still.is_deleting:
+                    await self.remove_machine(still)
+        return None
+
+    async def is_busy(self, machine: Machine) -> bool:
+        """Whether executions of it run."""
+        return self._is_busy is not None and await self._is_busy(machine)
 
     async def machine(self, arn: str) -> Machine:
         """The same. Raises ``Refusal`` if there is none."""
@@ -37,6 +56,13 @@ class Registry:
         found = await self.find_machine(arn)
         if found is None:
             raise no_machine(arn)
+        return found
+
+    async def machine_to_change(self, arn: str) -> Machine:
+        """The same. Raises ``Refusal`` if it is being deleted, too."""
+        found = await self.machine(arn)
+        if found.is_deleting:
+            raise deleting(arn)
         return found
 
     async def machine_of(self, arn: Arn, said: str) -> Machine:
@@ -49,7 +75,15 @@ class Registry:
 
     async def machines(self, region: str, account: str) -> Mapping[str, Machine]:
         """All of an account in a region."""
-        return _within(await self._machines.all(self._namespace), make(region, account, "stateMachine"))
+        known = _within(await self._machines.all(self._namespace), make(region, account, "stateMachine"))
+        gone = [arn for arn, machine in known.items() if machine.is_deleting and await self.find_machine(arn) is None]
+        return {arn: machine for arn, machine in known.items() if arn not in gone} if gone else known
+
+    async def put_new_machine(self, machine: Machine) -> None:
+        """Create one. Nothing is left of one that had its name before."""
+        for alias in await self.aliases(machine.arn):
+            await self.remove_alias(alias)
+        await self.put_machine(machine)
 
     async def put_machine(self, machine: Machine) -> None:
         """Create or change one."""

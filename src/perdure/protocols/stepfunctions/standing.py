@@ -1,5 +1,7 @@
 """How an execution is seen: what is kept beside its run, its address, and its status in AWS's words."""
 
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,10 +11,11 @@ from perdure.model.events import Event
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
 from perdure.model.payloads import Payload, PayloadMap
-from perdure.model.service import RunSummary
+from perdure.model.service import RunSummary, Service
 from perdure.protocols.stepfunctions import arns
 from perdure.protocols.stepfunctions.operations import Call
 from perdure.protocols.stepfunctions.parts import Start
+from perdure.protocols.stepfunctions.records import Machine
 from perdure.protocols.stepfunctions.refusals import no_execution
 
 SECOND_NS = 10**9
@@ -35,6 +38,10 @@ STATUSES = {
     RunStatus.TIMED_OUT: "TIMED_OUT",
     RunStatus.CONTINUED_AS_NEW: "RUNNING",
 }
+
+
+_LONGEST_FILTER = 9_000
+"""In characters: the engine takes few more."""
 
 
 REDRIVABLE = frozenset({RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.TERMINATED, RunStatus.CANCELED})
@@ -87,6 +94,20 @@ def filter_of(arn: arns.Arn) -> str:
     state's."""
     prefix = arns.make(arn.region, arn.account, "execution", arn.name) + ":"
     return f"WorkflowType = {_quoted(arn.name)} AND WorkflowId STARTS_WITH {_quoted(prefix)}"
+
+
+async def is_busy(service: Service, namespace: str, machine: Machine) -> bool:
+    """Whether executions of a state machine run."""
+    arn = arns.parse(machine.arn, "stateMachine")
+    kind = "express" if machine.type == "EXPRESS" else "execution"
+    prefix = arns.make(arn.region, arn.account, kind, machine.name) + ":"
+    running = await service.count(
+        namespace,
+        filter=f"WorkflowId STARTS_WITH {_quoted(prefix)} AND ExecutionStatus IN ('Running', 'Paused')",
+        statuses=(),
+        workflow_type="",
+    )
+    return running.total > 0
 
 
 def map_run_of(summary: RunSummary) -> str:
@@ -154,12 +175,31 @@ class _Redrives(msgspec.Struct):
     time: float
 
 
-async def is_last(call: Call, summary: RunSummary) -> bool:
-    """Whether a run is the last one of its execution: one that has failed may have been redriven."""
-    if summary.status not in REDRIVABLE:
-        return True
-    described = await call.service.describe(RunAddress(summary.namespace, summary.workflow_id))
-    return described.summary.run_id == summary.run_id
+async def runs_of(call: Call, arns: Iterable[str]) -> Mapping[str, Sequence[RunSummary]]:
+    """All runs of some executions by their ARNs, the last one first: each time that one is redriven leaves a run behind."""
+    found: dict[str, list[RunSummary]] = {}
+    for filter in _filters(list(dict.fromkeys(arns))):
+        cursor = ""
+        while True:
+            page = await call.service.list(
+                call.namespace, filter=filter, statuses=(), workflow_type="", cursor=cursor, limit=1000
+            )
+            for summary in page.runs:
+                found.setdefault(summary.workflow_id, []).append(summary)
+            cursor = page.next_cursor
+            if not cursor:
+                break
+    for runs in found.values():
+        # The next one begins when the one before has been closed for some time.
+        runs.sort(key=lambda summary: summary.close_time or sys.maxsize, reverse=True)
+    return found
+
+
+def _filters(arns: Sequence[str]) -> Iterator[str]:
+    """What finds all runs of these, no filter too long."""
+    most = max(1, _LONGEST_FILTER // max((len(_quoted(arn)) + 1 for arn in arns), default=1))
+    for start in range(0, len(arns), most):
+        yield f"WorkflowId IN ({','.join(map(_quoted, arns[start : start + most]))})"
 
 
 async def closing_of(call: Call, summary: RunSummary) -> Event:

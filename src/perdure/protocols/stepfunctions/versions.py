@@ -17,11 +17,11 @@ async def publish_state_machine_version(call: Call) -> Answer:
     """A version of what the state machine is now; the one that there is, if nothing has changed since."""
     body, registry, now = call.body, call.parts.registry, call.parts.now()
     arn = body["stateMachineArn"]
-    await registry.machine(arn)
+    await registry.machine_to_change(arn)
 
     async def publish() -> Machine:
         async with registry.lock:
-            machine = await registry.machine(arn)
+            machine = await registry.machine_to_change(arn)
             current, wanted = machine.revision.id or "INITIAL", body.get("revisionId")
             if wanted is not None and wanted != current:
                 raise Refusal(
