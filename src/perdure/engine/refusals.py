@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from perdure.engine.pipeline import Outcome
+from perdure.engine.pipeline import Outcome, Pipeline
+from perdure.engine.resident import Resident
 from perdure.kernel.commit import Reason, Rejection
 from perdure.model import cron
 from perdure.model.affinity import affinity_problem
@@ -91,6 +92,14 @@ def settle(future: "asyncio.Future[None]") -> Callable[[Outcome], None]:
             future.set_exception(error_of(outcome))
 
     return done
+
+
+async def durable(pipeline: Pipeline, resident: Resident) -> None:
+    """Wait until everything decided on a run so far is written. Raises why it is undone."""
+    if resident.in_flight:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        pipeline.when_durable(resident, settle(future))
+        await future
 
 
 def rejection_of(error: PerdureError) -> Rejection | PerdureError:
