@@ -10,12 +10,12 @@ from tests.cli.conftest import ServerThread
 HEAVY = (
     "cryptography",
     "grpc",
-    "h2",
     "httpcore",
     "httpx",
     "jmespath",
     "joserfc",
     "lark",
+    "ngh2",
     "opentelemetry",
     "perdure.engine.engine",
     "perdure.engine.service",

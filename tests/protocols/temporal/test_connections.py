@@ -25,17 +25,18 @@ class Listener:
         self.connections = Connections(self.answer, LIMIT)
 
     async def answer(self, asked: Asked) -> Answered:
-        if asked.method == "/test.Echo/Wait":
+        if asked.method == b"/test.Echo/Wait":
             self.waiting += 1
             try:
                 await asyncio.sleep(3600)
             except asyncio.CancelledError:
                 self.cancelled += 1
                 raise
-        if asked.method == "/test.Echo/Refuse":
+        if asked.method == b"/test.Echo/Refuse":
             return Answered(status=9, message="nö: 100%\n", trailers=[("why-bin", b"\0\xff")])
-        if asked.method == "/test.Echo/Seconds":
-            return Answered(f"{asked.seconds:.0f} {asked.headers['said']} {asked.peer}".encode())
+        if asked.method == b"/test.Echo/Seconds":
+            said = asked.headers[b"said"].decode()
+            return Answered(f"{asked.seconds:.0f} {said} {asked.peer}".encode())
         return Answered(asked.body)
 
 

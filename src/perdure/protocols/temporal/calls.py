@@ -101,7 +101,7 @@ class Call(msgspec.Struct):
     parts: Parts
     session: Session
     seconds_left: float
-    headers: Mapping[str, str]
+    headers: Mapping[bytes, bytes]
 
     @property
     def service(self) -> Service:

@@ -6,7 +6,7 @@ from perdure.protocols.temporal.unary import Answered
 SERVING = b"\x08\x01"
 """A ``HealthCheckResponse`` with status SERVING."""
 
-CHECK = "/grpc.health.v1.Health/Check"
+CHECK = b"/grpc.health.v1.Health/Check"
 KNOWN = ("", "temporal.api.workflowservice.v1.WorkflowService", "temporal.api.operatorservice.v1.OperatorService")
 
 

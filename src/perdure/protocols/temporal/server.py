@@ -106,7 +106,7 @@ class TemporalProtocol:
             return _told(Refused(Code.INTERNAL, f"The bytes that were sent are no {method.input}."))
         try:
             session = await self._gate.admit(
-                Credentials(asked.headers.get("authorization", ""), asked.common_name, asked.peer)
+                Credentials(asked.headers.get(b"authorization", b"").decode("latin-1"), asked.common_name, asked.peer)
             )
             size = len(asked.body)
             if 0 < session.request_bytes < size:
@@ -136,7 +136,7 @@ class _Method(NamedTuple):
 
 
 _METHODS = {
-    f"/{service.full_name}/{method.name}": _Method(
+    f"/{service.full_name}/{method.name}".encode(): _Method(
         method.name, method.input_type.name, GetMessageClass(method.input_type).FromString, handlers.get(method.name)
     )
     for service, handlers in (

@@ -23,10 +23,10 @@ DEFAULT_PAGE = 1_000
 
 CLOSE_EVENT = workflow_pb2.HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
 
-PEOPLE = ("temporal-cli", "temporal-ui")
+PEOPLE = (b"temporal-cli", b"temporal-ui")
 """Clients that are not shown turns that are not in the history yet."""
 
-FOLLOWS_NEXT_RUN = "follows-next-run-id"
+FOLLOWS_NEXT_RUN = b"follows-next-run-id"
 """The feature of clients that look for the next run in whatever closes one; Java's does not have it."""
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ async def get_workflow_execution_history(
     is_end = len(page.events) < limit or page.is_closed or bool(token.until and last >= token.until)
     if not is_end:
         return _answer(namespace, events, HistoryToken(page.run_id, last, token.until))
-    if not page.is_closed and call.headers.get("client-name") not in PEOPLE:
+    if not page.is_closed and call.headers.get(b"client-name") not in PEOPLE:
         address = RunAddress(namespace, address.workflow_id, page.run_id)
         unwritten = await call.parts.turns.unwritten_turn(address)
         if unwritten and unwritten[0].id == last + 1:
@@ -107,7 +107,7 @@ async def _last_event(
 
 def _closing(call: Call, answer: pb.GetWorkflowExecutionHistoryResponse) -> pb.GetWorkflowExecutionHistoryResponse:
     """The same; but an SDK that does not look whether a run that closed is tried again is told that it goes on."""
-    if FOLLOWS_NEXT_RUN in call.headers.get("supported-features", "").split(","):
+    if FOLLOWS_NEXT_RUN in call.headers.get(b"supported-features", b"").split(b","):
         return answer
     for event in answer.history.events:
         name = event.WhichOneof("attributes") or ""

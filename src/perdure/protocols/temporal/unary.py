@@ -12,14 +12,15 @@ PREFIX = 5
 """A message comes behind a byte that says whether it is compressed, and four for its length."""
 
 _READABLE = " !\"#$&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
-_TIMEOUTS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_TIMEOUTS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 
 
 class Asked(NamedTuple):
-    """A call. ``seconds`` is how long its caller waits; ``common_name`` is of the caller's certificate."""
+    """A call. ``method`` is its path; ``seconds`` is how long its caller waits; ``common_name`` is of the caller's
+    certificate."""
 
-    method: str
-    headers: Mapping[str, str]
+    method: bytes
+    headers: Mapping[bytes, bytes]
     body: bytes
     seconds: float
     peer: str
@@ -35,19 +36,20 @@ class Answered(NamedTuple):
     trailers: Sequence[tuple[str, bytes]] = ()
 
 
-def message(data: bytes, encoding: str, limit: int) -> tuple[bytes, Answered | None]:
+def message(data: bytes, encoding: bytes, limit: int) -> tuple[bytes, Answered | None]:
     """The one message of a unary call, of at most ``limit`` bytes, or why it is none."""
     if len(data) < PREFIX or int.from_bytes(data[1:PREFIX], "big") != len(data) - PREFIX:
         return b"", refusal(Code.INTERNAL, "The bytes that were sent are not one message.")
     if not data[0]:
         return data[PREFIX:], None
-    if encoding not in ("gzip", "deflate"):
-        return b"", refusal(Code.UNIMPLEMENTED, f"Compression by {encoding} is not known here.")
-    reader = zlib.decompressobj(31 if encoding == "gzip" else 15)
+    name = encoding.decode("latin-1")
+    if name not in ("gzip", "deflate"):
+        return b"", refusal(Code.UNIMPLEMENTED, f"Compression by {name} is not known here.")
+    reader = zlib.decompressobj(31 if name == "gzip" else 15)
     try:
         body = reader.decompress(data[PREFIX:], limit + 1)
     except zlib.error:
-        return b"", refusal(Code.INTERNAL, f"The message can't be read by {encoding}.")
+        return b"", refusal(Code.INTERNAL, f"The message can't be read by {name}.")
     if len(body) > limit:
         return b"", refusal(Code.RESOURCE_EXHAUSTED, f"grpc: received message larger than max ({limit})")
     return body, None
@@ -69,9 +71,9 @@ def trailers(answered: Answered) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def seconds(timeout: str) -> float:
+def seconds(timeout: bytes) -> float:
     """How long a caller waits; infinite if it does not say."""
     unit = _TIMEOUTS.get(timeout[-1:])
-    if unit is None or not timeout[:-1].isdecimal():
+    if unit is None or not timeout[:-1].isdigit():
         return float("inf")
     return int(timeout[:-1]) * unit
