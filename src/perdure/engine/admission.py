@@ -28,7 +28,7 @@ from perdure.kernel.run import Activity, Run
 from perdure.model.affinity import Affinity
 from perdure.model.events import ActivityTaskScheduled
 from perdure.model.ids import RunAddress
-from perdure.model.program import ActivityTask, Worker
+from perdure.model.program import ActivityHost, ActivityTask, Hosts
 from perdure.model.requests import (
     CompleteActivity,
     FailActivity,
@@ -58,7 +58,7 @@ class Suspect(msgspec.Struct, frozen=True, gc=False):
 class Admission:
     """``wake`` is called when something that was held may start."""
 
-    def __init__(self, clock: Clock, worker: Worker | None, backlog: Backlog, wake: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, worker: Hosts | None, backlog: Backlog, wake: Callable[[], None]) -> None:
         self.rules: dict[QueueName, QueueRules] = {}
         """Queues with settings; read directly where it is asked of every activity whether there are any."""
         self.breakers: dict[BreakerName, Breaker] = {}
@@ -147,7 +147,7 @@ class Admission:
             breaker.trial = permit
         return permit
 
-    def choose(self, line: Line, worker: Worker, now: int) -> tuple[Worker, Entry] | None:
+    def choose(self, line: Line, worker: Hosts, now: int) -> tuple[ActivityHost, Entry] | None:
         """Who of a line starts next, and where a slot is reserved for it. None if nobody can, and then the clock is set."""
         if self.listed:
             self.settle()

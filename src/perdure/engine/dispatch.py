@@ -17,7 +17,7 @@ from perdure.kernel import activity
 from perdure.kernel.commit import Commit
 from perdure.kernel.run import Activity
 from perdure.model.errors import PerdureError, StoreError
-from perdure.model.program import ActivityTask, Worker
+from perdure.model.program import ActivityHost, ActivityTask, Hosts
 
 if TYPE_CHECKING:
     from perdure.engine.engine import Engine
@@ -33,7 +33,7 @@ class Dispatch:
         self.admission = Admission(engine.clock, engine.worker, self.backlog, self.drain)
         self.shares = Shares()
 
-    def start_ready(self, resident: Resident, commit: Commit, worker: Worker) -> list[Start] | None:
+    def start_ready(self, resident: Resident, commit: Commit, worker: Hosts) -> list[Start] | None:
         """Record the starts of attempts that may start and that slots are free for; the others wait their turn in the
         backlog."""
         starts = []
@@ -79,7 +79,7 @@ class Dispatch:
         )
 
     def _start_reserved(
-        self, resident: Resident, commit: Commit, pending: Activity, host: Worker, permit: Permit | None
+        self, resident: Resident, commit: Commit, pending: Activity, host: ActivityHost, permit: Permit | None
     ) -> ActivityTask | None:
         """Record the start of an attempt in the slot reserved for it, or give the slot back."""
         scheduled = pending.scheduled
@@ -99,7 +99,7 @@ class Dispatch:
         now = self._engine.clock.now_ns()
         self.shares.in_turn(list(self.backlog.waiting.values()), lambda line: self._start_next(worker, line, now))
 
-    def _start_next(self, worker: Worker, line: Line, now: int) -> bool:
+    def _start_next(self, worker: Hosts, line: Line, now: int) -> bool:
         """Start the first of a line. False if nobody can start now."""
         chosen = self.admission.choose(line, worker, now)
         if chosen is not None:
@@ -114,7 +114,7 @@ class Dispatch:
 
     def _start_waiting(
         self,
-        host: Worker,
+        host: ActivityHost,
         kind: tuple[str, str, str],
         name: tuple[int, int],
         permit: Permit | None,

@@ -21,6 +21,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -52,7 +53,7 @@ from perdure.model.failures import ASK_AGAIN, NO_WORKER, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import PAUSED
 from perdure.model.payloads import Payload, Payloads
-from perdure.model.program import Worker
+from perdure.model.program import Hosts, Worker
 from perdure.model.requests import (
     AttachCallbacks,
     CompleteActivity,
@@ -64,6 +65,9 @@ from perdure.model.requests import (
     TerminateWorkflow,
 )
 from perdure.model.service import StartResult
+
+if TYPE_CHECKING:
+    from perdure.engine.workers import Workers
 
 log = logging.getLogger("perdure.engine")
 
@@ -81,7 +85,7 @@ class Engine:
         self,
         store: Store,
         clock: Clock,
-        worker: Worker | None = None,
+        worker: Worker | Workers | None = None,
         settings: Settings | None = None,
         make_run_id: Callable[[int], str] = new_run_id,
     ) -> None:
@@ -407,7 +411,7 @@ class Engine:
             if done is not None:
                 self.pipeline.when_durable(resident, done)
 
-    def _take_turns(self, resident: Resident, commit: Commit, worker: Worker) -> None:
+    def _take_turns(self, resident: Resident, commit: Commit, worker: Hosts) -> None:
         run = commit.run
         while (
             (turn := run.workflow_task) is not None
@@ -418,7 +422,7 @@ class Engine:
         ):
             turns.take(resident, commit, turn)
 
-    def _has_program(self, resident: Resident, worker: Worker) -> bool:
+    def _has_program(self, resident: Resident, worker: Hosts) -> bool:
         """See that the run's program is there and can take a turn. If a worker is missing, or its history has to be read
         first, the turn waits, and ``wake`` follows."""
         run, host = resident.run, resident.host
@@ -635,7 +639,7 @@ class Engine:
             if not (isinstance(answer, Failure) and answer.type == ASK_AGAIN):
                 return answer
 
-    async def _query_anew(self, resident: Resident, worker: Worker, name: str, input: Payloads) -> Payloads | Failure:
+    async def _query_anew(self, resident: Resident, worker: Hosts, name: str, input: Payloads) -> Payloads | Failure:
         run, started = resident.run, resident.run.started
         ready = asyncio.Event()
         while not turns.prepare(resident, self.loader, self.pipeline, ready.set):

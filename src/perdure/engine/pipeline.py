@@ -26,7 +26,7 @@ from perdure.engine.search.attributes import Attributes
 from perdure.kernel.commit import Commit, Rejection
 from perdure.model.errors import InvariantError, PerdureError, StoreError
 from perdure.model.events import Event
-from perdure.model.program import ActivityTask, Worker, numbered
+from perdure.model.program import ActivityHost, ActivityTask, numbered
 
 log = logging.getLogger("perdure.engine")
 
@@ -35,7 +35,7 @@ Outcome = Rejection | PerdureError | None
 
 Done = Callable[[Outcome], None]
 
-Start = tuple[Worker, ActivityTask]
+Start = tuple[ActivityHost, ActivityTask]
 """An attempt that starts, and who has the slot for it."""
 
 

@@ -235,12 +235,12 @@ class RemoteWorker:
         task = self.tasks.get(name)
         attempt = Attempt(address.run_id, request.scheduled_event_id, request.attempt)
         if task is None or task.attempt != request.attempt or task.address != address:
-            self._workers.unknown_report(self, report, attempt)
+            self._workers.reports.unknown_report(self, report, attempt)
             return
         if not isinstance(request, HeartbeatActivity) or request.leaves:
             del self.tasks[name]
             self._group(task.scheduled.activity_type).used -= 1
-        self._workers.report(self, address, request, attempt, report.ahead)
+        self._workers.reports.report(self, address, request, attempt, report.ahead)
 
     def acknowledge(self, attempt: Attempt, refused: str = "") -> None:
         """A report of it is recorded, or refused."""
@@ -251,11 +251,11 @@ class RemoteWorker:
         if program is None or program.address != report.address or not program.has_in_hand(report):
             return  # the turn was taken from it meanwhile: it timed out, its run was closed, or it never was
         if report.cause == NO_PROGRAM and not program.has_whole_turn:
-            self._workers.hand_out_again(program)
+            self._workers.reports.hand_out_again(program)
             return
         del self.turns[report.address.run_id]
         program.turn_in_hand = None
-        self._workers.turn_reported(self, report)
+        self._workers.reports.turn_reported(self, report)
         if program.questions:
             self._ask_waiting(program)
 

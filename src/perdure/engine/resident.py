@@ -14,7 +14,7 @@ import msgspec
 from perdure.kernel.run import Run
 from perdure.model.events import Event
 from perdure.model.ids import RunAddress
-from perdure.model.program import Program, Worker
+from perdure.model.program import Program, TurnHost
 
 if TYPE_CHECKING:
     from perdure.engine.pipeline import Effect
@@ -33,7 +33,7 @@ class Resident(msgspec.Struct, eq=False):
     run: Run
     address: RunAddress
     program: Program | None = None
-    host: Worker | None = None
+    host: TurnHost | None = None
     unseen: list[Event] = []
     seen: int = 0
     has_history: bool = True

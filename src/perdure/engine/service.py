@@ -54,7 +54,7 @@ class EngineService:
         self,
         store: Store,
         clock: Clock,
-        worker: Worker | None,
+        worker: Worker | Workers | None,
         settings: Settings | None = None,
         make_run_id: Callable[[int], str] = new_run_id,
     ) -> None:

@@ -1,7 +1,7 @@
 """Turns and queries for those who come and ask, rather than being connected: one for one question.
 
 A *desk* is where they ask: the task queue, or a queue of one worker alone that has kept the programs of runs whose
-turns it took (Temporal's sticky queue). To the engine a desk is a ``Worker`` with as many slots as polls stand open.
+turns it took (Temporal's sticky queue). To the engine a desk is a ``TurnTaker`` with as many slots as polls stand open.
 
 A run's program stays at a sticky desk from turn to turn, and is sent only what is new. One that nobody fetches there in
 time goes back to the task queue, with its whole history; so does one whose worker has not said that it keeps it.
@@ -9,7 +9,7 @@ time goes back to the task queue, with its whole history; so does one whose work
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +19,7 @@ from perdure.model.affinity import Affinity
 from perdure.model.deployments import Route
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.ids import RunAddress
-from perdure.model.program import ActivityTask, Program
+from perdure.model.program import Program
 from perdure.model.task_queues import Poller
 
 if TYPE_CHECKING:
@@ -53,10 +53,8 @@ class Poll:
 
 
 class Desk:
-    """Where turns of a queue are asked for. Implements ``Worker`` as far as hosts are asked."""
+    """Where turns of a queue are asked for. Implements ``TurnTaker``."""
 
-    worker_id = ""
-    running: Sequence[ActivityTask] = ()
     keeps_programs = False
     is_sticky = False
     seconds = 0.0
@@ -92,25 +90,12 @@ class Desk:
         self._workers = workers
         self._next: Poll | None = None
 
-    # --- Worker
+    # --- TurnTaker
 
     @property
     def identity(self) -> str:
         """Of whoever gets the turn that is about to start."""
         return self._next.identity if self._next is not None else ""
-
-    labels: Mapping[str, str] = {}  # nobody changes it
-    used_slots = 0
-
-    def serves_workflow(
-        self, namespace: str, task_queue: str, workflow_type: str, affinity: Affinity | None = None
-    ) -> bool:
-        """Any on its queue that asks for nothing."""
-        return namespace == self.namespace and task_queue == self.name and (affinity is None or not affinity.required)
-
-    def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Collection[str]:
-        """The one of those who ask here."""
-        return [self.build_id] if self.serves_workflow(namespace, task_queue, workflow_type) else []
 
     def host(
         self,
@@ -168,32 +153,6 @@ class Desk:
         """A program that whoever takes its turn builds."""
         return PolledProgram(self, address, started)
 
-    def runs_activity(self, address: RunAddress, scheduled_event_id: int, attempt: int) -> bool:
-        """No activities here."""
-        return False
-
-    def serves_activity(
-        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
-    ) -> bool:
-        """No activities here."""
-        return False
-
-    def reserve(self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None) -> None:
-        """No activities here."""
-
-    def adopt(self, task: ActivityTask, worker_id: str) -> bool:
-        """No activities here."""
-        return False
-
-    def release(self, task_queue: str, activity_type: str) -> None:
-        """No activities here."""
-
-    def start_activity(self, task: ActivityTask) -> None:
-        """No activities here."""
-
-    def cancel_activity(self, address: RunAddress, scheduled_event_id: int) -> None:
-        """No activities here."""
-
     # --- those who ask
 
     async def ask(self, identity: str, timeout_seconds: float) -> Polled | None:
@@ -220,7 +179,7 @@ class Desk:
 
     def serve(self) -> None:
         """Somebody asks: give them what waits."""
-        self._workers.wake_queue(self.namespace, self.name, lambda: bool(self.asking))
+        self._workers.turns.queue_free(self.namespace, self.name, lambda: bool(self.asking))
         self.serve_queries()
 
     def serve_queries(self) -> None:

@@ -106,9 +106,35 @@ Report = Callable[[RunAddress, Request], None]
 lasts."""
 
 
-class Worker(Protocol):
-    """What the engine asks of a worker, or of many behind one. All calls come on the engine's thread and return at
-    once."""
+class TurnHost(Protocol):
+    """Who has programs. All calls come on the engine's thread and return at once, here as in what follows."""
+
+    @property
+    def identity(self) -> str:
+        """Who this is, in histories."""
+        ...
+
+    @property
+    def build_id(self) -> str:
+        """Which version of the code this is, in histories."""
+        ...
+
+    @property
+    def keeps_programs(self) -> bool:
+        """Whether a program made for a query may take the run's next turn. Otherwise it is closed."""
+        ...
+
+    def has_turn_slot(self, key: int) -> bool:
+        """Whether it can take a turn of one of its programs now. Otherwise the engine is asked to try this run again."""
+        ...
+
+    def create_program(self, address: RunAddress, started: WorkflowExecutionStarted) -> Program:
+        """A new program for a run that this is the ``host`` of; ``address`` names the run exactly. Never raises."""
+        ...
+
+
+class ActivityHost(Protocol):
+    """Who has slots for activities."""
 
     @property
     def identity(self) -> str:
@@ -120,20 +146,17 @@ class Worker(Protocol):
         """What finds it again after it, or the engine, was away; empty for one that ends with the engine's process."""
         ...
 
-    @property
-    def build_id(self) -> str:
-        """Which version of the code this is, in histories."""
+    def release(self, task_queue: str, activity_type: str) -> None:
+        """Give back a slot that was reserved and will not be used."""
         ...
 
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """What tasks may ask of it."""
+    def start_activity(self, task: ActivityTask) -> None:
+        """Run an activity in the slot reserved for it, and report how it ends; then the slot is free again."""
         ...
 
-    @property
-    def used_slots(self) -> int:
-        """How much it has to do: its activities."""
-        ...
+
+class Hosts(Protocol):
+    """Whom the engine asks who is to have a task, be there one worker or a thousand."""
 
     @property
     def task_queues(self) -> Collection[str]:
@@ -158,7 +181,7 @@ class Worker(Protocol):
         build_id: str,
         key: int,
         affinity: Affinity | None = None,
-    ) -> "Worker | None":
+    ) -> TurnHost | None:
         """Who can take a turn of such a program now, in the given build if one is given; None if nobody can.
 
         Where that may change, the engine is asked to try the run with this key again.
@@ -173,22 +196,22 @@ class Worker(Protocol):
         build_id: str,
         key: int,
         affinity: Affinity | None = None,
-    ) -> "Worker | None":
+    ) -> TurnHost | None:
         """Who can answer a query of such a program; as ``host``, but where the query may wait, somebody is named even if
         nobody is free now."""
         ...
 
-    @property
-    def keeps_programs(self) -> bool:
-        """Whether a program made for a query may take the run's next turn. Otherwise it is closed."""
+    def serves_activity(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> bool:
+        """Whether activities of this type on this queue, which ask for this, run here when a slot is free."""
         ...
 
-    def has_turn_slot(self, key: int) -> bool:
-        """Whether it can take a turn of one of its programs now. Otherwise the engine is asked to try this run again."""
-        ...
-
-    def create_program(self, address: RunAddress, started: WorkflowExecutionStarted) -> Program:
-        """A new program for a run that this is the ``host`` of; ``address`` names the run exactly. Never raises."""
+    def reserve(
+        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
+    ) -> ActivityHost | None:
+        """Take a slot for one activity, if it is served here, by a worker that it asks for, and a slot is free. Who has
+        the slot: ``release`` it there, or ``start_activity`` there."""
         ...
 
     @property
@@ -200,34 +223,27 @@ class Worker(Protocol):
         """Whether an attempt's code runs now, even if nobody wants it any more."""
         ...
 
-    def serves_activity(
-        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
-    ) -> bool:
-        """Whether activities of this type on this queue, which ask for this, run here when a slot is free."""
-        ...
-
-    def reserve(
-        self, namespace: str, task_queue: str, activity_type: str, affinity: Affinity | None = None
-    ) -> "Worker | None":
-        """Take a slot for one activity, if it is served here, by a worker that it asks for, and a slot is free. Who has
-        the slot: ``release`` it there, or ``start_activity`` there."""
-        ...
-
     def adopt(self, task: ActivityTask, worker_id: str) -> bool:
         """The worker of this id had this attempt when the last owner of the store ended: whether it may still have
         it. If it turns out that it does not, the engine is told that the attempt is lost."""
         ...
 
-    def release(self, task_queue: str, activity_type: str) -> None:
-        """Give back a slot that was reserved and will not be used."""
-        ...
-
-    def start_activity(self, task: ActivityTask) -> None:
-        """Run an activity in the slot reserved for it, and report how it ends; then the slot is free again."""
-        ...
-
     def cancel_activity(self, address: RunAddress, scheduled_event_id: int) -> None:
         """Let the activity know, at its next heartbeat, that its run wants it cancelled or is gone."""
+        ...
+
+
+class Worker(TurnHost, ActivityHost, Hosts, Protocol):
+    """One worker: it has what it is asked for itself."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What tasks may ask of it."""
+        ...
+
+    @property
+    def used_slots(self) -> int:
+        """How much it has to do: its activities."""
         ...
 
 
