@@ -15,7 +15,7 @@ from jsonata import jexception
 from jsonata.jsonata import Jsonata
 from jsonata.regex_engine import RegexFlags
 
-from perdure.expressions.jsonata import functions, slips
+from perdure.expressions.jsonata import functions, slips, texts
 from perdure.expressions.jsonata.bounds import DEEPEST, MOST_STEPS, Bounds, too_deep
 from perdure.expressions.jsonata.errors import EvaluationFailed, InvalidExpression, JsonataError
 from perdure.expressions.jsonata.values import as_json, bound, references, taken
@@ -232,6 +232,7 @@ def code_of(message: str) -> str:
 
 
 slips.keep_names()
+texts.write_as_the_reference()
 
 # The library allows itself ten thousand frames when it is loaded; no deeper than that is ever needed here.
 assert sys.getrecursionlimit() >= 10_000
