@@ -1,8 +1,10 @@
 """Jobs of services that a task waits for: the table against AWS's own description of them, and two of them at work."""
 
+import asyncio
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
 
 import botocore.session
 import pytest
@@ -49,6 +51,12 @@ def test_a_row_is_as_aws_describes_it(service, action):
     known = {name[:1].upper() + name[1:] for name in look.input_shape.members}
     required = {name[:1].upper() + name[1:] for name in look.input_shape.required_members}
     assert required <= set(request) <= known, "the request is one that the service takes"
+    if job.stop:
+        stop = operation(model, job.stop).input_shape
+        known = {name[:1].upper() + name[1:] for name in stop.members}
+        required = {name[:1].upper() + name[1:] for name in stop.required_members}
+        for one in job.stops(request):
+            assert required <= set(one) <= known, "what stops it is a request that the service takes"
     shape = look.output_shape
     for step in (*job.inside, *job.status):
         shape = member(shape, step)
@@ -70,10 +78,16 @@ def test_a_task_of_ecs_is_as_good_as_its_containers():
         poll_request(job, {}, {"Tasks": [], "Failures": [{"Reason": "RESOURCE:MEMORY"}]})
 
 
+class Glue(NamedTuple):
+    url: str
+    stopped: list[str]
+
+
 @pytest.fixture
 def glue():
     """A Glue whose jobs take two looks; the first look finds nobody in, and ``bad`` fails."""
     looks: dict[str, int] = {}
+    stopped: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -83,6 +97,8 @@ def glue():
             status, answer = 200, {}
             if self.headers["x-amz-target"] == "AWSGlue.StartJobRun":
                 answer = {"JobRunId": "jr_" + asked["JobName"]}
+            elif self.headers["x-amz-target"] == "AWSGlue.BatchStopJobRun":
+                stopped.extend(asked["JobRunIds"])
             else:
                 run = asked["RunId"]
                 looks[run] = looks.get(run, 0) + 1
@@ -101,7 +117,7 @@ def glue():
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield Glue(f"http://127.0.0.1:{server.server_port}", stopped)
     server.shutdown()
     server.server_close()
 
@@ -109,7 +125,7 @@ def glue():
 async def test_a_task_waits_for_its_job(serve, glue, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "111111111111")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
-    server = await serve(endpoints={"glue": glue}, wait_time_scale=0.01)
+    server = await serve(endpoints={"glue": glue.url}, wait_time_scale=0.01)
     client = Client(server.stepfunctions_port)
 
     async def run(name, **more):
@@ -129,6 +145,43 @@ async def test_a_task_waits_for_its_job(serve, glue, monkeypatch):
     assert events[-1] == "TaskFailed"
     found, events = await run("slow", TimeoutSeconds=1)
     assert (found["error"], events[-1]) == ("States.Timeout", "TaskTimedOut")
+    while not glue.stopped:
+        await asyncio.sleep(0.01)
+    assert glue.stopped == ["jr_slow"], "those that have ended are left alone"
+
+
+async def test_a_job_that_nobody_waits_for_any_more_is_stopped(serve, glue, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "111111111111")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    server = await serve(endpoints={"glue": glue.url}, wait_time_scale=0.01)
+    client = Client(server.stepfunctions_port)
+
+    def job(name):
+        state = {"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun.sync", "Parameters": {"JobName": name}}
+        return {"StartAt": name, "States": {name: {**state, "End": True}}}
+
+    fail = {"StartAt": "F", "States": {"W": {"Type": "Wait", "Seconds": 200, "Next": "G"}, "G": {"Type": "Fail"}}}
+    fail["StartAt"] = "W"
+    both = {"Type": "Parallel", "Branches": [job("slow-branch"), fail], "End": True}
+    arns = [
+        await machine(client, json.dumps(job("slow-stop")), "one"),
+        await machine(client, json.dumps({**job("slow-late"), "TimeoutSeconds": 2}), "two"),
+        await machine(client, json.dumps({"StartAt": "B", "States": {"B": both}}), "three"),
+    ]
+    executions = [(await client.start_execution(stateMachineArn=arn))["executionArn"] for arn in arns]
+
+    async def is_waiting():
+        events = (await client.get_execution_history(executionArn=executions[0]))["events"]
+        return events[-1]["type"] == "TaskSubmitted"
+
+    while not await is_waiting():
+        await asyncio.sleep(0.01)
+    await client.stop_execution(executionArn=executions[0])
+    assert [(await ended(client, arn))["status"] for arn in executions] == ["ABORTED", "TIMED_OUT", "FAILED"]
+    while len(glue.stopped) < 3:
+        await asyncio.sleep(0.01)
+    assert sorted(glue.stopped) == ["jr_slow-branch", "jr_slow-late", "jr_slow-stop"]
+    assert len((await client.list_executions(stateMachineArn=arns[0]))["executions"]) == 1
 
 
 async def test_a_nested_execution_is_waited_for_no_longer_than_its_time(client):

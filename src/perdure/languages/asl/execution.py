@@ -1,5 +1,7 @@
 """What a run of a state machine is told at its start, and keeps: the definition that it goes by, and who it is to AWS."""
 
+from typing import Any
+
 import msgspec
 
 from perdure.languages.asl.definition import definition_of
@@ -44,6 +46,7 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
         wait_time_scale: the time of a Wait and between attempts is this many times as long; for tests.
         map_run_arn: of the Map that this is a child execution of.
         states: the name of the field, or fields, of the definition's states that hold this child's; JSON pointers.
+        stops: of the keeper of a job: what whoever stops it is told.
     """
 
     definition: str
@@ -69,6 +72,7 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
     wait_time_scale: float = 1.0
     map_run_arn: str = ""
     states: str = ""
+    stops: dict[str, Any] = {}
 
 
 def start_of(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from perdure.languages.asl import map_run, map_run_shown
+from perdure.languages.asl import keepers, map_run, map_run_shown
 from perdure.languages.asl.context import timestamp
 from perdure.languages.asl.data import Data, raw
 from perdure.languages.asl.definition import definition_of
@@ -268,6 +268,10 @@ class MachineProgram:
     def _activity_ended(self, run: Interpreter, event: e.ActivityTaskCompleted) -> None:
         name = self._scheduled.pop(event.scheduled_event_id, "")
         self._event_ids.pop(name, None)
+        if keepers.is_done(run, name):
+            run.is_over = True
+            run.commands.append(c.CancelWorkflowExecution())
+            return
         line = run.waiting(name)
         if line is not None:
             state = run.state_of(line)
@@ -302,8 +306,13 @@ class MachineProgram:
     def _signaled(self, run: Interpreter, event: e.WorkflowExecutionSignaled) -> None:
         if event.signal_name == UPDATE_SIGNAL and event.input:
             map_run.update(run, msgspec.json.decode(event.input[0].data, type=dict))
+        elif event.signal_name == keepers.OVER and run.execution.stops:
+            run.is_over = True
+            run.commands = [c.CompleteWorkflowExecution(())]
 
     def _cancel_requested(self, run: Interpreter, event: e.WorkflowExecutionCancelRequested) -> None:
+        if keepers.stop(run):
+            return
         run.is_over = True
         run.commands.append(c.CancelWorkflowExecution())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from perdure.languages.asl import calls, jobs, paths, state_data, task_events, templates
+from perdure.languages.asl import calls, jobs, keepers, paths, state_data, task_events, templates
 from perdure.languages.asl.data import MOST_BYTES, Data, decode, encode
 from perdure.languages.asl.execution import TASK_QUEUE, TOKEN_TYPE
 from perdure.languages.asl.failure import StateFailure, query_evaluation
@@ -130,6 +130,10 @@ class Task(Kind):
             return
         if resource.pattern == "waitForTaskToken":
             run.cancel_activity(name + TOKEN)
+        if event.__class__ is e.ActivityTaskTimedOut:
+            keepers.cancel(run, line)
+        else:
+            keepers.tell_over(run, line)
         self._take(run, line, state, resource, event)
 
     def child_changed(self, run: Interpreter, line: Line, state: State, name: str, event: e.Event) -> None:
@@ -149,7 +153,7 @@ class Task(Kind):
         """As ``Kind.timer_fired``: a job that is waited for is looked at again, or has taken too long."""
         resource = resource_of(state.fields["Resource"])
         if jobs.is_late(run, line):
-            line.notes = {name: value for name, value in line.notes.items() if name == "child"}
+            line.notes = {name: value for name, value in line.notes.items() if name in ("child", "keeper")}
             self.drop(run, line)
             error = Said("States.Timeout", "")
             task_events.timed_out(run, line, resource, error)
@@ -163,6 +167,7 @@ class Task(Kind):
         run.cancel_activity(name)
         run.cancel_activity(name + TOKEN)
         jobs.drop(run, line)
+        keepers.cancel(run, line)
         if "child" in line.notes:
             run.cancel_child(name + CHILD)
 
@@ -179,6 +184,7 @@ class Task(Kind):
         if "submitted" in answer:
             task_events.submitted(run, line, resource, Data(answer["submitted"]))
         if "output" in answer:
+            keepers.tell_over(run, line)
             if resource.pattern == "waitForTaskToken":
                 run.cancel_activity(name + TOKEN)
             self._succeeded(run, line, state, resource, Data(answer["output"]))
@@ -188,6 +194,8 @@ class Task(Kind):
             run.start_child(name + CHILD, command)
             jobs.limit(run, line)
         elif "poll" in answer:
+            if "stop" in answer:
+                keepers.begin(run, line, state, resource, answer["poll"], answer["stop"])
             jobs.wait(run, line, answer["poll"])
         elif "early" in line.notes:
             self._succeeded(run, line, state, resource, Data.of(line.notes["early"].encode()))

@@ -41,6 +41,8 @@ class TaskCall(msgspec.Struct, frozen=True):
     """Of an ItemReader, whose call this is."""
     poll: dict[str, Any] | None = None
     """Of a job that was begun and is waited for: the request that looks at it."""
+    stop: list[dict[str, Any]] | None = None
+    """Of a job that nobody waits for any more: the requests that stop it."""
 
     @property
     def machine_arn(self) -> str:
@@ -87,7 +89,7 @@ class Tasks:
     async def call(self, task: TaskCall, parameters: Any) -> Any:
         """Do a task. Its result as AWS shows it; of a task that goes on after the call an object with ``submitted`` (what
         AWS shows of the call), ``output`` (it is over), ``start`` (a nested execution), or ``poll`` (a job: it is to be asked
-        for so again). Raises ``TaskFailed``."""
+        for so again) with ``stop`` (it is stopped so). Raises ``TaskFailed``."""
         try:
             resource = resources.read(task.resource)
         except ValueError as error:
@@ -167,9 +169,12 @@ class Tasks:
         job = None if resource.is_sdk else jobs.JOBS.get((resource.service, resource.action))
         if job is None:
             raise TaskFailed("States.Runtime", f"{task.resource}: this server does not wait for such a task to end.")
+        if task.stop is not None:
+            return await self._stop(resource.service, job, task)
         if task.poll is None:
             answer = await self._once(resource, task, parameters)
-            return {"submitted": answer, "poll": jobs.poll_request(job, parameters, answer)}
+            poll = jobs.poll_request(job, parameters, answer)
+            return {"submitted": answer, "poll": poll, **({"stop": job.stops(poll)} if job.stop else {})}
         try:
             found = await self._services.call(resource.service, job.look, task.poll, task.region, task.account)
         except TaskFailed as failed:
@@ -178,6 +183,16 @@ class Tasks:
             raise
         result = job.result(found)
         return {"poll": task.poll} if result is None else {"output": result}
+
+    async def _stop(self, service: str, job: jobs.Job, task: TaskCall) -> None:
+        """Stop a job that nobody waits for any more, unless it is over."""
+        try:
+            found = await self._services.call(service, job.look, task.poll, task.region, task.account)
+            is_over = job.result(found) is not None
+        except TaskFailed as failed:
+            is_over = failed.error == jobs.FAILED
+        for request in () if is_over else task.stop or ():
+            await self._services.call(service, job.stop, request, task.region, task.account)
 
     async def close(self) -> None:
         """Close what connections there are."""

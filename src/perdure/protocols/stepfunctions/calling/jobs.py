@@ -12,6 +12,9 @@ from perdure.protocols.stepfunctions.calling.failures import TaskFailed
 
 Members = Mapping[str, Any]
 
+FAILED = "States.TaskFailed"
+"""The error of a job that has failed."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -24,6 +27,8 @@ class Job:
         status: where the job's status is in it.
         good, bad: statuses with which it has ended.
         shown: the result's one member, which holds the job; the result is the job itself without.
+        stop: the call that stops it; empty if nothing does.
+        stops: the requests of that call, made from the one that looks.
     """
 
     look: str
@@ -33,6 +38,8 @@ class Job:
     good: frozenset[str]
     bad: frozenset[str]
     shown: str = ""
+    stop: str = ""
+    stops: Callable[[Members], list[dict[str, Any]]] = lambda poll: [dict(poll)]
 
     def result(self, answer: Members) -> Any:
         """What the task gives; None while the job goes on. Raises ``TaskFailed`` for a job that has failed."""
@@ -41,7 +48,7 @@ class Job:
         if isinstance(job, Mapping):
             job = {name: value for name, value in job.items() if not name.startswith("Sdk")}
         if status in self.bad or (status in self.good and _has_failed_containers(job)):
-            raise TaskFailed("States.TaskFailed", json.dumps(job, separators=(",", ":"), ensure_ascii=False))
+            raise TaskFailed(FAILED, json.dumps(job, separators=(",", ":"), ensure_ascii=False))
         if status not in self.good:
             return None
         return {self.shown: job} if self.shown else job
@@ -80,7 +87,13 @@ def _words(*words: str) -> frozenset[str]:
 def _sagemaker(kind: str) -> Job:
     name, status = f"{kind}Name", f"{kind}Status"
     return Job(
-        f"describe{kind}", _of(asked={name: name}), (), (status,), _words("Completed"), _words("Failed", "Stopped")
+        f"describe{kind}",
+        _of(asked={name: name}),
+        (),
+        (status,),
+        _words("Completed"),
+        _words("Failed", "Stopped"),
+        stop=f"stop{kind}",
     )
 
 
@@ -97,9 +110,17 @@ JOBS: Mapping[tuple[str, str], Job] = {
         _RAN,
         _words("FAILED", "CANCELLED"),
         "QueryExecution",
+        "stopQueryExecution",
     ),
     ("batch", "submitJob"): Job(
-        "describeJobs", lambda _, answer: {"Jobs": [answer["JobId"]]}, ("Jobs", 0), ("Status",), _RAN, _words("FAILED")
+        "describeJobs",
+        lambda _, answer: {"Jobs": [answer["JobId"]]},
+        ("Jobs", 0),
+        ("Status",),
+        _RAN,
+        _words("FAILED"),
+        stop="terminateJob",
+        stops=lambda poll: [{"JobId": poll["Jobs"][0], "Reason": "The task that waited for it has ended."}],
     ),
     ("bedrock", "createModelCustomizationJob"): Job(
         "getModelCustomizationJob",
@@ -108,6 +129,7 @@ JOBS: Mapping[tuple[str, str], Job] = {
         ("Status",),
         _words("Completed"),
         _words("Failed", "Stopped"),
+        stop="stopModelCustomizationJob",
     ),
     ("codebuild", "startBuild"): Job(
         "batchGetBuilds",
@@ -117,6 +139,8 @@ JOBS: Mapping[tuple[str, str], Job] = {
         _BUILT,
         _NOT_BUILT,
         "Build",
+        "stopBuild",
+        lambda poll: [{"Id": poll["Ids"][0]}],
     ),
     ("codebuild", "startBuildBatch"): Job(
         "batchGetBuildBatches",
@@ -126,6 +150,8 @@ JOBS: Mapping[tuple[str, str], Job] = {
         _BUILT,
         _NOT_BUILT,
         "BuildBatch",
+        "stopBuildBatch",
+        lambda poll: [{"Id": poll["Ids"][0]}],
     ),
     ("databrew", "startJobRun"): Job(
         "describeJobRun",
@@ -134,6 +160,7 @@ JOBS: Mapping[tuple[str, str], Job] = {
         ("State",),
         _RAN,
         _words("FAILED", "STOPPED", "TIMEOUT"),
+        stop="stopJobRun",
     ),
     ("ecs", "runTask"): Job(
         "describeTasks",
@@ -145,6 +172,10 @@ JOBS: Mapping[tuple[str, str], Job] = {
         ("LastStatus",),
         _words("STOPPED"),
         frozenset(),
+        stop="stopTask",
+        stops=lambda poll: [
+            {**{name: poll[name] for name in poll if name == "Cluster"}, "Task": task} for task in poll["Tasks"]
+        ],
     ),
     ("elasticmapreduce", "addStep"): Job(
         "describeStep",
@@ -154,6 +185,8 @@ JOBS: Mapping[tuple[str, str], Job] = {
         _words("COMPLETED"),
         _words("CANCELLED", "FAILED", "INTERRUPTED"),
         "Step",
+        "cancelSteps",
+        lambda poll: [{"ClusterId": poll["ClusterId"], "StepIds": [poll["StepId"]]}],
     ),
     ("elasticmapreduce", "createCluster"): Job(
         "describeCluster",
@@ -163,6 +196,8 @@ JOBS: Mapping[tuple[str, str], Job] = {
         _words("RUNNING", "WAITING"),
         _words("TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"),
         "Cluster",
+        "terminateJobFlows",
+        lambda poll: [{"JobFlowIds": [poll["ClusterId"]]}],
     ),
     ("elasticmapreduce", "terminateCluster"): Job(
         "describeCluster",
@@ -181,6 +216,7 @@ JOBS: Mapping[tuple[str, str], Job] = {
         _words("SUCCESS"),
         _words("FAILED", "CANCELLED"),
         "JobRun",
+        "cancelJobRun",
     ),
     ("glue", "startJobRun"): Job(
         "getJobRun",
@@ -189,6 +225,8 @@ JOBS: Mapping[tuple[str, str], Job] = {
         ("JobRunState",),
         _RAN,
         _words("ERROR", "EXPIRED", "FAILED", "STOPPED", "TIMEOUT"),
+        stop="batchStopJobRun",
+        stops=lambda poll: [{"JobName": poll["JobName"], "JobRunIds": [poll["RunId"]]}],
     ),
     ("mediaconvert", "createJob"): Job(
         "getJob",
@@ -198,6 +236,7 @@ JOBS: Mapping[tuple[str, str], Job] = {
         _words("COMPLETE"),
         _words("CANCELED", "ERROR"),
         "Job",
+        "cancelJob",
     ),
     ("sagemaker", "createHyperParameterTuningJob"): _sagemaker("HyperParameterTuningJob"),
     ("sagemaker", "createProcessingJob"): _sagemaker("ProcessingJob"),
