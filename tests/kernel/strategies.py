@@ -288,6 +288,9 @@ def requests_for(draw: Any, run: Run) -> Any:
     chosen = draw(st.sampled_from(_fitting(run)))
     if isinstance(chosen, ChildClosing):
         return r.ChildClosed(chosen.ref, "c1", draw(st.one_of(*map(structs, CLOSING))))
+    if isinstance(chosen, RunClosing) and draw(st.booleans()):
+        failure = draw(st.sampled_from((None, Failure("broke"))))
+        return r.EndOperation(chosen.ref, chosen.request_id, "token", (), failure, draw(st.booleans()))
     if isinstance(chosen, RunClosing):
         closing = draw(st.one_of(*map(structs, CLOSING)))
         return r.OperationClosed(chosen.ref, chosen.request_id, closing, "token")

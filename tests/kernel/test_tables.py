@@ -148,6 +148,7 @@ REQUEST_NUMBERS = {
     "ExternalSignalDelivered": 63,
     "ExternalCancelDelivered": 64,
     "OperationClosed": 65,
+    "EndOperation": 66,
 }
 
 ENUM_NUMBERS: dict[type[IntEnum], dict[str, int]] = {

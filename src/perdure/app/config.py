@@ -142,6 +142,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("task_targets", LIST, (), "Workers that serve tasks in place of AWS: ARN=ACTIVITY@TASK-QUEUE, one for each resource."),
     Setting("mock_config", FILE, "", "A mock file of Step Functions Local; without it the one that SFN_MOCK_CONFIG names."),
     Setting("callback_hosts", LIST, (), "The only hosts that callbacks may go to, such as *.example.com; any without them."),
+    Setting("public_url", URL, "", "Where others reach REST, such as https://perdure.example.com; without it, its own address."),
     Setting("log_level", LOG_LEVEL, "info", "What is logged, at least."),
     Setting("log_format", LOG_FORMAT, "text", "How: lines for people, or a JSON object a line for machines."),
     Setting("metrics", FLAG, True, "Whether there is a /metrics page on the REST address."),

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from perdure.app.access import Access, AccessControl
 from perdure.app.asl import asl_queue
 from perdure.app.embedded import tuned
+from perdure.app.nexus import Nexus
 from perdure.app.rest import Outside, rest_server
 from perdure.app.stepfunctions import StepFunctions, StepFunctionsServer
 from perdure.app.stores import store_of
@@ -67,6 +68,7 @@ class Server:
         temporal_address: where Temporal's own SDKs connect; port 0 picks a free one. Nowhere without it; needs the extra
             ``perdure[temporal]``.
         callback_hosts: the only hosts that callbacks may go to, such as ``*.example.com``; any without them.
+        public_url: where others reach the REST interface; at its own address without it.
         stepfunctions: where and how AWS's clients reach the Step Functions API. Nowhere without it; needs the extra
             ``perdure[stepfunctions]``.
         clock: what the time is; the system's without it.
@@ -83,6 +85,7 @@ class Server:
         with_metrics: bool = True,
         tracing: Tracing | None = None,
         callback_hosts: Sequence[str] = (),
+        public_url: str = "",
         temporal_address: str = "",
         stepfunctions: StepFunctions | None = None,
         clock: Clock | None = None,
@@ -97,6 +100,7 @@ class Server:
         self._tracing = tracing
         # Whoever must say who they are may not be somebody of this machine, and its other services trust what comes from it.
         self._outside = Outside(self._store, callback_hosts, with_loopback=not self._access.has_authentication)
+        self._public_url = public_url
         self._temporal_address = temporal_address
         self._temporal: Listener | None = None
         self._stepfunctions_settings = stepfunctions
@@ -107,6 +111,7 @@ class Server:
         self.workers: Workers
         self.watched: Watched
         self.gate: Gate
+        self.nexus: Nexus
 
     async def open(self) -> None:
         """Take the store, go on with what is in it, and listen. Raises ``StoreError``, ``InvalidArgumentError``."""
@@ -154,6 +159,8 @@ class Server:
             )
             self._stack.push_async_callback(self._protocol.close)
             await self._protocol.open()
+            engine = self.service.engine
+            self.nexus = Nexus(self._store, engine.operations, self._outside.outbound.ask, engine.clock.now_ns)
             polls = Polls(workers)
             if self._temporal_address:
                 await self._open_temporal(workers, polls, None if tls is None else tls.context())
@@ -188,6 +195,9 @@ class Server:
             )
             self._stack.push_async_callback(self._rest.stop)
             await self._rest.start()
+            scheme = "http" if tls is None else "https"
+            self.nexus.open(self._public_url or f"{scheme}://{_reached(host)}:{self.rest_port}")
+            self._stack.push_async_callback(self.nexus.close)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -213,7 +223,8 @@ class Server:
             self.service.engine.operations,
             self._temporal_address,
             tls,
-            self._store,
+            self.nexus.endpoints,
+            self.nexus.seals,
             self.service.engine.clock.now_ns,
             self._outside,
         )
@@ -237,9 +248,11 @@ class Server:
         await self._stepfunctions.open()
 
     def _more_routes(self) -> list[Route]:
-        """AWS's clients may ask at the address of REST, too: what they ask is a POST of ``/``."""
+        """How operations of Nexus ended is said at the address of REST. AWS's clients may ask there, too: what they ask is a
+        POST of ``/``."""
         api = self._stepfunctions
-        return [] if api is None else [Route("/", api.application, methods=["POST"])]
+        aws = [] if api is None else [Route("/", api.application, methods=["POST"])]
+        return [self.nexus.route(), *aws]
 
     async def _call_task(self, resource: str, parameters: Any, about: dict[str, Any]) -> Any:
         # Calls that were lost with the last server are made again as soon as the store is open.
@@ -271,3 +284,8 @@ class Server:
         """Stop, leaving everything in the store."""
         self.watched.drain()
         await self._stack.aclose()
+
+
+def _reached(host: str) -> str:
+    """What a program on this machine calls an address that is listened at."""
+    return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}.get(host, host)

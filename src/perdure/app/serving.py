@@ -35,6 +35,7 @@ async def serving(config: Config, dev: DevServer | None = None) -> AsyncIterator
         with_metrics=config["metrics"],
         tracing=tracing,
         callback_hosts=config["callback_hosts"],
+        public_url=config["public_url"],
         temporal_address=str(config["temporal_address"] or ""),
         stepfunctions=StepFunctions.of(config),
     )

@@ -10,7 +10,8 @@ import msgspec
 from perdure.app.config import Config
 from perdure.app.rest import Outside
 from perdure.app.setting_kinds import Address
-from perdure.engine.documents import Documents
+from perdure.engine.endpoints import Endpoints
+from perdure.engine.operation_tokens import Seals
 from perdure.engine.operations import Operations
 from perdure.engine.polls import Polls
 from perdure.engine.turn_polls import TurnPolls
@@ -33,7 +34,8 @@ def temporal_server(
     operations: Operations,
     address: str,
     tls: ssl.SSLContext | None,
-    documents: Documents,
+    endpoints: Endpoints,
+    seals: Seals,
     now: Callable[[], int],
     outside: Outside,
 ) -> Any:
@@ -53,7 +55,8 @@ def temporal_server(
         version("perdure"),
         lambda namespace, identity: TranslatedSchedules(service, namespace, identity),
         lambda namespace, identity: TranslatedBatches(service, namespace, identity),
-        documents,
+        endpoints,
+        seals,
         now,
         lambda start, namespace, callback: outside.begin_nexus(service, start, namespace, callback),
     )

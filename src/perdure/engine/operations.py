@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +21,7 @@ from perdure.model.errors import PerdureError
 from perdure.model.failures import Failure, FailureKind, RetryBehavior
 from perdure.model.ids import RunAddress
 from perdure.model.requests import FailOperationAttempt, OfferOperation, Request
+from perdure.model.system import SYSTEM_NAMESPACE
 from perdure.model.task_queues import Poller
 
 if TYPE_CHECKING:
@@ -68,6 +70,10 @@ class Operations:
         self._known: dict[tuple[int, int], int] = {}
         """The attempts that wait here, by the names of their messages."""
         self._pollers: dict[QueueName, dict[str, int]] = {}
+        self.attend_own: Callable[[str], None] | None = None
+        """Told of a task queue of the engine's own namespace when something comes to wait there."""
+        self.blocked: dict[QueueName, str] = {}
+        """Queues where nobody asks for the time being, and why."""
 
     def offer(self, key: int, source: RunAddress, message: Message) -> None:
         """A message of the run ``source`` that is in the store."""
@@ -86,6 +92,8 @@ class Operations:
         else:
             line.append(offer)
         self._wake(queue)
+        if namespace == SYSTEM_NAMESPACE and self.attend_own is not None:
+            self.attend_own(offer.request.task_queue)
 
     def _wake(self, queue: QueueName) -> None:
         asking = self._asking.get(queue, ())
@@ -190,6 +198,10 @@ class Operations:
         for identity in [identity for identity, time in known.items() if time < before]:
             del known[identity]
         return [Poller(identity, "", last_poll_time=time) for identity, time in known.items()]
+
+    def waiting_queues(self, namespace: str) -> list[str]:
+        """The task queues of a namespace where something waits."""
+        return [task_queue for space, task_queue in self._waiting if space == namespace]
 
     def backlog(self, namespace: str, task_queue: str) -> int:
         """How many attempts wait."""

@@ -7,6 +7,7 @@ from perdure.kernel.operation import operation_due
 from perdure.kernel.run import Activity, Child, Operation, Run, WorkflowTask
 from perdure.model.explanation import Explanation, Wait, WaitKind
 from perdure.model.ids import RunAddress
+from perdure.model.system import SYSTEM_NAMESPACE
 
 CLOCK = "the clock"
 
@@ -207,6 +208,8 @@ def _operation(operation: Operation, now: int) -> Wait:
     else:
         state = f"attempt {operation.attempt} waits for an answer"
         ends_by = f"a worker that serves {scheduled.service} on {served}"
+        if scheduled.namespace == SYSTEM_NAMESPACE:
+            ends_by = f"whoever serves the URL that endpoint {scheduled.endpoint} leads to"
     if cancel is not None:
         state = f"{state}; it was asked to stop"
     return Wait(

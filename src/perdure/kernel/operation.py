@@ -22,6 +22,7 @@ from perdure.model.payloads import Payloads
 from perdure.model.requests import (
     AcceptOperation,
     CompleteOperation,
+    EndOperation,
     FailOperation,
     FailOperationAttempt,
     OfferOperation,
@@ -238,11 +239,9 @@ def _stale(commit: Commit, scheduled_event_id: int, attempt: int) -> Rejection:
 
 def closed(commit: Commit, request: OperationClosed) -> Rejection | None:
     """The run has closed. Its message may overtake the answer of whoever started it."""
-    operation = commit.run.operations.get(request.scheduled_event_id)
-    if operation is None or operation.scheduled.request_id != request.request_id:
-        return Rejection(
-            Reason.STALE, f"Run {commit.run.run_id} does not wait for an operation {request.scheduled_event_id}."
-        )
+    operation = _awaited(commit, request.scheduled_event_id, request.request_id)
+    if isinstance(operation, Rejection):
+        return operation
     if not operation.started_time:
         _accept(commit, operation, request.token, ())
     match request.closing:
@@ -268,6 +267,30 @@ def closed(commit: Commit, request: OperationClosed) -> Rejection | None:
             _end_badly(commit, operation, failure, is_cancelled=False)
         case other:
             raise InvariantError(f"{other.__class__.__name__} does not close a run.")
+    return None
+
+
+def _awaited(commit: Commit, scheduled_event_id: int, request_id: str) -> Operation | Rejection:
+    operation = commit.run.operations.get(scheduled_event_id)
+    if operation is None or operation.scheduled.request_id != request_id:
+        return Rejection(Reason.STALE, f"Run {commit.run.run_id} does not wait for an operation {scheduled_event_id}.")
+    return operation
+
+
+# --- from whoever else carries it out
+
+
+def ended(commit: Commit, request: EndOperation) -> Rejection | None:
+    """It has ended. That may be said before whoever was asked for it has answered."""
+    operation = _awaited(commit, request.scheduled_event_id, request.request_id)
+    if isinstance(operation, Rejection):
+        return operation
+    if not operation.started_time:
+        _accept(commit, operation, request.token, request.links)
+    if request.failure is None:
+        _end_well(commit, operation, request.result, ())
+    else:
+        _end_badly(commit, operation, request.failure, is_cancelled=request.canceled)
     return None
 
 

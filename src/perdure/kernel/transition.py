@@ -66,6 +66,7 @@ HANDLERS: dict[type, Handler] = {
     r.FailOperationAttempt: operation.attempt_failed,
     r.OperationCancelDelivered: operation.cancel_delivered,
     r.OperationClosed: operation.closed,
+    r.EndOperation: operation.ended,
     r.OfferOperation: operation.refuse_offer,
     r.AttachCallbacks: control.attach_callbacks,
 }

@@ -25,6 +25,7 @@ from perdure.model.requests.message import SignalWorkflow, UpdateWorkflow
 from perdure.model.requests.operation import (
     AcceptOperation,
     CompleteOperation,
+    EndOperation,
     FailOperation,
     FailOperationAttempt,
     OfferOperation,
@@ -61,6 +62,7 @@ __all__ = [
     "CompleteActivity",
     "CompleteOperation",
     "CompleteWorkflowTask",
+    "EndOperation",
     "ExternalCancelDelivered",
     "ExternalSignalDelivered",
     "FailActivity",

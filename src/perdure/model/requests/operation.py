@@ -72,3 +72,16 @@ class OperationClosed(BaseRequest, frozen=True, array_like=True, gc=False, tag=6
     request_id: str
     closing: AnyRecord
     token: str = ""
+
+
+class EndOperation(BaseRequest, frozen=True, array_like=True, gc=False, tag=66):
+    """Whoever carries out an operation says how it ended: with a result, or with a ``failure`` if there is one, which
+    ``canceled`` makes a cancellation. ``token`` is the operation's name there; ``request_id`` is what it was asked for with."""
+
+    scheduled_event_id: int
+    request_id: str
+    token: str = ""
+    result: Payloads = ()
+    failure: Failure | None = None
+    canceled: bool = False
+    links: tuple[bytes, ...] = ()

@@ -65,6 +65,7 @@ RunRequest = Union[
     external.ExternalSignalDelivered,
     external.ExternalCancelDelivered,
     operation.OperationClosed,
+    operation.EndOperation,
 ]
 
 Request = Union[ClientRequest, WorkerRequest, timer.FireTimer, RunRequest]

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 from temporalio.api.errordetails.v1 import message_pb2 as details
 
-from perdure.engine.documents import Documents, Kept
+from perdure.engine.endpoints import Endpoints
+from perdure.engine.operation_tokens import Seals
 from perdure.engine.operations import Operations
 from perdure.engine.polls import Polls
 from perdure.engine.turn_polls import TurnPolls
@@ -17,7 +18,6 @@ from perdure.model.options import DEFAULT_NAMESPACE
 from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
 from perdure.protocols.temporal.errors import Code, Refused
-from perdure.protocols.temporal.nexus_tokens import Seals
 
 LONG_POLL_SECONDS = 60.0
 """A poll is answered after this at the latest, with nothing if there is nothing."""
@@ -31,20 +31,9 @@ BeginCallback = Callable[[StartWorkflow, str, tuple[str, Mapping[str, str], int]
 the start's callbacks it is; the workflow id of the engine's own run that will tell them."""
 
 
-class Endpoint(msgspec.Struct, frozen=True):
-    """A Nexus endpoint. ``spec`` is as it was sent; ``version`` counts its changes. Times are ns since 1970."""
-
-    id: str
-    name: str
-    spec: bytes
-    created: int
-    modified: int = 0
-    version: int = 1
-
-
 class Parts:
     """What the room is given, for all calls. ``schedules`` and ``batches`` give those of a namespace, for somebody;
-    ``documents`` keep what the room has for itself, ``now`` gives ns since 1970."""
+    ``seals`` make the tokens of operations, ``now`` gives ns since 1970."""
 
     def __init__(
         self,
@@ -55,7 +44,8 @@ class Parts:
         version: str,
         schedules: Callable[[str, str], Any],
         batches: Callable[[str, str], Any],
-        documents: Documents,
+        endpoints: Endpoints,
+        seals: Seals,
         now: Callable[[], int],
         begin_callback: BeginCallback,
     ) -> None:
@@ -64,8 +54,8 @@ class Parts:
         self.turns = turns
         self.operations = operations
         self.deployments = turns.deployments
-        self.endpoints = Kept(documents, "nexus-endpoint", Endpoint)
-        self.seals = Seals(documents)
+        self.endpoints = endpoints
+        self.seals = seals
         self.now = now
         self.begin_callback = begin_callback
         self.version = version
@@ -73,10 +63,6 @@ class Parts:
         self.batches = batches
         self.namespaces: set[str] = {DEFAULT_NAMESPACE}
         """Those that are known to be there."""
-
-    async def endpoints_by_name(self) -> Mapping[str, Endpoint]:
-        """All endpoints of Nexus, which are of the whole server."""
-        return {one.name: one for one in (await self.endpoints.all("")).values()}
 
     async def know(self, namespace: str) -> None:
         """See that a namespace is there. Raises ``Refused``."""

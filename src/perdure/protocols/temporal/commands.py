@@ -7,16 +7,15 @@ import msgspec
 from google.protobuf.message import DecodeError
 from temporalio.api.command.v1 import message_pb2 as pb
 from temporalio.api.enums.v1 import command_type_pb2
-from temporalio.api.nexus.v1 import message_pb2 as nexus
 from temporalio.api.protocol.v1 import message_pb2 as protocol
 from temporalio.api.update.v1 import message_pb2 as update_pb
 
+from perdure.engine.endpoints import Endpoint
 from perdure.model import commands as c
 from perdure.model.events import ActivityTaskScheduled
 from perdure.model.failures import BAD_COMMAND, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import Initiator
-from perdure.protocols.temporal.calls import Endpoint
 from perdure.protocols.temporal.command_checks import CHECKS, name_of, wrong_sequence
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.failures import to_failure
@@ -308,20 +307,15 @@ def schedule_operation(
     endpoint = endpoints.get(a.endpoint)
     if endpoint is None:
         raise BadCommand("BAD_SCHEDULE_NEXUS_OPERATION_ATTRIBUTES", f'endpoint "{a.endpoint}" not found')
-    target = nexus.EndpointSpec.FromString(endpoint.spec).target
-    if target.WhichOneof("variant") != "worker":
-        raise BadCommand(
-            "BAD_SCHEDULE_NEXUS_OPERATION_ATTRIBUTES",
-            f'endpoint "{a.endpoint}" leads to a URL; Perdure serves those that lead to workers',
-        )
+    namespace, task_queue = endpoint.queue
     to_close = shortest(ns_of(a.schedule_to_close_timeout), run_timeout_ns)
     to_start, start_to_close = ns_of(a.schedule_to_start_timeout), ns_of(a.start_to_close_timeout)
     return c.ScheduleNexusOperation(
         a.endpoint,
         a.service,
         a.operation,
-        target.worker.namespace,
-        target.worker.task_queue,
+        namespace,
+        task_queue,
         (to_payload(a.input),) if a.HasField("input") else (),
         to_close,
         min(to_start, to_close) if to_close else to_start,

@@ -10,6 +10,7 @@ from temporalio.api.common.v1 import message_pb2 as common
 from temporalio.api.enums.v1 import common_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow
 
+from perdure.engine.operation_tokens import CallbackToken
 from perdure.engine.turn_polls import TurnPolls
 from perdure.kernel.run import Run
 from perdure.model.errors import InvalidArgumentError, NotFoundError, PermissionDeniedError
@@ -21,7 +22,7 @@ from perdure.model.system import SYSTEM_NAMESPACE
 from perdure.protocols.temporal.calls import Call
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.failures import failure
-from perdure.protocols.temporal.nexus_tokens import INTERNAL_URL, TOKEN_HEADER, CallbackToken
+from perdure.protocols.temporal.nexus_tokens import INTERNAL_URL, TOKEN_HEADER
 from perdure.protocols.temporal.times import timestamp
 
 CLOSED = "closed"

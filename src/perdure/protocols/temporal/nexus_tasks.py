@@ -7,6 +7,7 @@ from temporalio.api.failure.v1 import message_pb2 as failure_pb
 from temporalio.api.nexus.v1 import message_pb2 as nexus
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
+from perdure.engine.operation_tokens import NexusToken
 from perdure.engine.operations import OperationTask
 from perdure.model.failures import Failure, FailureKind, RetryBehavior
 from perdure.model.payloads import Payload
@@ -20,7 +21,7 @@ from perdure.model.requests import (
 )
 from perdure.protocols.temporal.failures import to_failure
 from perdure.protocols.temporal.nexus_links import event_link, from_nexus, nexus_link
-from perdure.protocols.temporal.nexus_tokens import INTERNAL_URL, TOKEN_HEADER, NexusToken
+from perdure.protocols.temporal.nexus_tokens import INTERNAL_URL, TOKEN_HEADER
 from perdure.protocols.temporal.payloads import payload, to_payload
 from perdure.protocols.temporal.times import timestamp
 

@@ -11,14 +11,16 @@ State = common_pb2.PendingNexusOperationState
 CancelState = common_pb2.NexusOperationCancellationState
 
 
-def pending_operation(operation: Operation) -> workflow.PendingNexusOperationInfo:
-    """One of them."""
+def pending_operation(operation: Operation, blocked: str = "") -> workflow.PendingNexusOperationInfo:
+    """One of them; ``blocked`` is why nobody is asked for it for the time being."""
     scheduled, cancel = operation.scheduled, operation.cancel
     state = State.PENDING_NEXUS_OPERATION_STATE_SCHEDULED
     if operation.started_time:
         state = State.PENDING_NEXUS_OPERATION_STATE_STARTED
     elif operation.next_attempt_time:
         state = State.PENDING_NEXUS_OPERATION_STATE_BACKING_OFF
+    elif blocked:
+        state = State.PENDING_NEXUS_OPERATION_STATE_BLOCKED
     return workflow.PendingNexusOperationInfo(
         endpoint=scheduled.endpoint,
         service=scheduled.service,
@@ -35,6 +37,7 @@ def pending_operation(operation: Operation) -> workflow.PendingNexusOperationInf
         last_attempt_failure=failure(operation.last_failure),
         next_attempt_schedule_time=timestamp(operation.next_attempt_time),
         scheduled_event_id=scheduled.id,
+        blocked_reason=blocked if state == State.PENDING_NEXUS_OPERATION_STATE_BLOCKED else "",
         cancellation_info=_cancellation(operation, cancel) if cancel is not None else None,
     )
 

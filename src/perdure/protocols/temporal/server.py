@@ -25,6 +25,7 @@ from perdure.protocols.temporal import health
 from perdure.protocols.temporal.calls import Call, Handler, Parts
 from perdure.protocols.temporal.connections import Connections
 from perdure.protocols.temporal.errors import Code, Refused, refused
+from perdure.protocols.temporal.service_nexus import completed
 from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHODS
 from perdure.protocols.temporal.unary import Answered, Asked
 
@@ -67,6 +68,7 @@ class TemporalProtocol:
 
     async def open(self) -> None:
         """Begin to listen. Raises ``InvalidArgumentError`` if the address can't be used."""
+        await self._parts.endpoints.complete(completed)
         host, _, port = self._address.rpartition(":")
         host = host.strip("[]")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -11,7 +11,7 @@ from temporalio.api.taskqueue.v1 import message_pb2 as taskqueue
 from temporalio.api.workflow.v1 import message_pb2 as workflow
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
-from perdure.kernel.run import Activity, Run, WorkflowTask
+from perdure.kernel.run import Activity, Operation, Run, WorkflowTask
 from perdure.model.errors import NotFoundError
 from perdure.model.events import ActivityTaskScheduled
 from perdure.model.service import RunSummary
@@ -100,11 +100,16 @@ async def describe_workflow_execution(
             )
             for ref, child in run.children.items()
         ],
-        pending_nexus_operations=[pending_operation(operation) for operation in run.operations.values()],
+        pending_nexus_operations=[_operation(call, operation) for operation in run.operations.values()],
         callbacks=await callback_infos(call.parts.turns, run),
         pending_workflow_task=_turn(task) if task is not None else None,
         workflow_extended_info=_extended(run),
     )
+
+
+def _operation(call: Call, operation: Operation) -> workflow.PendingNexusOperationInfo:
+    queue = (operation.scheduled.namespace, operation.scheduled.task_queue)
+    return pending_operation(operation, call.parts.operations.blocked.get(queue, ""))
 
 
 def _add_versioning(info: workflow.WorkflowExecutionInfo, run: Run) -> None:

@@ -1,14 +1,17 @@
 """Nexus endpoints: names under which workflows of one namespace reach workers of another."""
 
+import json
 import re
 import uuid
 
 import msgspec
+from temporalio.api.common.v1 import message_pb2 as common
 from temporalio.api.nexus.v1 import message_pb2 as nexus
 from temporalio.api.operatorservice.v1 import request_response_pb2 as operator
 
+from perdure.engine.endpoints import Endpoint
 from perdure.model.access import ALL_NAMESPACES, Permission
-from perdure.protocols.temporal.calls import Call, Endpoint, Methods
+from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Code, Refused
 from perdure.protocols.temporal.times import timestamp
 from perdure.protocols.temporal.tokens import PageToken, decode, encode
@@ -18,19 +21,30 @@ operator_methods = Methods()
 NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9\-]*[a-zA-Z0-9]")
 LONGEST_NAME = 200
 DEFAULT_PAGE = 100
-EVERYBODYS = ""
-"""Endpoints are of the whole server, so they are kept under no namespace."""
 
 
 def _message(one: Endpoint) -> nexus.Endpoint:
+    spec = nexus.EndpointSpec.FromString(one.spec) if one.spec else _spec(one)
     return nexus.Endpoint(
         version=one.version,
         id=one.id,
-        spec=nexus.EndpointSpec.FromString(one.spec),
+        spec=spec,
         created_time=timestamp(one.created),
         last_modified_time=timestamp(one.modified) if one.modified else None,
         url_prefix=f"/nexus/endpoints/{one.id}/services",
     )
+
+
+def _spec(one: Endpoint) -> nexus.EndpointSpec:
+    """Of one that no client of Temporal's has set."""
+    said = json.dumps(one.description).encode() if one.description else None
+    description = common.Payload(metadata={"encoding": b"json/plain"}, data=said) if said else None
+    target = nexus.EndpointTarget()
+    if one.url:
+        target.external.url = one.url
+    else:
+        target.worker.namespace, target.worker.task_queue = one.namespace, one.task_queue
+    return nexus.EndpointSpec(name=one.name, description=description, target=target)
 
 
 def _checked(spec: nexus.EndpointSpec) -> None:
@@ -70,6 +84,19 @@ async def _see_target(call: Call, spec: nexus.EndpointSpec) -> None:
         ) from None
 
 
+def _led(one: Endpoint, spec: nexus.EndpointSpec) -> Endpoint:
+    """An endpoint, leading where a client says."""
+    worker, url = spec.target.worker, spec.target.external.url
+    return msgspec.structs.replace(
+        one, spec=spec.SerializeToString(), namespace=worker.namespace, task_queue=worker.task_queue, url=url
+    )
+
+
+def completed(one: Endpoint) -> Endpoint:
+    """One that was kept by its ``spec`` alone."""
+    return _led(one, nexus.EndpointSpec.FromString(one.spec))
+
+
 def _not_found(id: str) -> Refused:
     return Refused.not_found(f"Nexus endpoint with ID `{id}` not found")
 
@@ -86,12 +113,12 @@ async def create_nexus_endpoint(
     kept = call.parts.endpoints
 
     async def create() -> Endpoint:
-        if any(one.name == spec.name for one in (await kept.all(EVERYBODYS)).values()):
+        if await kept.named(spec.name) is not None:
             raise Refused(
                 Code.ALREADY_EXISTS, f"error creating Nexus endpoint. Endpoint with name {spec.name} already registered"
             )
-        made = Endpoint(str(uuid.uuid4()), spec.name, spec.SerializeToString(), call.parts.now())
-        await kept.put(EVERYBODYS, made.id, made)
+        made = _led(Endpoint(str(uuid.uuid4()), spec.name, created=call.parts.now()), spec)
+        await kept.put(made)
         return made
 
     made = await call.session.perform("create_nexus_endpoint", create, name=spec.name)
@@ -110,8 +137,7 @@ async def update_nexus_endpoint(
     kept = call.parts.endpoints
 
     async def update() -> Endpoint:
-        known = await kept.all(EVERYBODYS)
-        present = known.get(request.id)
+        present = await kept.get(request.id)
         if present is None:
             raise _not_found(request.id)
         if present.version != request.version:
@@ -119,18 +145,15 @@ async def update_nexus_endpoint(
                 Code.FAILED_PRECONDITION,
                 f"nexus endpoint version mismatch. received: {request.version} expected {present.version}",
             )
-        if any(one.name == spec.name and one.id != present.id for one in known.values()):
+        named = await kept.named(spec.name)
+        if named is not None and named.id != present.id:
             raise Refused(
                 Code.ALREADY_EXISTS, f"error updating Nexus endpoint. Endpoint with name {spec.name} already registered"
             )
         changed = msgspec.structs.replace(
-            present,
-            name=spec.name,
-            spec=spec.SerializeToString(),
-            modified=call.parts.now(),
-            version=present.version + 1,
+            _led(present, spec), name=spec.name, modified=call.parts.now(), version=present.version + 1
         )
-        await kept.put(EVERYBODYS, changed.id, changed)
+        await kept.put(changed)
         return changed
 
     changed = await call.session.perform("update_nexus_endpoint", update, name=spec.name)
@@ -146,9 +169,9 @@ async def delete_nexus_endpoint(
     kept = call.parts.endpoints
 
     async def delete() -> None:
-        if await kept.get(EVERYBODYS, request.id) is None:
+        if await kept.get(request.id) is None:
             raise Refused.not_found(f"error deleting nexus endpoint with ID: {request.id}")
-        await kept.put(EVERYBODYS, request.id, None)
+        await kept.remove(request.id)
 
     await call.session.perform("delete_nexus_endpoint", delete, id=request.id)
     return operator.DeleteNexusEndpointResponse()
@@ -159,7 +182,7 @@ async def get_nexus_endpoint(
     call: Call, request: operator.GetNexusEndpointRequest
 ) -> operator.GetNexusEndpointResponse:
     """One endpoint."""
-    found = await call.parts.endpoints.get(EVERYBODYS, request.id)
+    found = await call.parts.endpoints.get(request.id)
     if found is None:
         raise _not_found(request.id)
     return operator.GetNexusEndpointResponse(endpoint=_message(found))
@@ -172,7 +195,7 @@ async def list_nexus_endpoints(
     """All of them, or the one of a name."""
     after = decode(request.next_page_token, PageToken).cursor if request.next_page_token else ""
     size = min(request.page_size or DEFAULT_PAGE, DEFAULT_PAGE)
-    known = (await call.parts.endpoints.all(EVERYBODYS)).values()
+    known = await call.parts.endpoints.all()
     found = [one for one in known if one.id > after and request.name in ("", one.name)]
     page = found[:size]
     return operator.ListNexusEndpointsResponse(

@@ -4,11 +4,12 @@ from typing import Any
 
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
+from perdure.engine.operation_tokens import CallbackToken, NexusToken
 from perdure.model.access import Permission
 from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.nexus_tasks import answered, failed, nexus_task
-from perdure.protocols.temporal.nexus_tokens import TASK_GONE, CallbackToken, NexusToken
+from perdure.protocols.temporal.nexus_tokens import TASK_GONE
 from perdure.protocols.temporal.tokens import MALFORMED
 
 methods = Methods()

@@ -85,7 +85,7 @@ async def respond_workflow_task_completed(
             request.messages,
             namespace,
             run.started.workflow_run_timeout_ns,
-            await call.parts.endpoints_by_name()
+            await call.parts.endpoints.by_name()
             if any(one.command_type == NEXUS for one in request.commands)
             else None,
         )

@@ -1,0 +1,193 @@
+"""Operations of endpoints that lead to a URL: asked for by HTTP, of a small server that speaks Nexus, and ended by its callback."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from temporalio import workflow
+from temporalio.api.enums.v1 import PendingNexusOperationState
+from temporalio.api.nexus.v1 import EndpointSpec, EndpointTarget
+from temporalio.api.operatorservice.v1 import CreateNexusEndpointRequest
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError, CancelledError, NexusOperationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from perdure.protocols.nexus.breaker import FAILURES, Breaker
+
+BLOCKED = PendingNexusOperationState.PENDING_NEXUS_OPERATION_STATE_BLOCKED
+
+
+class Bank:
+    """Serves operations over HTTP; ``asked`` are the requests that came."""
+
+    def __init__(self) -> None:
+        self.asked: asyncio.Queue[Request] = asyncio.Queue()
+        self.is_well = True
+
+    async def __aenter__(self) -> "Bank":
+        routes = [
+            Route("/bank/{service}/{operation}", self.start, methods=["POST"]),
+            Route("/bank/{service}/{operation}/cancel", self.cancel, methods=["POST"]),
+        ]
+        self.server = uvicorn.Server(
+            uvicorn.Config(Starlette(routes=routes), port=0, log_level="error", lifespan="off")
+        )
+        self.serving = asyncio.create_task(self.server.serve())
+        while not self.server.started:
+            await asyncio.sleep(0.01)
+        self.url = f"http://127.0.0.1:{self.server.servers[0].sockets[0].getsockname()[1]}/bank"
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self.server.should_exit = True
+        await self.serving
+
+    async def start(self, request: Request) -> Response:
+        body = await request.body()
+        self.asked.put_nowait(request)
+        if not self.is_well:
+            return Response(status_code=503)
+        match request.path_params["operation"]:
+            case "greet":
+                return Response(b'"hello ' + body.strip(b'"') + b'"', media_type="application/json")
+            case "transfer" | "transfer and stop":
+                return JSONResponse({"token": "transfer 7", "state": "running"}, status_code=201)
+            case "refuse":
+                return JSONResponse({"message": "no funds"}, 424, headers={"nexus-operation-state": "failed"})
+            case _:
+                return JSONResponse({"message": "what?"}, 400)
+
+    async def cancel(self, request: Request) -> Response:
+        self.asked.put_nowait(request)
+        return Response(status_code=202)
+
+
+@workflow.defn
+class Ask:
+    def __init__(self) -> None:
+        self.is_over = False
+
+    @workflow.signal
+    def stop(self) -> None:
+        self.is_over = True
+
+    @workflow.run
+    async def run(self, operation: str, input: str) -> str:
+        client = workflow.create_nexus_client(service="my bank", endpoint="bank")
+        headers = {"My-Header": "mine"}
+        handle = await client.start_operation(operation, input, output_type=str, headers=headers)
+        if operation == "transfer and stop":
+            await workflow.wait_condition(lambda: self.is_over)
+            handle.cancel()
+        result: str = await handle
+        return result
+
+
+@pytest.fixture
+async def bank(client: Client) -> AsyncIterator[Bank]:
+    async with Bank() as bank:
+        spec = EndpointSpec(name="bank", target=EndpointTarget(external=EndpointTarget.External(url=bank.url)))
+        await client.operator_service.create_nexus_endpoint(CreateNexusEndpointRequest(spec=spec))
+        async with Worker(client, task_queue="q", workflows=[Ask], workflow_runner=UnsandboxedWorkflowRunner()):
+            yield bank
+
+
+async def ask(client: Client, operation: str, id: str = "") -> WorkflowHandle[Any, Any]:
+    return await client.start_workflow(Ask.run, args=[operation, "you"], id=id or operation, task_queue="q")
+
+
+async def failure(handle: WorkflowHandle[Any, Any]) -> BaseException:
+    """Why the operation of a run did not succeed."""
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    assert isinstance(failed.value.cause, NexusOperationError)
+    return failed.value.cause.__cause__ or failed.value.cause
+
+
+async def tell(asked: Request, state: str, body: str, **headers: str) -> int:
+    """Say how an operation has ended, as the request that asked for it says; the answer's status."""
+    url = parse_qs(asked.url.query)["callback"][0]
+    token = asked.headers["nexus-callback-temporal-callback-token"]
+    sent = {"temporal-callback-token": token, "nexus-operation-state": state, "content-type": "application/json"}
+    async with httpx.AsyncClient() as http:
+        status: int = (await http.post(url, headers=sent | headers, content=body.encode())).status_code
+        return status
+
+
+async def test_an_operation_that_ends_at_once(client: Client, bank: Bank) -> None:
+    greeted = await ask(client, "greet")
+    assert await greeted.result() == "hello you"
+    asked = bank.asked.get_nowait()
+    assert asked.url.path == "/bank/my bank/greet" and asked.headers["my-header"] == "mine"
+    refused = await failure(await ask(client, "refuse"))
+    assert isinstance(refused, ApplicationError) and refused.message == "no funds"
+    assert "what?" in str(await failure(await ask(client, "unheard-of")))
+
+
+async def test_an_operation_that_ends_later(client: Client, bank: Bank) -> None:
+    handle = await ask(client, "transfer")
+    asked = await bank.asked.get()
+    wrong = {"temporal-callback-token": "x" * 80}
+    assert await tell(asked, "succeeded", '"done"', **wrong) == 400
+    assert await tell(asked, "half done", '"done"') == 400
+    assert await tell(asked, "failed", "no JSON") == 400
+    assert await tell(asked, "succeeded", '"' + "x" * (2 << 20) + '"') == 413
+    assert (await handle.describe()).raw_description.pending_nexus_operations[0].operation == "transfer"
+    assert await tell(asked, "succeeded", '"done"') == 200
+    assert await tell(asked, "succeeded", '"done twice"') == 404
+    assert await handle.result() == "done"
+    failing = await ask(client, "transfer", "failing")
+    assert await tell(await bank.asked.get(), "failed", '{"message": "broke"}') == 200
+    broken = await failure(failing)
+    assert isinstance(broken, ApplicationError) and broken.message == "broke"
+
+
+async def test_an_end_that_is_told_before_the_answer_is_in(client: Client, bank: Bank) -> None:
+    bank.is_well = False
+    handle = await ask(client, "transfer")
+    assert await tell(await bank.asked.get(), "succeeded", '"early"', **{"nexus-operation-token": "t"}) == 200
+    assert await handle.result() == "early"
+
+
+async def test_a_cancellation_is_passed_on(client: Client, bank: Bank) -> None:
+    handle = await ask(client, "transfer and stop")
+    asked = await bank.asked.get()
+    await handle.signal(Ask.stop)
+    cancelled = await bank.asked.get()
+    assert cancelled.url.path == "/bank/my bank/transfer and stop/cancel"
+    assert cancelled.headers["nexus-operation-token"] == "transfer 7"
+    assert await tell(asked, "canceled", '{"message": "stopped"}') == 200
+    assert isinstance(await failure(handle), CancelledError)
+
+
+async def test_whoever_keeps_failing_is_left_alone(client: Client, bank: Bank) -> None:
+    bank.is_well = False
+    handles = [await ask(client, "greet", f"ask-{number}") for number in range(FAILURES)]
+    for _ in handles:
+        await bank.asked.get()
+
+    async def is_blocked(handle: WorkflowHandle[Any, Any]) -> bool:
+        (one,) = (await handle.describe()).raw_description.pending_nexus_operations
+        assert not one.blocked_reason or one.blocked_reason == "The circuit breaker is open."
+        return one.state == BLOCKED
+
+    while not all([await is_blocked(handle) for handle in handles]):
+        await asyncio.sleep(0.05)
+    assert bank.asked.empty()
+
+
+def test_a_breaker() -> None:
+    breaker = Breaker()
+    assert not any(breaker.note(is_down=True) for _ in range(FAILURES - 1))
+    assert not breaker.note(is_down=False)
+    assert [breaker.note(is_down=True) for _ in range(FAILURES)][-1]
+    assert breaker.is_tried and breaker.note(is_down=True)
+    assert not breaker.note(is_down=False) and not breaker.is_tried
