@@ -70,6 +70,20 @@ def measure(bench: Bench) -> Section:
                 wanted=asked(2),
                 limit="The definition is checked anew for each call.",
             ),
+            Figure(
+                label="a TestState call, over the wire",
+                value=of("test_state_wire_ms"),
+                unit="ms",
+                wanted=asked(2),
+                limit="Raw HTTP on the loopback interface; boto3's own time comes on top of it.",
+            ),
+            Figure(
+                label="executions started over the wire",
+                value=of("starts_per_second"),
+                unit="/s",
+                more_is_better=True,
+                limit="StartExecution of a machine of one state, in memory; server and caller in one thread.",
+            ),
         ],
         [
             Table(
