@@ -41,6 +41,13 @@ MANIFEST = json.dumps({"fileSchema": "Bucket, Key", "files": []})
             {"InputType": "MANIFEST"},
             [{"Bucket": "b1", "Key": "k1"}, {"Bucket": "b1", "Key": "k2"}],
         ),
+        (
+            {"Body": MANIFEST, "Parts": ["b1,k1\n"]},
+            {"ManifestType": "S3_INVENTORY"},
+            [{"Bucket": "b1", "Key": "k1"}],
+        ),
+        ({"Parts": ["a,b\n1,2\n", "b,a\n3,4\n"]}, FIRST, [{"a": "1", "b": "2"}, {"a": "4", "b": "3"}]),
+        ({"Parts": ['{"n": 1}\n', '{"n": 2}\n']}, {"InputType": "JSONL"}, [{"n": 1}, {"n": 2}]),
     ],
 )
 def test_what_is_read_becomes_items(body, config, items):
@@ -57,7 +64,8 @@ def test_what_is_read_becomes_items(body, config, items):
         ('{"n": 1}\n{"n": \n', {"InputType": "JSONL"}, "line 2: "),
         ("7", {"InputType": "JSON"}, "expected a JSON array or object, got 7"),
         ("{", {"InputType": "JSON"}, "Attempting to read the items failed"),
-        ("PAR1", {"InputType": "PARQUET"}, "Parquet files are not read here: use CSV, JSON or JSONL"),
+        ("PAR1", {"InputType": "PARQUET"}, "a Parquet file is no text"),
+        ({"Parts": ["[1]", "[2"]}, {"InputType": "JSON"}, "Attempting to read the items failed"),
     ],
 )
 def test_what_is_broken_fails_the_map_and_says_where(body, config, said):

@@ -1,8 +1,11 @@
 """Tasks that call AWS's services, against emulated ones: sqs, sns, dynamodb, s3, events, and any other by ``aws-sdk``."""
 
+import datetime
 import gzip
+import io
 import json
 import time
+from decimal import Decimal
 
 import pytest
 from tests.protocols.stepfunctions.emulated import Emulator, Server, machine, task
@@ -331,6 +334,60 @@ def test_a_map_reads_an_inventory(server, bucket):
     assert found == [
         {"Bucket": "kept", "Key": f"{name}.txt", "Size": size} for name, size in (("x", "3"), ("y", "4"), ("z", "5"))
     ]
+
+
+def parquet(**columns):
+    import pyarrow
+    import pyarrow.parquet
+
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), file)
+    return file.getvalue()
+
+
+def test_a_map_reads_parquet_files(server, bucket):
+    day = datetime.date(2026, 1, 31)
+    bucket.put_object(
+        Bucket="kept",
+        Key="rows.parquet",
+        Body=parquet(n=[1, 2], day=[day, None], price=[Decimal("1.5"), Decimal("2")], raw=[b"a", b"\xff"]),
+    )
+    config = {"InputType": "PARQUET"}
+    rows = [
+        {"n": 1, "day": "2026-01-31", "price": 1.5, "raw": "a"},
+        {"n": 2, "day": None, "price": 2, "raw": "/w=="},
+    ]
+    assert server.run(distributed(reader("rows.parquet", config))) == rows
+    assert server.run(distributed(reader("rows.parquet", {**config, "MaxItems": 1}))) == rows[:1]
+    bucket.put_object(Bucket="kept", Key="broken.parquet", Body=b"PAR1")
+    error, cause = server.run(distributed(reader("broken.parquet", config)))
+    assert error == "States.ItemReaderFailed" and "'broken.parquet' can't be read as Parquet" in cause
+
+
+def test_a_map_reads_the_files_that_a_manifest_or_a_listing_names(server, bucket):
+    bucket.put_object(Bucket="kept", Key="data/1.parquet", Body=parquet(n=[1]))
+    bucket.put_object(Bucket="kept", Key="data/2.parquet", Body=parquet(n=[2, 3]))
+    bucket.put_object(Bucket="kept", Key="lines/", Body=b"")
+    bucket.put_object(Bucket="kept", Key="lines/1.jsonl", Body=b'{"n": 1}\n')
+    bucket.put_object(Bucket="kept", Key="lines/2.jsonl.gz", Body=gzip.compress(b'{"n": 2}\n{"n": 3}\n'))
+    bucket.put_object(
+        Bucket="kept", Key="unload-manifest.csv", Body=b"s3://kept/lines/1.jsonl\ns3://kept/lines/2.jsonl.gz\n"
+    )
+    inventory = {
+        "destinationBucket": "arn:aws:s3:::kept",
+        "fileFormat": "Parquet",
+        "files": [{"key": "data/1.parquet"}, {"key": "data/2.parquet"}],
+    }
+    bucket.put_object(Bucket="kept", Key="parquet-manifest.json", Body=json.dumps(inventory).encode())
+    found = [{"n": 1}, {"n": 2}, {"n": 3}]
+    athena = {"ManifestType": "ATHENA_DATA", "InputType": "JSONL"}
+    assert server.run(distributed(reader("unload-manifest.csv", athena))) == found
+    assert server.run(distributed(reader("parquet-manifest.json", {"ManifestType": "S3_INVENTORY"}))) == found
+    for prefix, kind in (("data/", "PARQUET"), ("lines/", "JSONL")):
+        config = {"InputType": kind, "Transformation": "LOAD_AND_FLATTEN"}
+        assert server.run(distributed(reader(prefix, config, "listObjectsV2"))) == found
+    error, cause = server.run(distributed(reader("lines/1.jsonl", athena)))
+    assert error == "States.ItemReaderFailed" and "is no URI" in cause
 
 
 def test_a_map_goes_over_all_objects_of_a_bucket(server, bucket):

@@ -1,8 +1,8 @@
 """What a distributed Map reads, and how its items go in batches.
 
-The engine's own worker makes the call of an ItemReader and answers with the text of what it found (``{"Body": "..."}``; for
-a manifest also ``"Parts"``, the texts of the files that it names; a list where the call lists things). Here it becomes
-items.
+The engine's own worker makes the call of an ItemReader and answers with the text of what it found (``{"Body": "..."}``; where
+that names files, or a listing does, ``"Parts"``, their texts; a list where the call lists things, or has rows). Here it
+becomes items.
 """
 
 from __future__ import annotations
@@ -92,9 +92,16 @@ def parsed(answer: Any, config: dict[str, Any]) -> list[Any]:
     if isinstance(answer, dict) and isinstance(answer.get("Contents"), list):
         return list(answer["Contents"])
     body = answer.get("Body") if isinstance(answer, dict) else answer
+    parts = answer.get("Parts") if isinstance(answer, dict) else None
     kind = config.get("InputType", "JSON")
-    if not isinstance(body, str):
-        return _of_json(body, config)
+    if kind == "MANIFEST" or config.get("ManifestType") == "S3_INVENTORY":
+        return _of_csv(parts or [], {"CSVHeaderLocation": "GIVEN", "CSVHeaders": _schema(body)})
+    if isinstance(parts, list):
+        return [item for part in parts for item in _of_text(part, kind, config)]
+    return _of_text(body, kind, config) if isinstance(body, str) else _of_json(body, config)
+
+
+def _of_text(body: str, kind: str, config: dict[str, Any]) -> list[Any]:
     match kind:
         case "JSON":
             return _of_json(decode(body), config)
@@ -102,12 +109,10 @@ def parsed(answer: Any, config: dict[str, Any]) -> list[Any]:
             return _of_lines(body)
         case "CSV":
             return _of_csv([body], config)
-        case "MANIFEST":
-            return _of_csv(answer.get("Parts", []), {"CSVHeaderLocation": "GIVEN", "CSVHeaders": _schema(body)})
         case "PARQUET":
-            raise ValueError("Parquet files are not read here: use CSV, JSON or JSONL")
+            raise ValueError("a Parquet file is no text: whoever reads it must answer with its rows")
         case _:
-            raise ValueError(f"there is no InputType {kind!r}: use CSV, JSON, JSONL or MANIFEST")
+            raise ValueError(f"there is no InputType {kind!r}: use CSV, JSON, JSONL, PARQUET or MANIFEST")
 
 
 def _of_json(value: Any, config: dict[str, Any]) -> list[Any]:
@@ -154,7 +159,7 @@ def _of_csv(bodies: list[str], config: dict[str, Any]) -> list[Any]:
     return items
 
 
-def _schema(body: str) -> list[str]:
+def _schema(body: Any) -> list[str]:
     manifest = decode(body)
     return [name.strip() for name in manifest["fileSchema"].split(",")]
 

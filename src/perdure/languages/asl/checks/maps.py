@@ -138,6 +138,8 @@ def reader(value: Any, place: Place, found: Findings, jsonata: bool) -> None:
     if not parts(config_, READER_CONFIG, where, found, jsonata):
         return
     kind = config_.get("InputType")
+    if config_.get("Transformation") == "LOAD_AND_FLATTEN" or config_.get("ManifestType") == "ATHENA_DATA":
+        states.required(config_, ("InputType",), where, found)
     if kind == "CSV" and "CSVHeaderLocation" not in config_:
         found.add(where, "The field 'CSVHeaderLocation' is required")
     if kind in ("JSON", "JSONL") and "CSVHeaderLocation" in config_:

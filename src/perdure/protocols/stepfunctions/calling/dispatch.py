@@ -1,11 +1,12 @@
 """From a task to whoever does it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from perdure.protocols.stepfunctions.calling import events, jobs, own, readers, resources
+from perdure.protocols.stepfunctions.calling import events, jobs, own, parquet, readers, resources
 from perdure.protocols.stepfunctions.calling.failures import TaskFailed
 from perdure.protocols.stepfunctions.calling.lambdas import Lambdas
 from perdure.protocols.stepfunctions.calling.services import Services
@@ -114,21 +115,34 @@ class Tasks:
 
     async def _read(self, resource: resources.Resource, task: TaskCall, parameters: Any) -> Any:
         """What an ItemReader reads."""
+        config = task.reader_config or {}
+        kind, manifest, most = config.get("InputType", ""), readers.manifest_type(config), config.get("MaxItems") or 0
+        place = parameters if isinstance(parameters, dict) else {}
+
+        async def get(bucket: str, key: str, version: str = "") -> bytes:
+            return await self._services.object(bucket, key, task.region, task.account, version)
+
+        if resource.action == "getObject" and kind == readers.PARQUET and not manifest:
+            bucket, key = str(place.get("Bucket", "")), str(place.get("Key", ""))
+            data = await get(bucket, key, str(place.get("VersionId") or ""))
+            return await asyncio.to_thread(parquet.rows, data, key, most)
         answer = readers.text_of(await self._once(resource, task, parameters))
-        if resource.action == "listObjectsV2" and isinstance(parameters, dict):
-            most = (task.reader_config or {}).get("MaxItems") or 0
+        if resource.action == "listObjectsV2":
+            is_loaded = config.get("Transformation") == readers.FLATTEN
 
             async def next_page(token: str) -> Any:
-                return await self._once(resource, task, {**parameters, "ContinuationToken": token})
+                return await self._once(resource, task, {**place, "ContinuationToken": token})
 
-            return await readers.listed(answer, next_page, most)
-        if (task.reader_config or {}).get("InputType") != readers.MANIFEST:
-            return answer
-
-        async def get(bucket: str, key: str) -> bytes:
-            return await self._services.object(bucket, key, task.region, task.account)
-
-        return await readers.parts_of(answer, get)
+            found = await readers.listed(answer, next_page, 0 if is_loaded else most)
+            if not is_loaded:
+                return found
+            keys = [str(one["Key"]) for one in found.get("Contents", ()) if not str(one["Key"]).endswith("/")]
+            return await readers.loaded([(str(place.get("Bucket", "")), key) for key in keys], kind, get, most)
+        if manifest == readers.INVENTORY:
+            return await readers.inventory(answer, get, most)
+        if manifest == readers.ATHENA:
+            return await readers.loaded(readers.athena_files(answer), kind, get, most)
+        return answer
 
     async def _once(self, resource: resources.Resource, task: TaskCall, parameters: Any) -> Any:
         account, region = task.account, task.region

@@ -92,9 +92,9 @@ class Services:
         """
         return await self._in_thread(partial(self._call, service, action, parameters, region, account, shown, is_sdk))
 
-    async def object(self, bucket: str, key: str, region: str, account: str) -> bytes:
-        """An object of S3 as it is. Raises ``TaskFailed``."""
-        return await self._in_thread(partial(self._object, bucket, key, region, account))
+    async def object(self, bucket: str, key: str, region: str, account: str, version: str = "") -> bytes:
+        """An object of S3 as it is; the last one, unless its version is given. Raises ``TaskFailed``."""
+        return await self._in_thread(partial(self._object, bucket, key, region, account, version))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._threads is None:
@@ -132,12 +132,12 @@ class Services:
         output = {} if operation.output_shape is None else _answered(operation.output_shape, answer)
         return output if is_sdk else {**output, **_metadata(metadata)}
 
-    def _object(self, bucket: str, key: str, region: str, account: str) -> bytes:
+    def _object(self, bucket: str, key: str, region: str, account: str, version: str) -> bytes:
         import botocore.exceptions
 
         client = self._client("s3", region, account)
         try:
-            answer = client.get_object(Bucket=bucket, Key=key)
+            answer = client.get_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
             content: bytes = answer["Body"].read()
             return content
         except botocore.exceptions.ClientError as error:
