@@ -5,19 +5,20 @@ from collections.abc import Sequence
 import msgspec
 
 from perdure.engine.ports import RunRow
+from perdure.engine.search.evaluate import parent_of, root_above
 from perdure.kernel.run import Run
 from perdure.model import service as s
 from perdure.model.events import ActivityPaused
-from perdure.model.ids import ParentLink
 from perdure.model.payloads import PayloadMap
 from perdure.model.search import Group, Query
 
 _decode_map = msgspec.msgpack.Decoder(PayloadMap).decode
-_decode_parent = msgspec.msgpack.Decoder(ParentLink).decode
 
 
 def summary_of(row: RunRow) -> s.RunSummary:
     """A row as clients see it."""
+    parent = parent_of(row.parent)
+    root = (row.workflow_id, row.run_id) if parent is None else root_above(parent)
     return s.RunSummary(
         row.namespace,
         row.workflow_id,
@@ -30,8 +31,9 @@ def summary_of(row: RunRow) -> s.RunSummary:
         row.history_length,
         _decode_map(row.memo) if row.memo else {},
         _decode_map(row.search_attributes) if row.search_attributes else {},
-        _decode_parent(row.parent) if row.parent else None,
+        parent,
         row.build_id,
+        *root,
     )
 
 
@@ -64,6 +66,11 @@ def describe(run: Run, history_bytes: int) -> s.RunDescription:
             run.search_attributes,
             started.parent,
             run.build_id,
+            *(
+                (started.root_workflow_id, started.root_run_id)
+                if started.parent is not None
+                else (run.workflow_id, run.run_id)
+            ),
         ),
         started.first_execution_run_id,
         started.attempt,

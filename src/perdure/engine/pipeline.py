@@ -23,6 +23,7 @@ from perdure.engine import encoding
 from perdure.engine.ports import RunRow, Store, TaskRow, Write
 from perdure.engine.resident import Resident
 from perdure.engine.search.attributes import Attributes
+from perdure.kernel import lifecycle
 from perdure.kernel.commit import Commit, Rejection
 from perdure.model.errors import InvariantError, PerdureError, StoreError
 from perdure.model.events import Event
@@ -367,6 +368,6 @@ def row_of(resident: Resident) -> RunRow:
         run.next_event_id - 1,
         encoding.encode_value(run.memo) if run.memo else b"",
         encoding.encode_value(run.search_attributes) if run.search_attributes else b"",
-        encoding.encode_value(started.parent) if started.parent is not None else b"",
+        encoding.encode_value(lifecycle.ancestry(started)) if started.parent is not None else b"",
         run.build_id,
     )

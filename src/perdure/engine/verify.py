@@ -18,7 +18,7 @@ import msgspec
 from perdure.engine import encoding
 from perdure.engine.outbox import decode_message
 from perdure.engine.ports import MessageRow, RunRow, TaskRow, TimerRow
-from perdure.kernel import derive, search_attribute
+from perdure.kernel import derive, lifecycle, search_attribute
 from perdure.kernel.apply import fold
 from perdure.kernel.commit import Task
 from perdure.kernel.lifecycle import PARENT_MESSAGE, callback_ref
@@ -26,7 +26,7 @@ from perdure.kernel.run import WORKFLOW_TASK_REF, Run
 from perdure.kernel.update import HIGHEST_REF, LOWEST_REF
 from perdure.model import events as e
 from perdure.model.errors import StoreCorruptError
-from perdure.model.ids import ParentLink
+from perdure.model.ids import Ancestry
 from perdure.model.payloads import NULL, PayloadMap
 from perdure.model.search import AttributeTypes
 from perdure.model.task_queues import Placement
@@ -255,6 +255,15 @@ def _listed(numbers: Sequence[int]) -> str:
 # --- what is stored beside it
 
 
+def _above(row: RunRow, started: e.WorkflowExecutionStarted) -> Ancestry | None:
+    """The link that a row should have; older ones do not say which run is at the top."""
+    above = lifecycle.ancestry(started)
+    stored = _decoded(row.parent, _decode_parent, None)
+    if above is not None and isinstance(stored, Ancestry) and not stored.root_run_id:
+        above = msgspec.structs.replace(above, root_workflow_id="", root_run_id="")
+    return above
+
+
 def _check_row(row: RunRow, run: Run, report: _Report) -> None:
     started = run.started
     stored = {
@@ -278,7 +287,7 @@ def _check_row(row: RunRow, run: Run, report: _Report) -> None:
         "close_time": run.close.time if run.close is not None else 0,
         "memo": run.memo,
         "search_attributes": run.search_attributes,
-        "parent": started.parent,
+        "parent": _above(row, started),
         "build_id": run.build_id,
     }
     # The row is only rewritten when something else in it changes, so the length of an open run's may lag behind.
@@ -289,7 +298,7 @@ def _check_row(row: RunRow, run: Run, report: _Report) -> None:
 
 
 _decode_map = msgspec.msgpack.Decoder(PayloadMap).decode
-_decode_parent = msgspec.msgpack.Decoder(ParentLink).decode
+_decode_parent = msgspec.msgpack.Decoder(Ancestry).decode
 _decode_placement = msgspec.msgpack.Decoder(Placement).decode
 
 

@@ -10,7 +10,7 @@ from perdure.kernel.run import EXECUTION_TIMEOUT, FIRST_TASK, RUN_TIMEOUT, Run
 from perdure.model import cron
 from perdure.model import events as e
 from perdure.model.failures import Failure, FailureKind, RetryState, TimeoutType
-from perdure.model.ids import Completion, CompletionCallback, ParentLink, RunAddress
+from perdure.model.ids import Ancestry, Completion, CompletionCallback, ParentLink, RunAddress
 from perdure.model.limits import DEFAULT_LIMITS, Limits
 from perdure.model.options import Initiator, ParentClose, RetryPolicy
 from perdure.model.payloads import Payload, PayloadMap, Payloads
@@ -370,8 +370,9 @@ def _succeed(
             identity=started.identity,
             parent=started.parent,
             parent_close_policy=started.parent_close_policy,
-            root_workflow_id=started.root_workflow_id,
-            root_run_id=started.root_run_id,
+            # Whoever is nobody's child is the root itself, each run anew.
+            root_workflow_id=started.root_workflow_id if started.parent is not None else "",
+            root_run_id=started.root_run_id if started.parent is not None else "",
             continued_execution_run_id=run.run_id,
             first_execution_run_id=started.first_execution_run_id,
             initiator=initiator,
@@ -396,3 +397,19 @@ def parent_link(commit: Commit, initiated_event_id: int) -> ParentLink:
     run = commit.run
     above = run.started.parent.depth if run.started.parent is not None else 0
     return ParentLink(run.namespace, run.workflow_id, run.run_id, initiated_event_id, above + 1)
+
+
+def ancestry(started: e.WorkflowExecutionStarted) -> Ancestry | None:
+    """What lists keep of the runs above one; None for one that is nobody's child."""
+    parent = started.parent
+    if parent is None:
+        return None
+    return Ancestry(
+        parent.namespace,
+        parent.workflow_id,
+        parent.run_id,
+        parent.initiated_event_id,
+        parent.depth,
+        started.root_workflow_id,
+        started.root_run_id,
+    )

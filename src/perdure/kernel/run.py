@@ -78,6 +78,8 @@ class Activity(msgspec.Struct, gc=False):
     """As it was scheduled, if it has other options now."""
     reset: ActivityReset | None = None
     """Of the attempt that runs: whoever runs it may want to stop, and begin anew."""
+    last_identity: str = ""
+    """Who had the attempt before the one that comes next."""
 
     @property
     def attempt_count(self) -> int:

@@ -22,6 +22,14 @@ class ParentLink(msgspec.Struct, frozen=True, array_like=True, gc=False):
     depth: int = 1
 
 
+class Ancestry(ParentLink, frozen=True, array_like=True, gc=False):
+    """What lists know of the runs above one: its parent, and the run at the top, which is nobody's child. The latter is
+    empty for runs that were written before it was kept."""
+
+    root_workflow_id: str = ""
+    root_run_id: str = ""
+
+
 class CompletionCallback(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who is told when a run closes for good, retries and continuations included: the workflow's current run gets a
     signal, once, whose argument is a ``Completion``.

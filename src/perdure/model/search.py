@@ -73,6 +73,8 @@ SYSTEM_ATTRIBUTES: Mapping[str, Attribute] = {
         Attribute("HistoryLength", AttributeType.INT),
         Attribute("ParentWorkflowId", AttributeType.KEYWORD),
         Attribute("ParentRunId", AttributeType.KEYWORD),
+        Attribute("RootWorkflowId", AttributeType.KEYWORD),
+        Attribute("RootRunId", AttributeType.KEYWORD),
         Attribute("BuildId", AttributeType.KEYWORD),
     )
 }

@@ -103,7 +103,8 @@ class PendingTurn(msgspec.Struct, frozen=True, gc=False):
 
 class RunSummary(msgspec.Struct, frozen=True, gc=False):
     """One run in a list. Times are ns since 1970; ``close_time`` is 0 while it is open. ``build_id`` names the code
-    that took its last turn."""
+    that took its last turn; ``root_workflow_id`` and ``root_run_id`` the run above all others, which is nobody's child
+    and may be itself."""
 
     namespace: str
     workflow_id: str
@@ -118,6 +119,8 @@ class RunSummary(msgspec.Struct, frozen=True, gc=False):
     search_attributes: PayloadMap
     parent: ParentLink | None = None
     build_id: str = ""
+    root_workflow_id: str = ""
+    root_run_id: str = ""
 
 
 class RunDescription(msgspec.Struct, frozen=True, gc=False):

@@ -58,7 +58,6 @@ LACKING: dict[str, tuple[str, ...]] = {
     "UpdateWorkflowExecution": ("outcome",),  # whether an accepted one has ended already is chance
     "ListWorkflowExecutions": (
         "executions[].historySizeBytes",
-        "executions[].rootExecution",
         f"executions[].{BUILD_IDS}",
         "executions[].stateTransitionCount",
     ),

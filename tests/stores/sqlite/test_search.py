@@ -14,7 +14,7 @@ from perdure.engine.ports import RunRow, Write
 from perdure.engine.search import evaluate
 from perdure.engine.search.parse import parse
 from perdure.kernel import search_attribute
-from perdure.model.ids import ParentLink
+from perdure.model.ids import Ancestry
 from perdure.model.options import RunStatus
 from perdure.model.payloads import Payload, PayloadMap
 from perdure.model.search import EVERYTHING, AttributeType, Place, Query
@@ -96,7 +96,9 @@ def some_runs(count: int, seed: int) -> list[RunRow]:
                 close_time=started + chance.choice([0, 1, 10**9]) if status.is_closed else 0,
                 history_length=chance.choice([3, 11]),
                 search_attributes=encode_value(attributes) if attributes else b"",
-                parent=encode_value(ParentLink("default", f"parent{key % 3}", f"p{key % 5}", 5))
+                parent=encode_value(
+                    Ancestry("default", f"parent{key % 3}", f"p{key % 5}", 5, 1, *chance.choice([(), ("top", "t1")]))
+                )
                 if key % 4 == 0
                 else b"",
                 build_id=chance.choice(["", "v1", "v2"]),
@@ -175,6 +177,8 @@ _LITERALS = {
     "BuildId": st.sampled_from(["v1", "v2", ""]).map(quoted),
     "ParentWorkflowId": st.sampled_from(["parent0", "parent1"]).map(quoted),
     "ParentRunId": st.sampled_from(["p0", "p4"]).map(quoted),
+    "RootWorkflowId": st.sampled_from(["parent0", "top", "order1"]).map(quoted),
+    "RootRunId": st.sampled_from(["p0", "t1", "run-1"]).map(quoted),
     "HistoryLength": st.sampled_from(["3", "11", "3.5"]),
     "StartTime": st.sampled_from(["2026-01-31T00:00:00Z", "2026-01-31T00:00:00.000000001Z", "2027-01-01"]).map(quoted),
     "CloseTime": st.sampled_from(["2026-01-31T00:00:00Z", "2026-01-31T00:00:01.000000001Z"]).map(quoted),

@@ -10,7 +10,7 @@ import msgspec
 
 from perdure.engine.ports import RunRow
 from perdure.kernel import search_attribute
-from perdure.model.ids import ParentLink
+from perdure.model.ids import Ancestry
 from perdure.model.payloads import PayloadMap
 from perdure.model.search import (
     And,
@@ -38,12 +38,27 @@ Held = Value | list[str] | None
 Look = Callable[[Attribute], Held]
 
 _decode_map = msgspec.msgpack.Decoder(PayloadMap).decode
-_decode_parent = msgspec.msgpack.Decoder(ParentLink).decode
+_decode_parent = msgspec.msgpack.Decoder(Ancestry).decode
 
 
-def parent_of(data: bytes) -> ParentLink | None:
+def parent_of(data: bytes) -> Ancestry | None:
     """The link in a row's ``parent``."""
     return _decode_parent(data) if data else None
+
+
+def root_of(row: RunRow) -> tuple[str, str]:
+    """Workflow id and run id of the run that is nobody's child; a run without a parent is it itself."""
+    parent = parent_of(row.parent)
+    if parent is None:
+        return row.workflow_id, row.run_id
+    return root_above(parent)
+
+
+def root_above(parent: Ancestry) -> tuple[str, str]:
+    """The same of a child. Where it was not kept, the parent counts as it."""
+    if parent.root_run_id:
+        return parent.root_workflow_id, parent.root_run_id
+    return parent.workflow_id, parent.run_id
 
 
 _SYSTEM: dict[str, Callable[[RunRow], Held]] = {
@@ -58,6 +73,8 @@ _SYSTEM: dict[str, Callable[[RunRow], Held]] = {
     "HistoryLength": lambda row: row.history_length,
     "ParentWorkflowId": lambda row: parent.workflow_id if (parent := parent_of(row.parent)) else None,
     "ParentRunId": lambda row: parent.run_id if (parent := parent_of(row.parent)) else None,
+    "RootWorkflowId": lambda row: root_of(row)[0],
+    "RootRunId": lambda row: root_of(row)[1],
     "BuildId": lambda row: row.build_id or None,
 }
 

@@ -27,7 +27,7 @@ def _attempt_failed(run: Run, record: e.ActivityAttemptFailed) -> None:
     activity.attempt = record.attempt + 1
     activity.started_time = 0
     activity.is_outside = False
-    activity.identity = ""
+    activity.last_identity, activity.identity = activity.identity, ""
     activity.last_failure = record.failure
     activity.next_attempt_time = record.next_attempt_time
     activity.attempt_scheduled_time = record.next_attempt_time

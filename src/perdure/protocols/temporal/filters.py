@@ -13,6 +13,9 @@ NAMES: Mapping[str, str] = {
 }
 """Attributes that the engine has under another name."""
 
+SHOWN: Mapping[str, str] = {own: name for name, own in NAMES.items() if own.startswith("Scheduled")}
+"""The names that clients know of attributes which schedules set."""
+
 ACTIVITY_NAMES: Mapping[str, str] = {
     **NAMES,
     "ActivityId": "WorkflowId",

@@ -7,6 +7,7 @@ from temporalio.api.common.v1 import message_pb2 as common
 from temporalio.api.sdk.v1 import user_metadata_pb2
 
 from perdure.model.payloads import NULL, Payload, PayloadMap, Payloads, UserMetadata
+from perdure.protocols.temporal.filters import SHOWN
 
 ENCODING = "encoding"
 
@@ -71,7 +72,11 @@ def memo(values: PayloadMap | None) -> common.Memo | None:
 
 def search_attributes(values: PayloadMap | None) -> common.SearchAttributes | None:
     """Search attributes as a history shows them."""
-    return common.SearchAttributes(indexed_fields=_map(values)) if values else None
+    if not values:
+        return None
+    return common.SearchAttributes(
+        indexed_fields={SHOWN.get(name, name): found for name, found in _map(values).items()}
+    )
 
 
 def user_metadata(value: UserMetadata) -> user_metadata_pb2.UserMetadata:

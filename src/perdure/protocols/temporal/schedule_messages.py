@@ -9,7 +9,15 @@ from temporalio.api.workflow.v1 import message_pb2 as workflow_pb
 
 from perdure.model.requests import StartWorkflow
 from perdure.protocols.temporal.errors import Refused
-from perdure.protocols.temporal.names import execution, queue, retry_policy, to_retry_policy, workflow_type
+from perdure.protocols.temporal.names import (
+    execution,
+    priority,
+    queue,
+    retry_policy,
+    to_priority,
+    to_retry_policy,
+    workflow_type,
+)
 from perdure.protocols.temporal.payloads import (
     header,
     memo,
@@ -77,6 +85,7 @@ def start_of(schedule: pb.Schedule, identity: str) -> StartWorkflow:
         header=to_map(action.header.fields),
         identity=identity,
         user_metadata=to_user_metadata(action.user_metadata),
+        priority=to_priority(action.priority),
     )
 
 
@@ -126,12 +135,13 @@ def _action(start: StartWorkflow) -> workflow_pb.NewWorkflowExecutionInfo:
         input=payloads(start.input),
         workflow_execution_timeout=duration(start.execution_timeout_ns),
         workflow_run_timeout=duration(start.run_timeout_ns),
-        workflow_task_timeout=duration(start.task_timeout_ns),
+        workflow_task_timeout=duration(start.task_timeout_ns) if start.task_timeout_ns else None,
         retry_policy=retry_policy(start.retry_policy),
         memo=memo(start.memo),
         search_attributes=search_attributes(start.search_attributes),
         header=header(start.header),
         user_metadata=None if start.user_metadata is None else user_metadata(start.user_metadata),
+        priority=priority(start.priority),
     )
 
 

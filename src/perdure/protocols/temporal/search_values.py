@@ -7,6 +7,7 @@ from temporalio.api.common.v1 import message_pb2 as common
 
 from perdure.model.payloads import JSON, NULL, Payload, PayloadMap
 from perdure.model.search import AttributeType, AttributeTypes
+from perdure.protocols.temporal.filters import SHOWN
 from perdure.protocols.temporal.payloads import payload
 
 WORDS: Mapping[AttributeType, bytes] = {
@@ -28,7 +29,7 @@ def search_attributes(values: PayloadMap, types: AttributeTypes) -> common.Searc
         kind = types.get(name)
         if kind is not None and "type" not in message.metadata:
             message.metadata["type"] = WORDS.get(kind, b"Keyword")
-        found[name] = message
+        found[SHOWN.get(name, name)] = message
     return common.SearchAttributes(indexed_fields=found)
 
 

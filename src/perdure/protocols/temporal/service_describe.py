@@ -5,6 +5,7 @@ from typing import Any
 
 from temporalio.api.activity.v1 import message_pb2 as activity_pb
 from temporalio.api.common.v1 import message_pb2 as common
+from temporalio.api.deployment.v1 import message_pb2 as deployment_pb
 from temporalio.api.enums.v1 import task_queue_pb2
 from temporalio.api.enums.v1 import workflow_pb2 as enums
 from temporalio.api.taskqueue.v1 import message_pb2 as taskqueue
@@ -26,7 +27,7 @@ from perdure.protocols.temporal.payloads import memo, payloads, user_metadata
 from perdure.protocols.temporal.pending_operations import pending_operation
 from perdure.protocols.temporal.search_values import search_attributes
 from perdure.protocols.temporal.times import duration, timestamp
-from perdure.protocols.temporal.versions import behavior, plain_build, text, version
+from perdure.protocols.temporal.versions import UNVERSIONED, VERSIONED, behavior, plain_build, split, text, version
 
 methods = Methods()
 
@@ -53,6 +54,7 @@ def execution_info(summary: RunSummary, types: Any) -> workflow.WorkflowExecutio
         memo=memo(summary.memo) or common.Memo(),
         search_attributes=search_attributes(summary.search_attributes, types),
         task_queue=summary.task_queue,
+        root_execution=execution(summary.root_workflow_id, summary.root_run_id),
         execution_duration=duration(summary.close_time - summary.start_time) if summary.close_time else None,
         assigned_build_id="",
         most_recent_worker_version_stamp=common.WorkerVersionStamp(build_id=summary.build_id)
@@ -75,7 +77,8 @@ async def describe_workflow_execution(
     backoff = started.first_workflow_task_backoff_ns
     info.execution_time.CopyFrom(timestamp(started.time + backoff))  # type: ignore[arg-type]
     info.first_run_id = started.first_execution_run_id
-    info.root_execution.CopyFrom(execution(started.root_workflow_id, started.root_run_id))
+    if started.priority is not None:
+        info.priority.CopyFrom(priority(started.priority))  # type: ignore[arg-type]
     info.history_size_bytes = description.history_size_bytes
     info.state_transition_count = summary.history_length
     _add_versioning(info, run)
@@ -179,19 +182,20 @@ def _activity(activity: Activity) -> workflow.PendingActivityInfo:
     scheduled, paused = activity.scheduled, activity.paused
     limit = scheduled.schedule_to_close_timeout_ns
     waits = activity.next_attempt_time and not activity.started_time
+    beats = 0 < activity.started_time < activity.heartbeat_time  # an attempt's beginning counts as its first one
     return workflow.PendingActivityInfo(
         activity_id=scheduled.activity_id,
         activity_type=activity_type(scheduled.activity_type),
         state=activity_state(activity),
         heartbeat_details=payloads(activity.heartbeat_details),
-        last_heartbeat_time=timestamp(activity.heartbeat_time),
+        last_heartbeat_time=timestamp(activity.heartbeat_time if activity.heartbeat_details or beats else 0),
         last_started_time=timestamp(activity.started_time),
         attempt=activity.attempt_count,
         maximum_attempts=scheduled.retry_policy.max_attempts,
         scheduled_time=timestamp(activity.next_attempt_time if waits else activity.attempt_scheduled_time),
         expiration_time=timestamp(scheduled.time + limit if limit else 0),
         last_failure=failure(activity.last_failure),
-        last_worker_identity=activity.identity,
+        last_worker_identity=activity.identity or activity.last_identity,
         current_retry_interval=duration(activity.next_attempt_time - activity.failed_time) if waits else None,
         last_attempt_complete_time=timestamp(activity.failed_time),
         next_attempt_schedule_time=timestamp(activity.next_attempt_time) if waits else None,
@@ -231,9 +235,26 @@ async def describe_task_queue(call: Call, request: pb.DescribeTaskQueueRequest) 
     return pb.DescribeTaskQueueResponse(
         pollers=pollers,
         stats=stats,
+        versioning_info=_routes(call, namespace, name),
         task_queue_status=taskqueue.TaskQueueStatus(backlog_count_hint=stats.approximate_backlog_count)
         if request.include_task_queue_status
         else None,
+    )
+
+
+def _routes(call: Call, namespace: str, name: str) -> taskqueue.TaskQueueVersioningInfo:
+    """Where new turns of a task queue go."""
+    route = call.parts.deployments.routes.get((namespace, name))
+    if route is None:
+        return taskqueue.TaskQueueVersioningInfo(current_version=UNVERSIONED)
+    current, ramping = split(route.current), split(route.ramping)
+    return taskqueue.TaskQueueVersioningInfo(
+        current_version=text(*current),
+        current_deployment_version=version(*current),
+        ramping_version=text(*ramping) if route.percentage else "",
+        ramping_deployment_version=version(*ramping),
+        ramping_version_percentage=route.percentage,
+        update_time=timestamp(route.changed),
     )
 
 
@@ -280,9 +301,20 @@ def _pollers(found: Iterable[Poller]) -> list[taskqueue.PollerInfo]:
             identity=poller.identity,
             last_access_time=timestamp(poller.last_poll_time or poller.connected_time),
             rate_per_second=100_000,
+            deployment_options=_deployment(poller.build_id),
         )
         for poller in found
     ]
+
+
+def _deployment(build: str) -> deployment_pb.WorkerDeploymentOptions | None:
+    """Of which version a worker is; None for one of none."""
+    deployment, build_id = split(build)
+    if not deployment:
+        return None
+    return deployment_pb.WorkerDeploymentOptions(
+        deployment_name=deployment, build_id=build_id, worker_versioning_mode=VERSIONED
+    )
 
 
 @methods.add

@@ -19,12 +19,13 @@ from perdure.model.options import DEFAULT_NAMESPACE
 from perdure.model.search import SYSTEM_ATTRIBUTES, AttributeType, AttributeTypes
 from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Code, Refused
+from perdure.protocols.temporal.filters import NAMES, SHOWN
 from perdure.protocols.temporal.times import duration, ns_of
 
 methods = Methods()
 operator_methods = Methods()
 
-TEMPORAL_VERSION = "1.29.1"
+TEMPORAL_VERSION = "1.30.0"
 """Which of Temporal's servers this one behaves like; SDKs compare it with what they need."""
 
 CLUSTER = "perdure"
@@ -42,6 +43,14 @@ SUPPORTED_CLIENTS: Mapping[str, str] = {
 CLUSTER_ID = str(uuid.uuid5(uuid.NAMESPACE_DNS, CLUSTER))
 DAY_NS = 86_400_000_000_000
 FOREVER_NS = 36_500 * DAY_NS
+
+RENAMED: AttributeTypes = {
+    "BuildIds": AttributeType.KEYWORD_LIST,
+    "ExecutionTime": AttributeType.DATETIME,
+    "TemporalScheduledById": AttributeType.KEYWORD,
+    "TemporalScheduledStartTime": AttributeType.DATETIME,
+}
+"""Attributes of every run that clients know by other names than the engine."""
 
 ATTRIBUTE_TYPES: Mapping[AttributeType, Any] = {
     **{kind: int(kind) for kind in AttributeType if kind < AttributeType.DURATION},
@@ -217,11 +226,12 @@ async def delete_namespace(call: Call, request: operator.DeleteNamespaceRequest)
 
 
 def _custom(types: AttributeTypes) -> dict[str, Any]:
-    return {name: ATTRIBUTE_TYPES[kind] for name, kind in types.items()}
+    return {name: ATTRIBUTE_TYPES[kind] for name, kind in types.items() if name not in SHOWN}
 
 
 def _system() -> dict[str, Any]:
-    return {name: ATTRIBUTE_TYPES[attribute.type] for name, attribute in SYSTEM_ATTRIBUTES.items()}
+    own = {name: attribute.type for name, attribute in SYSTEM_ATTRIBUTES.items() if name not in NAMES.values()}
+    return _custom({**own, "StartTime": AttributeType.DATETIME, **RENAMED})
 
 
 @methods.add

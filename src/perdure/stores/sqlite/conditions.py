@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, assert_never
 
-from perdure.engine.search.evaluate import parent_of
+from perdure.engine.search.evaluate import parent_of, root_above
 from perdure.model.search import (
     And,
     Attribute,
@@ -37,6 +37,8 @@ _COLUMNS = {
     "HistoryLength": "runs.history_length",
     "ParentWorkflowId": "parent_workflow_id(runs.parent)",
     "ParentRunId": "parent_run_id(runs.parent)",
+    "RootWorkflowId": "CASE WHEN length(runs.parent) = 0 THEN runs.workflow_id ELSE root_workflow_id(runs.parent) END",
+    "RootRunId": "CASE WHEN length(runs.parent) = 0 THEN runs.run_id ELSE root_run_id(runs.parent) END",
     "BuildId": "nullif(runs.build_id, '')",
 }
 NULLABLE = {"CloseTime", "ExecutionDuration", "ParentWorkflowId", "ParentRunId", "BuildId"}
@@ -66,6 +68,8 @@ def add_functions(connection: sqlite3.Connection) -> None:
     """What the statements need of ours. For connections that read."""
     connection.create_function("parent_workflow_id", 1, _parent_workflow_id, deterministic=True)
     connection.create_function("parent_run_id", 1, _parent_run_id, deterministic=True)
+    connection.create_function("root_workflow_id", 1, _root_workflow_id, deterministic=True)
+    connection.create_function("root_run_id", 1, _root_run_id, deterministic=True)
 
 
 def _parent_workflow_id(data: bytes) -> str | None:
@@ -76,6 +80,16 @@ def _parent_workflow_id(data: bytes) -> str | None:
 def _parent_run_id(data: bytes) -> str | None:
     parent = parent_of(data)
     return None if parent is None else parent.run_id
+
+
+def _root_workflow_id(data: bytes) -> str | None:
+    parent = parent_of(data)
+    return None if parent is None else root_above(parent)[0]
+
+
+def _root_run_id(data: bytes) -> str | None:
+    parent = parent_of(data)
+    return None if parent is None else root_above(parent)[1]
 
 
 class Conditions:
