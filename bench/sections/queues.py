@@ -51,8 +51,8 @@ def measure(bench: Bench) -> Section:
                 unit="",
                 wanted=WANTED if scale.seconds >= 1 else None,
                 more_is_better=True,
-                limit="Each attempt is put down as it starts and as it ends, and its event carries three attributes more; in "
-                "Python that is some microseconds.",
+                limit="Each attempt is put down as it starts, and its event carries three attributes more; in Python that is a "
+                "microsecond or two.",
             )
         ],
         [

@@ -128,6 +128,19 @@ async def test_a_queue_runs_no_more_at_once_than_it_may(opened):
         assert (described.running, described.backlog, described.settings.concurrency) == (0, 0, 3)
 
 
+async def test_attempts_that_start_in_one_go_count(opened):
+    """Few enough to be far from the limit at first; so many that it is reached before the decision to start them ends."""
+    service.gate.clear()
+    async with opened(app) as client:
+        await client.task_queues.set("work", concurrency=40)
+        run = await client.start(calls, [PLAIN] * 100)
+        await until(lambda: len(service.live) == 40)
+        assert (await client.task_queues.describe("work")).running == 40
+        service.gate.set()
+        assert await run.result() == list(range(100))
+        assert service.peak == 40
+
+
 async def test_a_key_holds_up_only_itself(opened):
     service.gate.clear()
     async with opened(app) as client:
@@ -210,6 +223,24 @@ async def test_an_activity_that_is_completed_from_outside_takes_its_place_until_
         await client.complete_activity(service.tokens[0], "done")
         assert await run.result() == "done"
         assert await other.result() == [0]
+        assert (await client.task_queues.describe("work")).running == 0
+
+
+async def test_those_that_are_completed_from_outside_count_far_from_the_limit_too(opened):
+    service.gate.clear()
+    async with opened(app) as client:
+        await client.task_queues.set("work", concurrency=50)
+        runs = [await client.start(handed) for _ in range(30)]
+        await until(lambda: len(service.tokens) == 30)
+        more = await client.start(calls, [PLAIN] * 30)
+        await until(lambda: len(service.live) == 20)
+        described = await client.task_queues.describe("work")
+        assert (described.running, described.backlog) == (50, 10)
+        for token in service.tokens:
+            await client.complete_activity(token, "done")
+        assert [await run.result() for run in runs] == ["done"] * 30
+        service.gate.set()
+        assert await more.result() == list(range(30))
         assert (await client.task_queues.describe("work")).running == 0
 
 

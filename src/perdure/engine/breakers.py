@@ -10,14 +10,26 @@ closed only failures are looked at, so an activity that works pays nothing for i
 """
 
 from collections import deque
+from collections.abc import Callable
 
+import msgspec
+
+from perdure.engine.backlog import QueueName
+from perdure.engine.ports import Clock
 from perdure.engine.queue_rules import Permit
+from perdure.kernel.commit import Commit, Rejection
+from perdure.kernel.run import Run
+from perdure.model.events import ActivityTaskScheduled
 from perdure.model.failures import Failure, FailureKind, TimeoutType
 from perdure.model.options import RetryPolicy
-from perdure.model.task_queues import BreakerDescription, BreakerPolicy
+from perdure.model.requests import CompleteActivity, FailActivity, FireTimer, Request
+from perdure.model.task_queues import BreakerDescription, BreakerPolicy, TaskQueue
 
 BreakerName = tuple[str, str, str]
 """Namespace, task queue and activity type."""
+
+ENDS = frozenset({CompleteActivity, FailActivity, FireTimer})
+"""Requests that may tell a circuit breaker something."""
 
 _NOBODYS_FAULT = frozenset({"WorkerLost", "WorkerShutdown"})
 
@@ -75,6 +87,85 @@ class Breaker:
             self._failures.popleft()
 
 
+class Suspect(msgspec.Struct, frozen=True, gc=False):
+    """A running attempt whose circuit breaker wants to know how it ends."""
+
+    scheduled: ActivityTaskScheduled
+    attempt: int
+
+
+class Breakers:
+    """All breakers of an engine."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.all: dict[BreakerName, Breaker] = {}
+        """Those that have seen a failure."""
+        self.tripped: dict[BreakerName, Breaker] = {}
+        """Those that are open or half-open; read directly where it is asked of every activity whether there are any."""
+        self.changed: Callable[[QueueName], None] = _nobody
+        """Called when a breaker of a queue opens or closes."""
+        self._clock = clock
+
+    def suspect(self, run: Run, request: Request) -> Suspect | None:
+        """The running attempt that a request of ``ENDS`` is about, if it has a circuit breaker."""
+        if isinstance(request, FireTimer):
+            pending = run.activities.get(request.key)
+        else:
+            assert isinstance(request, (CompleteActivity, FailActivity))
+            pending = run.activities.get(request.scheduled_event_id)
+            if pending is not None and pending.attempt != request.attempt:
+                return None
+        if pending is None or not pending.started_time or pending.scheduled.breaker is None:
+            return None
+        return Suspect(pending.scheduled, pending.attempt)
+
+    def judge(self, suspect: Suspect, run: Run, request: Request, decision: Commit | Rejection) -> None:
+        """A request about an attempt is decided: if that ended it, its breaker hears how."""
+        scheduled = suspect.scheduled
+        pending = run.activities.get(scheduled.id)
+        if isinstance(decision, Rejection) or (
+            pending is not None and pending.attempt == suspect.attempt and pending.started_time
+        ):
+            return
+        name = (run.namespace, scheduled.task_queue, scheduled.activity_type)
+        breaker, policy = self.all.get(name), scheduled.breaker
+        assert policy is not None
+        if isinstance(request, CompleteActivity):
+            is_failure: bool | None = False
+        else:
+            is_failure = counts(request.failure, scheduled.retry_policy) if isinstance(request, FailActivity) else True
+        if is_failure and breaker is None:
+            breaker = self.all[name] = Breaker(name, policy)
+        if is_failure is None or breaker is None:
+            return
+        trial = breaker.trial
+        is_trial = trial is not None and (trial.run_id, trial.ref, trial.attempt) == (
+            run.run_id,
+            scheduled.id,
+            suspect.attempt,
+        )
+        if is_failure:
+            breaker.policy = policy
+            if breaker.failed(self._clock.now_ns(), is_trial=is_trial):
+                self.tripped[name] = breaker
+                self.changed(name[:2])
+        elif is_trial:
+            breaker.close()
+            del self.tripped[name]
+            self.changed(name[:2])
+
+    def restore(self, settings: TaskQueue) -> None:
+        """A store is taken up: these breakers of a queue were open."""
+        for activity_type, open_until in settings.open_breakers.items():
+            name = (settings.namespace, settings.name, activity_type)
+            # By what options it opens again, the trial says.
+            self.all[name] = self.tripped[name] = Breaker(name, BreakerPolicy(1, 1, 1), open_until)
+
+    def open_until(self, queue: QueueName) -> dict[str, int]:
+        """By activity type, until when a queue's breakers are open (ns since 1970)."""
+        return {breaker.name[2]: breaker.open_until for breaker in self.tripped.values() if breaker.name[:2] == queue}
+
+
 def counts(failure: Failure, policy: RetryPolicy) -> bool | None:
     """Whether a failed attempt counts against its service; None if it tells nothing about it.
 
@@ -85,3 +176,7 @@ def counts(failure: Failure, policy: RetryPolicy) -> bool | None:
     if failure.kind is FailureKind.TIMEOUT and failure.timeout_type is TimeoutType.SCHEDULE_TO_START:
         return None
     return not (failure.non_retryable or failure.type in policy.non_retryable)
+
+
+def _nobody(queue: QueueName) -> None:
+    """Nobody wants to hear."""

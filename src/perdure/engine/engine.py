@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from perdure.engine import turns
-from perdure.engine.admission import ENDS
+from perdure.engine.breakers import ENDS
 from perdure.engine.dispatch import Dispatch
 from perdure.engine.ids import new_run_id
 from perdure.engine.loading import Loader
@@ -60,6 +60,7 @@ from perdure.model.requests import (
     CompleteWorkflowTask,
     FireTimer,
     ForkWorkflow,
+    HeartbeatActivity,
     Request,
     StartWorkflow,
     TerminateWorkflow,
@@ -217,8 +218,11 @@ class Engine:
             return
         admission, kind = self.admission, request.__class__
         suspect = None
-        if kind in ENDS and (admission.tripped or kind is not CompleteActivity):
-            suspect = admission.suspect(run, request)
+        if kind is not CompleteActivity or admission.tripped:
+            if kind in ENDS:
+                suspect = admission.breakers.suspect(run, request)
+            elif admission.rules and isinstance(request, HeartbeatActivity) and request.leaves:
+                admission.left(run, request)
         withheld: Effect | None = None
         if kind is CompleteWorkflowTask:
             withheld = self.pipeline.turn_ended(resident)
@@ -236,7 +240,7 @@ class Engine:
                 begun.now, begun.attribute_types = now, types
             commit = transition(run, request, now, self.limits, begun)
             if suspect is not None:
-                admission.judge(suspect, run, request, commit)
+                admission.breakers.judge(suspect, run, request, commit)
             if commit.__class__ is Commit:
                 both = done if withheld is None else all_of(withheld.done, done)
                 self._go_on_and_commit(resident, commit, both, may_wait=done is not None)
@@ -462,16 +466,21 @@ class Engine:
         for effect in effects:
             resident, commit = effect.resident, effect.commit
             resident.in_flight -= 1
-            if effect.starts is not None:
-                for host, task in effect.starts:
+            starts = effect.starts
+            if starts is not None:
+                # Taken out, so that those which are left are still under way.
+                starts.reverse()
+                while starts:
+                    host, task = starts.pop()
                     if host.__class__ is RemoteWorker:
                         turns.start_activity(resident, host, task, self.limits)
                     else:
                         host.start_activity(task)
             if commit.tasks or commit.timers:
                 self._set_alarms(resident.key, commit)
-                if (commit.cancelled or self.admission.outside) and (self.admission.permits or self.admission.listed):
-                    self.admission.observe(resident, commit)
+                permits = self.admission.permits
+                if permits.named and (commit.cancelled or permits.outside):
+                    permits.observe(resident, commit)
             if commit.cancelled and self.worker is not None:
                 for ref in commit.cancelled:
                     self.worker.cancel_activity(resident.address, ref)
@@ -602,8 +611,9 @@ class Engine:
         """A worker hands in what became of an attempt. It is asked for again until it is recorded or no longer
         wanted."""
         done = partial(self._reported, address, request)
-        if self.admission.permits or self.admission.listed:
-            self.admission.reported(address, request)
+        permits = self.admission.permits
+        if permits.named:
+            permits.reported(address, request)
         resident = self.residents.find(address.namespace, address.workflow_id, address.run_id)
         if resident is not None:
             self.decide(resident, request, done)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from perdure.engine import holds
 from perdure.engine.engine import Engine
 from perdure.engine.resident import Resident
 from perdure.kernel import explain as kernel
@@ -85,9 +86,8 @@ def _activity(engine: Engine, run: Run, wait: Wait) -> Wait:
         return _with_state(wait, f"no worker here runs activity type {kind} on task queue {queue}")
     if run.is_paused:
         return wait
-    hold = engine.admission.why(
-        (run.namespace, queue), kind, scheduled.limit_key, engine.clock.now_ns(), scheduled.affinity
-    )
+    now, name = engine.clock.now_ns(), (run.namespace, queue)
+    hold = holds.why(engine.admission, name, kind, scheduled.limit_key, now, scheduled.affinity)
     return msgspec.structs.replace(_with_state(wait, hold.detail), until=hold.until_ns)
 
 

@@ -266,8 +266,9 @@ class Pipeline:
         ]
 
     def starts_under_way(self) -> list[ActivityTask]:
-        """The attempts whose starts are decided but not written."""
-        return [task for effect in (*self._writing, *self._effects) for _, task in effect.starts or ()]
+        """The attempts whose starts are decided, and that no worker has yet."""
+        effects = (*self._acting, *self._writing, *self._effects)
+        return [task for effect in effects for _, task in effect.starts or ()]
 
     async def settled(self) -> None:
         """Wait until everything decided so far is written, or has failed."""

@@ -3,11 +3,14 @@
 How many run is never counted: it is how many permits there are, and each permit is an attempt that lives. How many
 have started is a list of times. So neither can drift, and a crash leaves nothing behind: after it there are no attempts
 and no times.
+
+While no limit is near, attempts need no permits: it is known how many may start before one could be reached, and then
+those that live are looked at.
 """
 
 import sys
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -16,12 +19,6 @@ from perdure.model.task_queues import HoldReason, TaskQueue
 Held = tuple[HoldReason, int]
 """Why nothing may start, and until when (ns since 1970) at least; 0 if no clock ends it."""
 
-AttemptName = tuple[str, int, int]
-"""Run id, scheduled event id and number of an attempt."""
-
-Listed = tuple[str, int, AttemptName]
-"""An attempt that started: its limit key, and when (ns since 1970)."""
-
 _PAUSED = (HoldReason.QUEUE_PAUSED, 0)
 _FULL = (HoldReason.CONCURRENCY_LIMIT, 0)
 _NO_LIMIT = sys.maxsize
@@ -29,8 +26,9 @@ _NO_LIMIT = sys.maxsize
 _FEW = 16
 """A limit that so many starts would reach is looked at with each of them."""
 
-_MOST_LISTED = 2_000
-"""So many attempts at most start before what they use up is seen to, which takes a millisecond or two."""
+_MOST_NOTED = 2_000
+"""So many starts are put down before they are seen to, where there is a rate: that takes a millisecond. More only where
+seeing who lives takes as long."""
 
 
 class Permit(msgspec.Struct, eq=False, gc=False):
@@ -69,12 +67,17 @@ class Use(msgspec.Struct, eq=False, gc=False):
 
     def note_starts(self, times: Sequence[int], per_ns: int) -> None:
         """Attempts have started, fewer than could be too many."""
-        starts, old = self.starts, times[-1] - per_ns
-        while starts and starts[0] <= old:
-            starts.popleft()
+        self.forget(times[-1] - per_ns)
+        starts = self.starts
         starts.extend(times)
         if len(starts) == starts.maxlen:
             self.free_at = starts[0] + per_ns
+
+    def forget(self, old: int) -> None:
+        """What started at ``old`` or earlier is not asked for any more."""
+        starts = self.starts
+        while starts and starts[0] <= old:
+            starts.popleft()
 
     def take_back(self, started: int) -> None:
         """An attempt that was to start did not. If others have started since, its place is lost."""
@@ -89,18 +92,21 @@ class Use(msgspec.Struct, eq=False, gc=False):
 
 
 class QueueRules:
-    """A task queue with settings that are not all defaults. ``room``: so many attempts may start, whatever they are, before
-    any limit could be reached; then ``look`` again. ``listed`` are those that have, and are not noted yet."""
+    """A task queue with settings that are not all defaults. While it ``is_far`` from its limits, so many attempts may start
+    as there is ``room`` for, whatever they are, and need no permits; then it has to ``look_again``. If there is a rate,
+    ``times`` and ``keys`` are when they started (ns since 1970) and their limit keys."""
 
     def __init__(self, settings: TaskQueue) -> None:
         self._all = Use(set(), deque())
         self._of_keys: dict[str, Use] = {}
-        self.listed: list[Listed] = []
+        self.times: list[int] = []
+        self.keys: list[str] = []
         self.change(settings)
 
     def change(self, settings: TaskQueue) -> None:
-        """From now on these are the settings."""
+        """From now on these are the settings. Each attempt that lives has a permit, if there was a limit to how many."""
         self.settings = settings
+        self.is_far = False
         self.room = self._looks_in = 0
         self.limits_living = bool(settings.concurrency or settings.concurrency_per_key)
         self.limits_starts = bool(settings.rate or settings.rate_per_key)
@@ -114,6 +120,11 @@ class QueueRules:
         if not self.limits_living:
             for use in (self._all, *self._of_keys.values()):
                 use.permits.clear()
+
+    @property
+    def permits(self) -> Collection[Permit]:
+        """The attempts that live and have a permit, if there is a limit to how many may."""
+        return self._all.permits
 
     @property
     def living(self) -> int:
@@ -157,45 +168,72 @@ class QueueRules:
                 use.free_at = starts[0] + self._per_ns
         return True
 
-    def look(self) -> None:
-        """See how many may start before any limit could be reached, unless that was seen to be few just before."""
+    def look(self, now: int, seen: int) -> None:
+        """See whether no limit is near, unless one was just before. To see again who lives is to look at some ``seen``
+        attempts, of any queue."""
         if self._looks_in:
             self._looks_in -= 1
             return
-        settings, uses = self.settings, self._of_keys.values()
-        room = min(self._most - len(self._all.permits), self._most_per_key, max(_MOST_LISTED, len(uses)))
-        if settings.rate:
-            room = min(room, settings.rate - len(self._all.starts))
-        if settings.rate_per_key:
-            room = min(room, settings.rate_per_key)
-        if room > _FEW and uses:
-            room = min(room, self._most_per_key - max(len(use.permits) for use in uses))
-            if settings.rate_per_key:
-                room = min(room, settings.rate_per_key - max(len(use.starts) for use in uses))
-        if room > _FEW:
-            self.room = room
-        else:
+        uses, living = self._of_keys.values(), len(self._all.permits)
+        most = max((len(use.permits) for use in uses), default=0)
+        if not self._make_room(now, living, most, max(seen, living)):
             self._looks_in = max(_FEW, len(uses))
 
-    def note_starts(self, starts: Sequence[Listed]) -> None:
+    def look_again(self, now: int, living: Sequence[str], seen: int) -> bool:
+        """See whether there is still no limit near. ``living`` are the limit keys of all attempts that live, if there is a
+        limit to how many; to find them was to look at some ``seen``."""
+        self._note_starts()
+        of_keys = Counter(living)
+        del of_keys[""]
+        return self._make_room(now, len(living), max(of_keys.values(), default=0), seen)
+
+    def _make_room(self, now: int, living: int, most_of_a_key: int, seen: int) -> bool:
+        """Whether so many may start before any limit could be reached that it is worth the effort of looking then."""
+        settings, uses = self.settings, self._of_keys.values()
+        effort = len(uses) + (seen if self.limits_living else 0)
+        room = min(self._most - living, self._most_per_key - most_of_a_key)
+        if self.limits_starts:
+            old = now - settings.per_ns
+            for use in (self._all, *uses):
+                use.forget(old)
+            room = min(room, max(_MOST_NOTED, 2 * effort))
+            if settings.rate:
+                room = min(room, settings.rate - len(self._all.starts))
+            if settings.rate_per_key:
+                room = min(room, settings.rate_per_key - max((len(use.starts) for use in uses), default=0))
+        self.is_far = room > max(_FEW, effort)
+        self.room = room if self.is_far else 0
+        return self.is_far
+
+    def come_near(self, seen: int) -> None:
+        """From now on each attempt has a permit. Those that live already get one now, which is to look at some ``seen``."""
+        self._note_starts()
+        self.is_far = False
+        self.room = 0
+        self._looks_in = seen if self.limits_living else 0
+
+    def _note_starts(self) -> None:
         """Attempts have started within ``room``, in this order."""
+        if not self.times:
+            return
+        times, self.times = self.times, []
+        keys, self.keys = self.keys, []
         settings = self.settings
         if settings.rate:
-            self._all.note_starts([started for _, started, _ in starts], settings.per_ns)
+            self._all.note_starts(times, settings.per_ns)
         if settings.rate_per_key:
             of_keys: dict[str, list[int]] = {}
-            for key, started, _ in starts:
+            for key, started in zip(keys, times, strict=True):
                 if key in of_keys:
                     of_keys[key].append(started)
                 elif key:
                     of_keys[key] = [started]
-            for key, times in of_keys.items():
+            for key, started_times in of_keys.items():
                 use = self._of_keys.get(key) or self._new_key(key, times[-1])
-                use.note_starts(times, settings.per_ns)
+                use.note_starts(started_times, settings.per_ns)
 
     def enter(self, permit: Permit) -> None:
         """An attempt starts, which may."""
-        self.room = 0
         permit.use = self._use_of(permit.limit_key, permit.started)
         self._enter(permit, self._all, permit.use)
 
@@ -212,7 +250,6 @@ class QueueRules:
 
     def add(self, permit: Permit) -> None:
         """An attempt lives, whose start is noted, or was before there were these limits."""
-        self.room = 0
         self._all.permits.add(permit)
         permit.use = self._use_of(permit.limit_key, permit.started)
         if permit.use is not None:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from perdure.engine import holds
 from perdure.engine.backlog import QueueName
 from perdure.engine.engine import Engine
 from perdure.engine.ports import Store
 from perdure.engine.workers import Workers, pollers_of
 from perdure.model.errors import InvalidArgumentError, NotFoundError, PerdureError
 from perdure.model.names import problem, text_problem
-from perdure.model.program import ActivityTask
 from perdure.model.task_queues import HoldReason, TaskQueue, TaskQueueDescription
 
 log = logging.getLogger("perdure.engine")
@@ -38,7 +38,7 @@ class TaskQueues:
         for settings in await self._store.task_queues():
             self._settings[settings.namespace, settings.name] = settings
             self._engine.admission.restore(settings)
-        self._engine.admission.changed = self._breaker_changed
+        self._engine.admission.breakers.changed = self._breaker_changed
 
     async def close(self) -> None:
         """Save what is not saved."""
@@ -52,10 +52,10 @@ class TaskQueues:
         """As ``Service.set_task_queue``."""
         _check(settings, self._engine.limits.id_length)
         queue = (settings.namespace, settings.name)
-        settings = msgspec.structs.replace(settings, open_breakers=self._engine.admission.open_breakers(queue))
+        settings = msgspec.structs.replace(settings, open_breakers=self._engine.admission.breakers.open_until(queue))
         await self._store.set_task_queue(settings)
         self._settings[queue] = settings
-        self._engine.admission.set(settings, self._living())
+        self._engine.admission.set(settings)
 
     async def pause(self, namespace: str, name: str, reason: str | None) -> None:
         """As ``Service.pause_task_queue``."""
@@ -73,7 +73,7 @@ class TaskQueues:
 
     def known(self) -> set[QueueName]:
         """Queues with settings, with a backlog, or with attempts that live."""
-        tasks = self._living()
+        tasks = self._engine.dispatch.living()
         return {
             *self._settings,
             *self._engine.backlog.waiting,
@@ -92,11 +92,6 @@ class TaskQueues:
             f"no worker here serves it. Known are: {known}. Check the name; set() makes settings for a new one."
         )
 
-    def _living(self) -> list[ActivityTask]:
-        """The attempts that live here: those whose code runs, and those whose start is being written."""
-        worker = self._engine.worker
-        return [*self._engine.pipeline.starts_under_way(), *(worker.running if worker is not None else ())]
-
     # --- how they stand
 
     def describe(self, namespace: str, name: str) -> TaskQueueDescription:
@@ -107,38 +102,41 @@ class TaskQueues:
         now = engine.clock.now_ns()
         pollers = worker.pollers(namespace, name) if isinstance(worker, Workers) else pollers_of(worker, name)
         running, by_key = self._running(queue)
-        holds: Counter[HoldReason] = Counter()
+        waiting: Counter[HoldReason] = Counter()
         line = engine.backlog.waiting.get(queue)
         if line is not None:
             for lane, count in line.lanes():
                 if count:
-                    why = engine.admission.why(queue, lane.activity_type, lane.limit_key, now, lane.affinity)
-                    holds[why.reason] += count
+                    why = holds.why(engine.admission, queue, lane.activity_type, lane.limit_key, now, lane.affinity)
+                    waiting[why.reason] += count
         oldest = 0 if line is None else line.oldest()
         flow = engine.dispatch.flows.get(queue)
         added, started = flow.rates(now) if flow is not None else (0.0, 0.0)
         return TaskQueueDescription(
             self.of(queue),
             bool(pollers),
-            holds.total(),
+            waiting.total(),
             now - oldest if oldest else 0,
             running,
             by_key,
-            dict(holds),
-            [breaker.describe(now) for key, breaker in sorted(engine.admission.breakers.items()) if key[:2] == queue],
+            dict(waiting),
+            [
+                breaker.describe(now)
+                for key, breaker in sorted(engine.admission.breakers.all.items())
+                if key[:2] == queue
+            ],
             added,
             started,
             pollers,
         )
 
     def _running(self, queue: QueueName) -> tuple[int, dict[str, int]]:
-        rules = self._engine.admission.rules.get(queue)
+        rules = self._engine.admission.near_rules(queue)
         if rules is not None and rules.limits_living:
-            self._engine.admission.settle()
             return rules.living, dict(rules.living_by_key)
         mine = [
             task.scheduled.limit_key
-            for task in self._living()
+            for task in self._engine.dispatch.living()
             if (task.address.namespace, task.scheduled.task_queue) == queue
         ]
         return len(mine), dict(Counter(key for key in mine if key))
@@ -153,7 +151,7 @@ class TaskQueues:
     async def _save(self) -> None:
         while self._unsaved:
             queue = self._unsaved.pop()
-            open_breakers = self._engine.admission.open_breakers(queue)
+            open_breakers = self._engine.admission.breakers.open_until(queue)
             settings = self._settings[queue] = msgspec.structs.replace(self.of(queue), open_breakers=open_breakers)
             try:
                 await self._store.set_task_queue(settings)

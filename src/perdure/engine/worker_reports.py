@@ -62,8 +62,9 @@ class Reports:
         """What became of an attempt: acknowledged once it is recorded, and asked for again until it is. With the turn that
         follows, if the worker has taken it."""
         engine = self._engine
-        if engine.admission.permits or engine.admission.listed:
-            engine.admission.reported(address, request)
+        permits = engine.admission.permits
+        if permits.named:
+            permits.reported(address, request)
 
         program: RemoteProgram | None = None
 

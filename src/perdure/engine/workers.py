@@ -235,9 +235,10 @@ class Workers:
         worker = RemoteWorker(self, hello, link, self._engine.clock.now_ns())
         self._connected[hello.worker_id] = worker
         self._by_label.add(worker)
-        for task in self._missing.pop(hello.worker_id, {}).values():
-            if not worker.adopt(task, hello.worker_id):
-                self._report_lost(task, "its worker came back without it")
+        kept = self._missing.pop(hello.worker_id, {}).values()
+        # All that it has is known before anything follows from what it has not.
+        for task in [task for task in kept if not worker.adopt(task, hello.worker_id)]:
+            self._report_lost(task, "its worker came back without it")
         for queue in hello.task_queues:
             for activity_type in worker.activity_types:
                 self._activities.setdefault((hello.namespace, queue, activity_type), deque()).append(worker)

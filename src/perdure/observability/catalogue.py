@@ -98,7 +98,7 @@ def _states(watched: Watched) -> Iterator[Sample]:
 
 def _breakers(watched: Watched) -> Iterator[Sample]:
     now = watched.engine.clock.now_ns()
-    for name, breaker in watched.engine.admission.breakers.items():
+    for name, breaker in watched.engine.admission.breakers.all.items():
         present = breaker.describe(now).state
         for state in ("closed", "half-open", "open"):
             yield (*name, state), float(present == state)

@@ -84,6 +84,11 @@ class FaultyWorker(LocalWorker):
         self._is_abandoned = True
         super().abandon()
 
+    @property
+    def running(self) -> Sequence[ActivityTask]:
+        """As ``LocalWorker.running``, without those that were lost: the worker that is there now does not have them."""
+        return [task for task in super().running if _attempt_of(task) not in self._lost]
+
     def start_activity(self, task: ActivityTask) -> None:
         """As ``LocalWorker.start_activity``, unless the worker is lost before it begins."""
         if self._is_abandoned:
