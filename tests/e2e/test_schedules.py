@@ -12,8 +12,9 @@ import perdure
 from perdure import App, Calendar, Every, RunStatus, workflow
 from perdure.app import Embedded, store_of
 from perdure.engine.settings import Settings
+from perdure.sdk.schedules import client as schedules_client
 from perdure.sdk.schedules import firing, schedule_app
-from perdure.sdk.schedules.definition import SYSTEM_NAMESPACE, Times, schedule_workflow_id
+from perdure.sdk.schedules.definition import SYSTEM_NAMESPACE, State, Times, schedule_workflow_id
 from perdure.testing.clock import VirtualClock
 from perdure.testing.environment import Environment
 
@@ -87,8 +88,25 @@ async def test_times_that_a_turn_does_not_find_are_found_by_an_activity(env, mon
     history = await system.get(schedule_workflow_id("default", "s")).fetch_history()
     events = [event.__class__.__name__ for event in history.events]
     assert ("ActivityTaskScheduled" in events) == (answer != "its own")
-    assert events.count("MarkerRecorded") == 1
     perdure.replay(schedule_app(pytest.fail), history)
+
+
+async def test_one_that_began_as_a_replayed_workflow_goes_on_in_runs_that_are_not(env, monkeypatch):
+    def of_before(*args, **options):
+        return State(*args, **{**options, "by_state": False})
+
+    monkeypatch.setattr(schedules_client, "State", of_before)
+    handle = await env.client.schedules.create("s", "quick", "x", every=HOUR)
+    await env.sleep(30.5 * HOUR)
+    assert (await handle.describe()).counts.fired == 30
+    assert len(await nominal_times(env.client)) == 30
+    system = env.client.with_namespace(SYSTEM_NAMESPACE)
+    own = [run async for run in system.list()]
+    found = [await system.get(run.id, run.run_id).fetch_history() for run in own]
+    saved = [any(event.state for event in history.events if hasattr(event, "state")) for history in found]
+    assert saved == [True, False], "the newest first"
+    for history in found:
+        perdure.replay(schedule_app(pytest.fail), history)
 
 
 async def test_a_year_of_nights_with_both_changes_of_the_clock(env):

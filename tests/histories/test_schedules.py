@@ -2,7 +2,8 @@
 
 ``python -m tests.histories.test_schedules NAME`` records what the schedules of ``_story`` do now into
 ``recorded/schedules/NAME-*.json``. ``activity-*`` are of when each run was started by an activity,
-``command-*`` of when times were found by one.
+``command-*`` of when times were found by one, ``marker-*`` of when a schedule was a workflow that is replayed. Since then its
+turns save what they change: those of ``state-*`` are read, and what they come to is in ``STATES``.
 """
 
 import asyncio
@@ -11,16 +12,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import perdure
 from perdure import App
 from perdure.sdk.schedules import schedule_app
-from perdure.sdk.schedules.definition import SYSTEM_NAMESPACE
+from perdure.sdk.schedules.definition import STATE_QUERY, SYSTEM_NAMESPACE, WORKFLOW_TYPE, Snapshot
 from perdure.testing import environment
 
 RECORDED = Path(__file__).with_name("recorded") / "schedules"
 FILES = sorted(RECORDED.glob("*.json"))
+REPLAYED = [path for path in FILES if not path.stem.startswith("state-")]
+STATES = msgspec.json.decode(Path(__file__).with_name("schedule_states.json").read_bytes())
+"""How often each has started a run, and how many times it knows that come next."""
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -41,7 +46,12 @@ def test_it_still_replays(path: Path) -> None:
     perdure.replay(schedule_app(_no_service), perdure.History.from_json(path.read_bytes()))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("name", STATES)
+def test_what_its_turns_saved_can_be_read(name: str) -> None:
+    assert _known(perdure.History.from_json((RECORDED / f"{name}.json").read_bytes())) == STATES[name]
+
+
+@pytest.mark.parametrize("path", REPLAYED, ids=lambda path: path.stem)
 def test_a_start_left_out_is_noticed(path: Path) -> None:
     """The recordings can fail."""
     history = perdure.History.from_json(path.read_bytes())
@@ -50,6 +60,19 @@ def test_a_start_left_out_is_noticed(path: Path) -> None:
     with pytest.raises(perdure.PerdureError):
         changed = [event for event in history.events if event not in starts]
         perdure.replay(schedule_app(_no_service), perdure.History(history.workflow_id, history.run_id, changed))
+
+
+def _known(history: perdure.History) -> dict[str, int]:
+    """What a program knows that is built from a history."""
+    written = schedule_app(_no_service).workflows[WORKFLOW_TYPE].written
+    assert written is not None
+    program = written.create_program(history.address, history.started)
+    assert program.catch_up(history.events) is None
+    answer = program.query(STATE_QUERY, ())
+    assert isinstance(answer, tuple)
+    snapshot = msgspec.json.decode(answer[0].data, type=Snapshot)
+    counts = snapshot.state.counts
+    return {"fired": counts.fired, "skipped": counts.skipped, "upcoming": len(snapshot.upcoming)}
 
 
 STARTS = {"ActivityTaskScheduled", "StartChildWorkflowExecutionInitiated"}
@@ -85,7 +108,11 @@ async def _record(name: str) -> None:
             path = RECORDED / f"{name}-{kind}-{summary.status.name.lower()}.json"
             assert not path.exists(), "recordings are never replaced"
             path.write_bytes(history.to_json() + b"\n")
+            STATES[path.stem] = _known(history)
             print(path.name, len(history.events))
+    Path(__file__).with_name("schedule_states.json").write_bytes(
+        msgspec.json.format(msgspec.json.encode(STATES)) + b"\n"
+    )
 
 
 if __name__ == "__main__":

@@ -173,36 +173,38 @@ def ask_for_child(run: Run, definition: WorkflowDefinition, options: ChildOption
     return pending
 
 
-async def start_detached(
-    run: Run, namespace: str, request: StartWorkflow, closed_signal: str
-) -> e.ChildWorkflowExecutionStarted | e.StartChildWorkflowExecutionFailed:
-    """Start a run that is nobody's child, and wait for what comes of that. The same request again starts nothing more.
+def detached_start(namespace: str, request: StartWorkflow, closed_signal: str) -> c.StartChildWorkflowExecution:
+    """The command that starts a run that is nobody's child. The same request again starts nothing more.
 
     Of the request, its signal, update and delay are left out, and all that only the engine may set. ``closed_signal`` is
     how this workflow hears of the run's end, empty if it does not.
     """
+    return c.StartChildWorkflowExecution(
+        request.workflow_id,
+        request.workflow_type,
+        request.task_queue,
+        namespace,
+        request.input,
+        request.execution_timeout_ns,
+        request.run_timeout_ns,
+        request.task_timeout_ns,
+        workflow_id_reuse_policy=request.id_reuse,
+        retry_policy=request.retry_policy,
+        memo=request.memo,
+        search_attributes=request.search_attributes,
+        header=request.header,
+        detached=DetachedStart(request.request_id, request.identity, closed_signal),
+        affinity=request.affinity,
+    )
+
+
+async def start_detached(
+    run: Run, namespace: str, request: StartWorkflow, closed_signal: str
+) -> e.ChildWorkflowExecutionStarted | e.StartChildWorkflowExecutionFailed:
+    """Start a run by ``detached_start``, and wait for what comes of that."""
     started: asyncio.Future[Any] = run.loop.create_future()
     pending = PendingChild(request.workflow_id, namespace, started, started)
-    run.add(
-        c.StartChildWorkflowExecution(
-            request.workflow_id,
-            request.workflow_type,
-            request.task_queue,
-            namespace,
-            request.input,
-            request.execution_timeout_ns,
-            request.run_timeout_ns,
-            request.task_timeout_ns,
-            workflow_id_reuse_policy=request.id_reuse,
-            retry_policy=request.retry_policy,
-            memo=request.memo,
-            search_attributes=request.search_attributes,
-            header=request.header,
-            detached=DetachedStart(request.request_id, request.identity, closed_signal),
-            affinity=request.affinity,
-        ),
-        pending,
-    )
+    run.add(detached_start(namespace, request, closed_signal), pending)
     event: e.ChildWorkflowExecutionStarted | e.StartChildWorkflowExecutionFailed = await started
     run.pending.pop(event.initiated_event_id, None)
     return event

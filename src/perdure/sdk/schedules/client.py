@@ -153,7 +153,14 @@ class Schedules:
         await keep_records(self._service)
         # What came before the schedule was created is not missed.
         state = State(
-            definition, cursor=0, is_paused=paused, note=note, by_command=True, told=list(told), by_marker=True
+            definition,
+            cursor=0,
+            is_paused=paused,
+            note=note,
+            by_command=True,
+            told=list(told),
+            by_marker=True,
+            by_state=True,
         )
         request = StartWorkflow(
             schedule_workflow_id(self._namespace, id),

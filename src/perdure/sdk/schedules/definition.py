@@ -175,6 +175,8 @@ class State(msgspec.Struct):
     """Counts up with each change that somebody makes."""
     created: int = 0
     updated: int = 0
+    by_state: bool = False
+    """Whether its turns save what they change, and nothing is replayed. As ``by_command``."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):

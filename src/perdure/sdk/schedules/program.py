@@ -1,383 +1,385 @@
-"""The workflow ``perdure.schedule``: one run for each schedule.
+"""The program of a schedule's run: a snapshotted ``model.program.Program``, of the workflow ``perdure.schedule``.
 
-It sleeps until an occasion is due, or something is said to it, deals with one thing at a time, and begins again. Where
-an occasion may start its run, it does so by a command, which is recorded with the turn. So are the next times that it
-finds, so that another version of the time zone database never breaks a history. Two activities do what takes longer:
-``perdure.schedule.times`` finds times that are far apart, and ``perdure.schedule.start`` looks at the runs that were open
-and does what the overlap policy says. After a batch of times it goes on as a new run, with all it must remember as its argument.
+A turn hears what has happened, lets the ``Plan`` go on until everything waits, and saves what has changed. So a schedule
+that is not in memory is read, and nothing of it is run again. Where an occasion may start its run, that is a command of
+the turn; the next times are found in the turn, too, and saved with it, so that another version of the time zone database
+never breaks a history. Two activities do what takes longer: ``perdure.schedule.times`` finds times that are far apart, and
+``perdure.schedule.start`` looks at the runs that were open and does what the overlap policy says. After a batch of times
+it goes on as a new run, with all it must remember as its argument.
 """
 
-from collections.abc import Callable
-from functools import partial
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import msgspec
 
-from perdure.model.events import StartChildWorkflowExecutionFailed
-from perdure.model.ids import Completion
-from perdure.model.options import RunStatus
+from perdure.model import commands as c
+from perdure.model import events as e
+from perdure.model.errors import InvalidArgumentError
+from perdure.model.explanation import PROGRAM_VIEW_QUERY, CodeWait, ProgramView
+from perdure.model.failures import Failure, FailureKind
+from perdure.model.ids import Completion, RunAddress
+from perdure.model.payloads import Payload, Payloads
+from perdure.model.program import Program, TurnCompleted, TurnFailed
 from perdure.model.service import Service
-from perdure.sdk import activity, calls, workflow
+from perdure.sdk import activity, calls
 from perdure.sdk.app import App
+from perdure.sdk.converter import Converter
+from perdure.sdk.languages import Written
+from perdure.sdk.program import PythonProgram
 from perdure.sdk.retry import Retry
-from perdure.sdk.run import require_run
 from perdure.sdk.schedules import firing
+from perdure.sdk.schedules.course import Asked, Course, Doing, Saved
 from perdure.sdk.schedules.definition import (
     CLOSED_SIGNAL,
+    COMMAND_SIGNAL,
     MEMO,
-    OPEN_LIMIT,
-    RECENT,
     REPLACE_UPDATE,
+    STATE_QUERY,
     SYSTEM_QUEUE,
     WORKFLOW_TYPE,
     Answer,
     AskStart,
     AskTimes,
-    Backfill,
     Command,
-    Definition,
     Outcome,
-    Overlap,
-    Pause,
     Replace,
-    Resume,
     Snapshot,
     Started,
-    State,
     Times,
-    Trigger,
-    Waiting,
     listed,
 )
-from perdure.sdk.schedules.times import Occasion
+from perdure.sdk.schedules.plan import STEPS, Deal, Find, Plan
+from perdure.sdk.schedules.replayed import define_replayed
+from perdure.sdk.schedules.times import to_datetime
+from perdure.sdk.stacks import STACK_TRACE_QUERY
 
-BATCH = 20
-"""So many times are found at once. With jitter, each may be moved by the next one alone, so a batch can end anywhere."""
+T = TypeVar("T")
 
-STEPS = 100
-"""After so many occasions the history is long enough to begin a new one."""
+log = logging.getLogger("perdure.schedules")
 
-_UNLUCKY = (RunStatus.FAILED, RunStatus.TIMED_OUT)
+TIMES_ACTIVITY = "perdure.schedule.times"
+START_ACTIVITY = "perdure.schedule.start"
+TIMER = "due"
+SHORTEST_NS = 1_000_000
+"""So long a timer takes at least."""
 
 _RETRY = Retry(initial=1.0, maximum=60.0)
+_plain = Converter()
 
 
 def schedule_app(service: Callable[[], Service]) -> App:
     """The app that every engine serves besides the user's own. ``service`` gives the engine, once it is there."""
     app = App("perdure.schedules", task_queue=SYSTEM_QUEUE)
 
-    @app.activity(name="perdure.schedule.times", retry=_RETRY)
+    @app.activity(name=TIMES_ACTIVITY, retry=_RETRY)
     async def find_times(ask: AskTimes) -> Times:
         return firing.find_times(ask)
 
-    @app.activity(name="perdure.schedule.start", retry=_RETRY)
+    @app.activity(name=START_ACTIVITY, retry=_RETRY)
     async def start_run(ask: AskStart) -> Answer:
         return await firing.deal_with(service(), ask, activity.info().workflow_id)
 
-    @app.workflow(name=WORKFLOW_TYPE)
-    class Schedule:
-        """See the module."""
+    define_replayed(app, find_times, start_run)
+    replayed = app.workflows[WORKFLOW_TYPE]
 
-        def __init__(self) -> None:
-            self.state: State | None = None
-            self.upcoming: list[Occasion] = []
-            self.is_last = False
-            self.has_looked = False
-            self.is_hard = False
-            self.steps = 0
-            self.heard: list[Command] = []
-            self.closed_runs: dict[str, Completion] = {}
-            self.wakes = False
-            self.in_step = True
-            self.asking = 0
+    def create_program(address: RunAddress, started: e.WorkflowExecutionStarted) -> Program:
+        course = _plain.from_payload(started.input[0], Course) if started.input else None
+        if course is not None and course.by_state:
+            return ScheduleProgram(address, started, course)
+        return PythonProgram(replayed, address, started, app.converter)
 
-        @workflow.signal
-        def tell(self, command: Command) -> None:
-            self.heard.append(command)
-
-        @workflow.signal
-        def closed(self, completion: Completion) -> None:
-            self.closed_runs[completion.first_run_id] = completion
-
-        @workflow.update(name=REPLACE_UPDATE)
-        async def replace(self, command: Replace, revision: int) -> bool:
-            """Unless somebody else was faster: ``revision`` is the one that the caller has seen."""
-            self.asking += 1
-            try:
-                # A step goes by one definition from its beginning to its end.
-                await workflow.wait_condition(lambda: not self.in_step)
-                state = self.state
-                assert state is not None
-                self.hear(state)
-                if state.revision != revision:
-                    return False
-                self.obey(state, command)
-                self.wakes = True
-                return True
-            finally:
-                self.asking -= 1
-
-        @workflow.query
-        def look(self) -> Snapshot | None:
-            return None if self.state is None else Snapshot(self.state, self.upcoming)
-
-        async def run(self, state: State) -> State:
-            self.state = state
-            # Times before its creation are not the schedule's; a client can't know the engine's time.
-            state.cursor = state.cursor or now()
-            state.created = state.created or now()
-            told, state.told = state.told, []
-            self.heard = [*told, *self.heard]
-            while True:
-                self.in_step = False
-                if self.asking:
-                    await workflow.wait_condition(lambda: not self.asking)
-                self.wakes = False
-                self.hear(state)
-                self.in_step = True
-                has_acted = await self.take_step(state)
-                self.in_step = False
-                if not has_acted:
-                    if not self.is_over(state):
-                        await self.wait(state)
-                    elif not await self.is_kept(state):
-                        return state
-                if self.steps >= STEPS and not self.heard and not self.closed_runs and not self.asking:
-                    state.by_command = state.by_marker = True
-                    workflow.continue_as_new(state)
-
-        # --- what is said to it
-
-        def hear(self, state: State) -> None:
-            if self.closed_runs:
-                self.forget_closed(state)
-            heard, self.heard = self.heard, []
-            for command in heard:
-                self.obey(state, command)
-
-        def obey(self, state: State, command: Command) -> None:
-            match command:
-                case Pause(note):
-                    self.pause(state, note)
-                case Resume(note):
-                    self.resume(state)
-                    state.note = note
-                case Trigger(key, overlap, time):
-                    nominal = time or now()
-                    while any(waiting.occasion.nominal == nominal for waiting in state.urgent):
-                        nominal += 1000  # two at once are two runs, and a run's id is its time
-                    occasion = Occasion(nominal, nominal)
-                    state.urgent.append(Waiting(occasion, overlap or state.definition.overlap, key))
-                case Backfill():
-                    state.backfills.append(command)
-                case Replace(definition, is_paused, note, remaining):
-                    if remaining is not None:
-                        allowed = state.counts.scheduled + remaining or -1
-                        definition = msgspec.structs.replace(definition, max_runs=allowed)
-                    state.definition = definition
-                    state.cursor = max(state.cursor, now())
-                    self.look_anew()
-                    state.is_paused = state.is_paused if is_paused is None else is_paused
-                    state.note = state.note if note is None else note
-                    state.updated = now()
-            if isinstance(command, (Trigger, Backfill)):
-                return
-            state.revision += 1
-            workflow.upsert_memo({MEMO: listed(state)})
-
-        def pause(self, state: State, note: str) -> None:
-            state.is_paused, state.note = True, note
-            self.upcoming.clear()
-
-        def resume(self, state: State) -> None:
-            if state.is_paused:
-                # What came while it was paused was not to be.
-                state.cursor = max(state.cursor, now())
-                self.look_anew()
-            state.is_paused = False
-
-        def look_anew(self) -> None:
-            self.upcoming.clear()
-            self.is_last = self.has_looked = False
-
-        def forget_closed(self, state: State) -> None:
-            closed, self.closed_runs = self.closed_runs, {}
-            if state.definition.pause_on_failure and state.definition.overlap is not Overlap.ALLOW_ALL:
-                self.pause_where_failed(state, closed)
-            state.open = [run for run in state.open if run.run_id not in closed]
-            state.recent = [
-                Started(run.workflow_id, run.run_id, run.nominal, run.time, closed[run.run_id].status)
-                if run.run_id in closed
-                else run
-                for run in state.recent
-            ]
-
-        def pause_where_failed(self, state: State, closed: dict[str, Completion]) -> None:
-            for run in state.open:
-                completion = closed.get(run.run_id)
-                if completion is None or RunStatus(completion.status) not in _UNLUCKY:
-                    continue
-                why = "timeout" if RunStatus(completion.status) is RunStatus.TIMED_OUT else "failure"
-                self.pause(state, f"paused due to workflow {why}: {run.workflow_id}")
-                state.revision += 1
-                workflow.upsert_memo({MEMO: listed(state)})
-
-        # --- what it does
-
-        async def take_step(self, state: State) -> bool:
-            """Do the first thing that can be done now; False if there is none."""
-            if state.buffer and not state.open:
-                await self.deal_with(state, state.buffer.pop(0), buffered=0)
-            elif state.urgent and self.may_go(state, state.urgent[0]):
-                await self.deal_with(state, state.urgent.pop(0), len(state.buffer))
-            elif not state.is_paused and self.has_more(state) and not self.upcoming:
-                if self.has_looked and self.steps:
-                    self.steps = STEPS  # the end of a batch is a good place to begin a new history
-                    return True
-                await self.find_more(state)
-            elif not state.is_paused and self.upcoming and self.upcoming[0].due <= now():
-                await self.deal_with_next(state)
-            elif state.backfills and not state.urgent:
-                await self.fill_back(state)
-            else:
-                return False
-            return True
-
-        def may_go(self, state: State, waiting: Waiting) -> bool:
-            """A backfill that is to run one after another waits here rather than in the buffer."""
-            return not (waiting.overlap is Overlap.BUFFER_ALL and (state.open or state.buffer))
-
-        def runs_left(self, state: State) -> int:
-            """How many more runs the limit allows; those that wait are as good as started."""
-            if not state.definition.max_runs:
-                return BATCH
-            waiting = sum(not waiting.origin for waiting in state.buffer)
-            return max(0, state.definition.max_runs) - state.counts.scheduled - waiting
-
-        def has_more(self, state: State) -> bool:
-            return not self.is_last and self.runs_left(state) > 0
-
-        def is_over(self, state: State) -> bool:
-            """Whether nothing can happen any more unless someone says so."""
-            if state.is_paused or state.buffer or state.urgent or state.backfills or self.heard:
-                return False
-            return not self.upcoming and not self.has_more(state)
-
-        async def is_kept(self, state: State) -> bool:
-            """Wait for something to be said, for as long as the schedule is kept; False if nothing was."""
-            if not state.definition.keep_for:
-                return False
-            try:
-                await workflow.wait_condition(self.is_woken, timeout=state.definition.keep_for / 1e9)
-            except TimeoutError:
-                return False
-            return True
-
-        def is_woken(self) -> bool:
-            return bool(self.heard or self.closed_runs or self.wakes)
-
-        async def wait(self, state: State) -> None:
-            timeout = None
-            if not state.is_paused and self.upcoming:
-                timeout = max(0.001, (self.upcoming[0].due - now()) / 1e9)
-            try:
-                await workflow.wait_condition(self.is_woken, timeout=timeout)
-            except TimeoutError:
-                pass
-
-        async def find_more(self, state: State) -> None:
-            definition = state.definition
-            limit = min(BATCH, self.runs_left(state))
-            oldest = now() - definition.catch_up
-            ask = AskTimes(definition.spec, definition.id, state.cursor, oldest, 0, limit)
-            found = None
-            if state.by_marker and not self.is_hard:
-                found = workflow.side_effect(partial(firing.try_times, ask), Times | None)
-                # One turn looks once: what is hard to find would hold up the engine's loop.
-                self.is_hard = found is None or not (found.occasions or found.is_last)
-            if found is None:
-                found = await find_times(ask)
-            state.counts.missed += found.missed
-            state.cursor = max(state.cursor, found.cursor)
-            self.upcoming, self.is_last = found.occasions, found.is_last
-            self.has_looked = bool(found.occasions) or found.is_last
-            self.steps += not self.has_looked
-
-        async def deal_with_next(self, state: State) -> None:
-            occasion = self.upcoming.pop(0)
-            state.cursor = occasion.nominal
-            if occasion.due < now() - state.definition.catch_up:
-                state.counts.missed += 1
-                return
-            await self.deal_with(state, Waiting(occasion, state.definition.overlap), len(state.buffer))
-
-        async def fill_back(self, state: State) -> None:
-            backfill = state.backfills[0]
-            ask = AskTimes(state.definition.spec, state.definition.id, backfill.after, 0, backfill.until, BATCH)
-            found = await find_times(ask)
-            state.urgent += [
-                Waiting(Occasion(occasion.nominal, now()), backfill.overlap, backfill.key)
-                for occasion in found.occasions
-            ]
-            self.steps += 1
-            if found.is_last:
-                state.backfills.pop(0)
-            elif found.occasions:
-                after = found.occasions[-1].nominal
-                state.backfills[0] = Backfill(backfill.key, after, backfill.until, backfill.overlap)
-
-        async def deal_with(self, state: State, waiting: Waiting, buffered: int) -> None:
-            definition, counts = state.definition, state.counts
-            self.steps += 1
-            key = require_run().started.first_execution_run_id
-            if state.by_command and firing.may_start(waiting.overlap, state.open, buffered):
-                answer = await start_by_command(definition, waiting, key, state.open)
-            else:
-                answer = await start_run(AskStart(definition, waiting, key, state.open, buffered))
-            state.open = answer.open
-            if answer.error:
-                state.last_error, state.last_error_time = answer.error, now()
-            match answer.outcome:
-                case Outcome.STARTED:
-                    assert answer.started is not None
-                    given = answer.started
-                    started = Started(given.workflow_id, given.run_id, given.nominal, now())
-                    state.open = [*state.open, started][-OPEN_LIMIT:]
-                    state.recent = [*state.recent, started][-RECENT:]
-                    counts.fired += 1
-                    counts.scheduled += not waiting.origin
-                case Outcome.SKIPPED:
-                    counts.skipped += 1
-                case Outcome.DROPPED:
-                    counts.skipped += 1
-                    counts.dropped += 1
-                case Outcome.FAILED:
-                    counts.failed += 1
-                case Outcome.BUFFERED:
-                    counts.buffered += 1
-                    if waiting.overlap is Overlap.CANCEL_OTHER:
-                        # Only the latest one is wanted when the cancelled run has ended.
-                        given_up = [other for other in state.buffer if other.overlap is Overlap.CANCEL_OTHER]
-                        counts.skipped += len(given_up)
-                        state.buffer = [other for other in state.buffer if other.overlap is not Overlap.CANCEL_OTHER]
-                    state.buffer.append(waiting)
-
+    app.workflows[WORKFLOW_TYPE] = replace(replayed, written=Written("", create_program))
     return app
 
 
-async def start_by_command(definition: Definition, waiting: Waiting, key: str, open_runs: list[Started]) -> Answer:
-    """Start the run of an occasion, whatever is open."""
-    run = require_run()
-    if refused := firing.refusal(definition, run.address.workflow_id):
-        return Answer(Outcome.FAILED, open_runs, error=refused)
-    request = firing.start_request(definition, waiting, key)
-    event = await calls.start_detached(run, definition.namespace, request, CLOSED_SIGNAL)
-    if isinstance(event, StartChildWorkflowExecutionFailed):
-        error = firing.could_not_start(waiting, event.message or event.cause)
-        return Answer(Outcome.FAILED, open_runs, error=error)
-    started = Started(request.workflow_id, event.run_id, waiting.occasion.nominal, 0)
-    return Answer(Outcome.STARTED, open_runs, started)
+class ScheduleProgram:
+    """One run's state between turns.
+
+    Args:
+        address: which run it is.
+        started: its first event.
+        course: where it stands at its beginning.
+    """
+
+    __slots__ = (
+        "_address",
+        "_commands",
+        "_course",
+        "_is_cancelled",
+        "_is_told",
+        "_key",
+        "_news",
+        "_now",
+        "_plan",
+        "_saved",
+    )
+
+    def __init__(self, address: RunAddress, started: e.WorkflowExecutionStarted, course: Course) -> None:
+        self._address = address
+        self._key = started.first_execution_run_id
+        self._course = course
+        self._plan = Plan(course)
+        self._saved = Saved(course)
+        self._now = started.time
+        self._commands: list[c.AnyCommand] = []
+        self._news: Sequence[e.Event] = ()
+        self._is_told = False
+        self._is_cancelled = False
+
+    # --- the protocol
+
+    def turn(self, events: Sequence[e.Event], updates: Sequence[e.UpdateAdmitted]) -> TurnCompleted | TurnFailed:
+        """As ``Program.turn``."""
+        try:
+            return self._turn(events, updates)
+        except Exception as error:
+            return _failed(error)
+
+    def catch_up(self, events: Sequence[e.Event]) -> TurnFailed | None:
+        """As ``Program.catch_up``. What no turn was for yet, the next one is for."""
+        try:
+            self._news = self._fold(events)
+        except Exception as error:
+            return _failed(error)
+        return None
+
+    def query(self, name: str, input: Payloads) -> Payloads | Failure:
+        """As ``Program.query``."""
+        course = self._course
+        if name == STATE_QUERY:
+            return (_plain.to_payload(Snapshot(course.state, course.upcoming)),)
+        waits = CodeWait("schedule", self._wait())
+        if name == STACK_TRACE_QUERY:
+            return (_plain.to_payload(f"{waits.task}: {waits.on}"),)
+        if name == PROGRAM_VIEW_QUERY:
+            view = ProgramView([waits], [CLOSED_SIGNAL, COMMAND_SIGNAL], [REPLACE_UPDATE], [STATE_QUERY])
+            return (Payload(msgspec.json.encode(view)),)
+        return Failure(
+            f"a schedule has no query {name!r}, only {STATE_QUERY!r}", type="QueryNotFound", source="perdure"
+        )
+
+    def close(self) -> None:
+        """As ``Program.close``: there is nothing to let go of."""
+
+    # --- a turn
+
+    def _turn(self, events: Sequence[e.Event], updates: Sequence[e.UpdateAdmitted]) -> TurnCompleted:
+        news = self._fold(events)
+        if self._news:
+            news, self._news = [*self._news, *news], ()
+        self._now = events[-1].time // 1000 * 1000
+        commands = self._commands = list[c.AnyCommand]()
+        self._is_told = False
+        for event in news:
+            handle = _HANDLERS.get(event.__class__)
+            if handle is not None:
+                handle(self, event)
+        if self._is_cancelled:
+            return TurnCompleted([c.CancelWorkflowExecution()], self._saved.take())
+        for update in updates:
+            self._ask(update)
+        self._go_on()
+        if not self._plan.is_shown:
+            self._plan.is_shown = True
+            memo = {MEMO: _plain.to_payload(listed(self._course))}
+            commands.insert(0, c.ModifyWorkflowProperties(memo))
+        return TurnCompleted(commands, self._saved.take())
+
+    def _fold(self, events: Sequence[e.Event]) -> Sequence[e.Event]:
+        """Take over what older turns saved; what is left is what this turn is for."""
+        start, is_new = 0, bool(events) and events[0].id == 1
+        for place, event in enumerate(events):
+            if event.__class__ is e.WorkflowTaskCompleted:
+                start = place + 1
+                if is_new and event.state:
+                    self._saved.fold(event.state)
+        return events[start:]
+
+    def _go_on(self) -> None:
+        plan, course = self._plan, self._course
+        while course.doing is None:
+            # A step goes by one definition from its beginning to its end.
+            for asked in course.asked:
+                self._is_told = True
+                done = plan.replace(asked.command, asked.revision, self._now)
+                self._commands.append(c.CompleteUpdate(asked.update_id, (_plain.to_payload(done),)))
+            if course.asked:
+                course.asked = []
+            plan.hear(self._now)
+            step = plan.next_step(self._now)
+            if isinstance(step, Deal):
+                self._deal(step)
+            elif isinstance(step, Find):
+                self._find(step)
+            elif not step and plan.is_over:
+                self._keep()
+                return
+            if course.doing is None and course.steps >= STEPS:
+                again = (_plain.to_payload(plan.next_state),)
+                self._commands.append(c.ContinueAsNewWorkflowExecution(input=again))
+                return
+            if not step:
+                course.kept_until = 0
+                self._set_timer(plan.next_due)
+                return
+
+    def _deal(self, deal: Deal) -> None:
+        """Start an occasion's run, or have the runs looked at that are open."""
+        course, waiting = self._course, deal.waiting
+        definition = course.definition
+        if not firing.may_start(waiting.overlap, course.open, deal.buffered):
+            ask = AskStart(definition, waiting, self._key, course.open, deal.buffered)
+            self._have_done(START_ACTIVITY, ask, Doing(waiting))
+        elif refused := firing.refusal(definition, self._address.workflow_id):
+            self._plan.answered(waiting, Answer(Outcome.FAILED, course.open, error=refused), self._now)
+        else:
+            request = firing.start_request(definition, waiting, self._key)
+            self._commands.append(calls.detached_start(definition.namespace, request, CLOSED_SIGNAL))
+            course.doing = Doing(waiting, request.workflow_id)
+
+    def _find(self, find: Find) -> None:
+        course, found = self._course, None
+        if not find.is_backfill and not course.is_hard:
+            found = firing.try_times(find.ask)
+            # One turn looks once: what is hard to find would hold up the engine's loop.
+            course.is_hard = found is None or not (found.occasions or found.is_last)
+        if found is None:
+            self._have_done(TIMES_ACTIVITY, find.ask, Doing(is_backfill=find.is_backfill))
+        else:
+            self._plan.found(found)
+
+    def _have_done(self, activity_type: str, ask: AskTimes | AskStart, doing: Doing) -> None:
+        self._course.doing = doing
+        name, input = str(self._course.steps), (_plain.to_payload(ask),)
+        self._commands.append(c.ScheduleActivityTask(name, activity_type, "", input, retry_policy=_RETRY.policy))
+
+    def _keep(self) -> None:
+        """Its last time is past. It ends, at once or when nothing has been said to it for a while."""
+        course = self._course
+        keep_for = course.definition.keep_for
+        if not keep_for or (course.kept_until and not self._is_told and self._now >= course.kept_until):
+            self._commands.append(c.CompleteWorkflowExecution())
+        elif self._is_told or not course.kept_until:
+            course.kept_until = self._now + keep_for
+            self._set_timer(course.kept_until)
+
+    def _set_timer(self, due: int) -> None:
+        """Have a turn then, and no other time; 0 for none."""
+        course = self._course
+        if due == course.timer_due:
+            return
+        if course.timer_due:
+            self._commands.append(c.CancelTimer(TIMER))
+        if due:
+            self._commands.append(c.StartTimer(TIMER, max(SHORTEST_NS, due - self._now)))
+        course.timer_due = due
+
+    # --- what has happened
+
+    def _began(self, event: e.WorkflowExecutionStarted) -> None:
+        self._plan.begin(self._now)
+
+    def _timer_fired(self, event: e.TimerFired) -> None:
+        self._course.timer_due = 0
+
+    def _signaled(self, event: e.WorkflowExecutionSignaled) -> None:
+        course = self._course
+        if event.signal_name == COMMAND_SIGNAL:
+            command = self._read(event, Command)
+            course.heard = course.heard if command is None else [*course.heard, command]
+        elif event.signal_name == CLOSED_SIGNAL:
+            closed = self._read(event, Completion)
+            course.closed = course.closed if closed is None else [*course.closed, closed]
+        self._is_told = True
+
+    def _read(self, event: e.WorkflowExecutionSignaled, kind: Any) -> Any:
+        try:
+            return _plain.from_payload(event.input[0], kind) if event.input else None
+        except InvalidArgumentError as error:
+            log.warning("signal %r to %s was dropped: %s", event.signal_name, self._address.workflow_id, error)
+            return None
+
+    def _cancel_requested(self, event: e.WorkflowExecutionCancelRequested) -> None:
+        self._is_cancelled = True
+
+    def _run_started(self, event: e.ChildWorkflowExecutionStarted) -> None:
+        waiting = self._end_step().waiting
+        if waiting is not None:
+            started = Started(event.workflow_id, event.run_id, waiting.occasion.nominal, 0)
+            self._plan.answered(waiting, Answer(Outcome.STARTED, self._course.open, started), self._now)
+
+    def _run_refused(self, event: e.StartChildWorkflowExecutionFailed) -> None:
+        waiting = self._end_step().waiting
+        if waiting is not None:
+            error = firing.could_not_start(waiting, event.message or event.cause)
+            self._plan.answered(waiting, Answer(Outcome.FAILED, self._course.open, error=error), self._now)
+
+    def _activity_completed(self, event: e.ActivityTaskCompleted) -> None:
+        doing = self._end_step()
+        if doing.waiting is not None:
+            self._plan.answered(doing.waiting, _plain.from_payload(event.result[0], Answer), self._now)
+        elif doing.is_backfill:
+            self._plan.found_back(_plain.from_payload(event.result[0], Times), self._now)
+        else:
+            self._plan.found(_plain.from_payload(event.result[0], Times))
+
+    def _activity_lost(self, event: e.ActivityTaskFailed | e.ActivityTaskTimedOut | e.ActivityTaskCanceled) -> None:
+        """It is tried for ever, so this is somebody's will. Times are looked for again."""
+        waiting = self._end_step().waiting
+        if waiting is not None:
+            error = firing.could_not_start(waiting, f"the activity {START_ACTIVITY} was ended from outside")
+            self._plan.answered(waiting, Answer(Outcome.FAILED, self._course.open, error=error), self._now)
+
+    def _end_step(self) -> Doing:
+        doing, self._course.doing = self._course.doing, None
+        return doing or Doing()
+
+    def _ask(self, update: e.UpdateAdmitted) -> None:
+        try:
+            if update.update_name != REPLACE_UPDATE:
+                raise InvalidArgumentError(f"a schedule has no update {update.update_name!r}, only {REPLACE_UPDATE!r}")
+            command, revision = _plain.from_payloads(update.input, (Replace, int))
+        except (InvalidArgumentError, ValueError) as error:
+            refused = Failure(str(error), type="InvalidArgumentError", source="perdure", non_retryable=True)
+            self._commands.append(c.RejectUpdate(update.update_id, refused))
+            return
+        self._commands.append(c.AcceptUpdate(update.update_id))
+        self._course.asked = [*self._course.asked, Asked(update.update_id, command, revision)]
+
+    # --- where it stands
+
+    def _wait(self) -> str:
+        course, doing = self._course, self._course.doing
+        if doing is not None:
+            if doing.workflow_id:
+                return f"workflow {doing.workflow_id} to start"
+            return f"activity {TIMES_ACTIVITY if doing.waiting is None else START_ACTIVITY}"
+        waits = ["a signal"]
+        if course.timer_due:
+            waits.insert(0, f"its next time, {to_datetime(course.timer_due):%Y-%m-%dT%H:%M:%SZ}")
+        if course.open and (course.buffer or course.urgent):
+            waits.append(f"the end of workflow {course.open[-1].workflow_id}")
+        return " or ".join(waits)
 
 
-def now() -> int:
-    """The time of the turn, in ns since 1970, to the microsecond, as ``workflow.now()`` tells it."""
-    return require_run().loop.now_ns // 1000 * 1000
+def _failed(error: Exception) -> TurnFailed:
+    kind = type(error).__name__
+    failure = Failure(f"{kind}: {error}", FailureKind.APPLICATION, type=kind, source="perdure")
+    return TurnFailed("WORKFLOW_WORKER_UNHANDLED_FAILURE", failure)
+
+
+_HANDLERS: dict[type, Callable[[ScheduleProgram, Any], None]] = {
+    e.WorkflowExecutionStarted: ScheduleProgram._began,
+    e.TimerFired: ScheduleProgram._timer_fired,
+    e.WorkflowExecutionSignaled: ScheduleProgram._signaled,
+    e.WorkflowExecutionCancelRequested: ScheduleProgram._cancel_requested,
+    e.ChildWorkflowExecutionStarted: ScheduleProgram._run_started,
+    e.StartChildWorkflowExecutionFailed: ScheduleProgram._run_refused,
+    e.ActivityTaskCompleted: ScheduleProgram._activity_completed,
+    e.ActivityTaskFailed: ScheduleProgram._activity_lost,
+    e.ActivityTaskTimedOut: ScheduleProgram._activity_lost,
+    e.ActivityTaskCanceled: ScheduleProgram._activity_lost,
+}
