@@ -12,13 +12,26 @@ from typing import Any
 import msgspec
 
 from perdure.model import errors
-from perdure.model.errors import InvalidArgumentError, InvariantError, LimitExceededError, PerdureError
+from perdure.model.errors import (
+    InvalidArgumentError,
+    InvariantError,
+    LimitExceededError,
+    PerdureError,
+    UnavailableError,
+)
 from perdure.model.service import Service
 from perdure.protocols.worker import worker_pb2 as pb
 
+_TOO_MANY = "of at most length"
+
 
 class Operation:
-    """One method of the client port. Arguments travel as an array in the order of the method's parameters."""
+    """One method of the client port. Arguments travel as an array in the order of the method's parameters.
+
+    Client and server may be of different versions. A parameter that is added to a method stands at the end and has a default:
+    arguments that are missing at the end have it, and a client leaves them out where they are no different. So each side
+    understands an older one; and a newer one, too, as long as nothing new is asked for.
+    """
 
     def __init__(self, name: str, method: Any) -> None:
         self.name = name
@@ -28,19 +41,27 @@ class Operation:
             (answer,) = typing.get_args(answer)
         parameters = list(inspect.signature(method).parameters.values())[1:]
         self.parameters = [parameter.name for parameter in parameters]
-        self.keywords = frozenset(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
-        self._defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
-        self._arguments = msgspec.msgpack.Decoder(tuple[*(hints[name] for name in self.parameters)])  # type: ignore[misc]
+        self._keywords = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+        self.defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+        fields: list[Any] = [
+            (name, hints[name], self.defaults[name]) if name in self.defaults else (name, hints[name])
+            for name in self.parameters
+        ]
+        arguments = msgspec.defstruct(name, fields, array_like=True, forbid_unknown_fields=True, gc=False)
+        self._arguments: msgspec.msgpack.Decoder[msgspec.Struct] = msgspec.msgpack.Decoder(arguments)
         self._answer: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(answer)
 
     def encode(self, args: tuple[Any, ...], options: dict[str, Any]) -> bytes:
         """The arguments of a call. Raises ``InvalidArgumentError`` for what can't be sent."""
-        options = self._defaults | options
+        defaults = self.defaults
+        options = defaults | options
         values = [*args, *(options[name] for name in self.parameters[len(args) :])]
+        while values and (name := self.parameters[len(values) - 1]) in defaults and values[-1] == defaults[name]:
+            values.pop()
         try:
             return encode(values)
         except (OverflowError, TypeError, ValueError):
-            for name, value in zip(self.parameters, values, strict=True):
+            for name, value in zip(self.parameters, values, strict=False):
                 try:
                     encode(value)
                 except (OverflowError, TypeError, ValueError) as error:
@@ -50,19 +71,29 @@ class Operation:
     def decode(self, arguments: bytes) -> tuple[list[Any], dict[str, Any]]:
         """Positional arguments and keywords. Raises ``InvalidArgumentError``."""
         try:
-            values = self._arguments.decode(arguments)
+            values = list(msgspec.structs.astuple(self._arguments.decode(arguments)))
         except msgspec.DecodeError as error:
             # Where it is comes as "$[1]", the second argument.
             place = re.search(r"\$\[(\d+)\]", str(error))
             what = self.parameters[int(place[1])] if place else "arguments"
-            raise InvalidArgumentError(f"The {what} of {self.name} can't be read: {error}") from None
-        named = dict(zip(self.parameters, values, strict=True))
-        keywords = {name: named.pop(name) for name in self.keywords}
-        return list(named.values()), keywords
+            hint = (
+                ". The client is newer, and asks for what this server does not know" if _TOO_MANY in str(error) else ""
+            )
+            raise InvalidArgumentError(f"The {what} of {self.name} can't be read: {error}{hint}") from None
+        if not self._keywords:
+            return values, {}
+        positional = len(values) - len(self._keywords)
+        return values[:positional], dict(zip(self._keywords, values[positional:], strict=True))
 
     def decode_answer(self, data: bytes) -> Any:
-        """The answer to a call."""
-        return self._answer.decode(data)
+        """The answer to a call. Raises ``UnavailableError`` if it is none for this version."""
+        try:
+            return self._answer.decode(data)
+        except msgspec.DecodeError as error:
+            raise UnavailableError(
+                f"The server's answer to {self.name} can't be read ({error}), though it did what was asked. It is most likely "
+                "newer than this client: use the same version."
+            ) from None
 
 
 encode = msgspec.msgpack.Encoder().encode

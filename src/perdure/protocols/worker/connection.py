@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any, cast
 
 import msgspec
+from google.protobuf.message import DecodeError
 
 from perdure.model.errors import InvalidArgumentError, PerdureError, UnavailableError
 from perdure.model.requests import SignalWorkflow, StartWorkflow
@@ -40,6 +41,8 @@ _REPEATABLE = frozenset(
         "count",
         "search_attributes",
         "namespaces",
+        "describe_namespace",
+        "statistics",
         "task_queues",
         "describe_task_queue",
         "workers",
@@ -140,6 +143,9 @@ class Connection:
                 if fatal is not None:
                     self._fail_all(fatal)
                 reason = ended.details
+            except DecodeError as error:
+                reason = f"the server says what is no answer: {error}"
+                log.error("The server at %s says what is no answer; connecting anew", self.carrier.target)
             if self._stream is not None:
                 self._stream = None
                 away_since = loop.time()

@@ -12,7 +12,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from google.protobuf.message import DecodeError
+
 from perdure.model import workers as w
+from perdure.model.errors import InvalidArgumentError
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
@@ -26,6 +29,9 @@ from perdure.protocols.worker.connection import Backoff, Connection
 from perdure.protocols.worker.streams import WORK, ClientStream, StreamEnded, error_of
 
 log = logging.getLogger("perdure.worker")
+
+UNREADABLE = "WORKFLOW_WORKER_UNHANDLED_FAILURE"
+"""Why a turn fails that the worker can't make sense of."""
 
 
 class Host(Worker, Protocol):
@@ -153,6 +159,12 @@ class Runner:
                 if fatal is not None:
                     log.error("The server at %s refuses this worker: %s", self._connection.carrier.target, fatal)
                     raise fatal from None
+            except DecodeError as error:
+                reason = f"the server says what is no message: {error}"
+            except Exception:
+                # Nobody may be waiting in ``serve``, so nobody else may say so.
+                log.exception("This worker ends: it failed in a way that should be impossible")
+                raise
             finally:
                 self._stream = None
                 self._drop_programs()
@@ -203,7 +215,40 @@ class Runner:
 
     def _hear(self, batch: bytes) -> None:
         for message in pb.ToWorkers.FromString(batch).messages:
-            self._obey(message)
+            try:
+                self._obey(message)
+            except Exception as error:
+                self._cannot(message, error)
+
+    def _cannot(self, message: pb.ToWorker, error: Exception) -> None:
+        """Say that something can't be done, here and to the server; all else goes on."""
+        what = message.WhichOneof("message")
+        if isinstance(error, InvalidArgumentError):
+            log.error(
+                "The server's %s message can't be read: %s. The server may be newer than this worker.", what, error
+            )
+            failure = Failure(
+                f"worker {self._host.identity} can't read what the server said: {error}; it may be too old"
+            )
+        else:
+            log.exception(
+                "The server's %s message could not be followed, which should be impossible", what, exc_info=error
+            )
+            failure = Failure(f"worker {self._host.identity} failed in a way that should be impossible: {error!r}")
+        match what:
+            case "activity":
+                task = message.activity
+                request = FailActivity(task.scheduled_event_id, task.attempt, failure, self._host.identity)
+                self.report(from_wire.run(task.run), request)
+            case "turn":
+                turn = message.turn
+                address, name = from_wire.run(turn.run), (turn.started_event_id, turn.attempt)
+                self._forget(address.run_id)
+                self._say(w.TurnReport(address, *name, (), UNREADABLE, failure, token=turn.token))
+            case "query":
+                self._say(w.QueryReport(message.query.query_id, (), failure))
+            case _:
+                pass  # nobody waits for an answer
 
     def _obey(self, message: pb.ToWorker) -> None:
         match from_wire.to_worker(message):
@@ -223,12 +268,15 @@ class Runner:
             case w.AnswerQuery() as query:
                 self._answer(query)
             case w.Evict(run_id):
-                self._ahead.forget(run_id)
-                program = self._programs.pop(run_id, None)
-                if program is not None:
-                    program.close()
+                self._forget(run_id)
             case None:
                 log.warning("The server said something that this version does not know; it is ignored")
+
+    def _forget(self, run_id: str) -> None:
+        self._ahead.forget(run_id)
+        program = self._programs.pop(run_id, None)
+        if program is not None:
+            program.close()
 
     def _acknowledged(self, attempt: w.Attempt) -> None:
         self._unacknowledged.pop(attempt, None)
