@@ -11,6 +11,7 @@ import time
 from datetime import timedelta
 from itertools import count
 
+import uvloop
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -77,4 +78,5 @@ async def main(address: str, concurrency: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
+    # As whoever wants speed would: what the SDK's core hands to Python comes through the event loop.
+    uvloop.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

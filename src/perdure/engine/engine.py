@@ -149,6 +149,9 @@ class Engine:
 
     async def resident(self, address: RunAddress) -> Resident:
         """A run, brought into memory. Raises ``NotFoundError``, ``StoreError``."""
+        there = self.residents.find(address.namespace, address.workflow_id, address.run_id)
+        if there is not None:
+            return there
         future: asyncio.Future[Resident] = asyncio.get_running_loop().create_future()
 
         def found(resident: Resident | PerdureError | None) -> None:

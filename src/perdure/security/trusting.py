@@ -1,6 +1,7 @@
 """The gate of a server that trusts whoever reaches it: everybody is let in as admin, and what an admin does is written down."""
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any, cast
 
 from perdure.model.access import Credentials, OpenSession, Permission, Principal
@@ -14,6 +15,8 @@ from perdure.security.caller import Caller
 from perdure.security.gate import host_of
 from perdure.security.guarded import GuardedService
 from perdure.security.permissions import OPERATIONS, REQUESTS
+
+MOST_SESSIONS = 1_000
 
 _WRITTEN_DOWN = frozenset(name for name, need in OPERATIONS.items() if need.audited)
 _REQUESTS_WRITTEN_DOWN = frozenset(kind for kind, need in REQUESTS.items() if need.audited)
@@ -30,11 +33,15 @@ class TrustingGate:
     def __init__(self, service: Service, audit: AuditLog) -> None:
         self._service = service
         self._audit = audit
+        self._session = lru_cache(MOST_SESSIONS)(self._new_session)
+        """A session knows nothing but from where somebody asks, so those who ask again have the same one."""
 
     async def admit(self, credentials: Credentials) -> "TrustingSession":
         """As ``Gate.admit``."""
-        caller = Caller(OpenSession.principal, host_of(credentials.remote), self._audit)
-        return TrustingSession(caller, self._service)
+        return self._session(credentials.remote)
+
+    def _new_session(self, remote: str) -> "TrustingSession":
+        return TrustingSession(Caller(OpenSession.principal, host_of(remote), self._audit), self._service)
 
     def approach(self, credentials: Credentials) -> None:
         """Everybody may."""

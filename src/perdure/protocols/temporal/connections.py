@@ -283,10 +283,11 @@ class Connection(asyncio.Protocol):
         stream.task = self._loop.create_task(self._serve(stream_id, asked))
 
     def _was_closed(self, event: ngh2.StreamReset | ngh2.StreamClosed) -> None:
-        self._let_go(event.stream_id)
         stream = self.streams.pop(event.stream_id, None)
-        if stream is not None and stream.task is not None:
-            stream.task.cancel()
+        if stream is not None:  # it had no answer yet
+            self._let_go(event.stream_id)
+            if stream.task is not None:
+                stream.task.cancel()
 
     def _was_greeted(self, event: ngh2.SettingsReceived) -> None:
         self._is_greeted = True
@@ -310,7 +311,8 @@ class Connection(asyncio.Protocol):
 
     def _end(self, stream_id: int, answered: Answered) -> None:
         """Send an answer, as far as the other side takes it; the rest follows when it takes more."""
-        self._let_go(stream_id)
+        if self._unfinished:
+            self._let_go(stream_id)
         del self.streams[stream_id]
         http = self._http
         try:

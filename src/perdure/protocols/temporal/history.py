@@ -42,21 +42,25 @@ def history(events: Iterable[e.Event], namespace: str) -> pb.History:
 
 def event(value: e.Event, namespace: str) -> pb.HistoryEvent:
     """One event."""
-    name, make = EVENTS[value.__class__]
+    kind = value.__class__
+    name, make = EVENTS[kind]
     attributes = make(value)
-    if value.__class__ in children.IN_NAMESPACES and not attributes.namespace:
+    if kind in children.IN_NAMESPACES and not attributes.namespace:
         attributes.namespace = attributes.namespace_id = namespace
-    metadata = value.user_metadata if value.__class__ in _WITH_METADATA else None
-    return pb.HistoryEvent(
+    made = pb.HistoryEvent(
         event_id=value.id,
         event_time=timestamp(value.time),
-        event_type=TYPES[value.__class__],
+        event_type=TYPES[kind],
         task_id=value.id,
-        user_metadata=user_metadata(metadata) if metadata is not None else None,
-        worker_may_ignore=value.__class__ in _IGNORABLE,
-        links=stored(value.links) if value.__class__ in nexus.LINKED else None,
         **{name: attributes},
     )
+    if value.__class__ in _WITH_METADATA and (metadata := value.user_metadata) is not None:
+        made.user_metadata.CopyFrom(user_metadata(metadata))
+    if value.__class__ in nexus.LINKED:
+        made.links.extend(stored(value.links))
+    if kind in _IGNORABLE:
+        made.worker_may_ignore = True
+    return made
 
 
 _WITH_METADATA = frozenset(

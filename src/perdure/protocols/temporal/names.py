@@ -1,6 +1,7 @@
 """Small messages that name things, and the numbers behind words."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from temporalio.api.common.v1 import message_pb2 as common
@@ -15,12 +16,17 @@ from perdure.protocols.temporal.times import duration, ns_of
 NORMAL = task_queue_pb2.TaskQueueKind.TASK_QUEUE_KIND_NORMAL
 STICKY = task_queue_pb2.TaskQueueKind.TASK_QUEUE_KIND_STICKY
 
+MOST_NAMES = 1_000
+"""So many messages are kept of a kind that comes again and again. Others take them over; nobody changes them."""
 
+
+@lru_cache(MOST_NAMES)
 def queue(name: str) -> taskqueue.TaskQueue:
     """A task queue."""
     return taskqueue.TaskQueue(name=name, kind=NORMAL)
 
 
+@lru_cache(MOST_NAMES)
 def turn_queue(name: str, sticky: str) -> taskqueue.TaskQueue:
     """Where a turn is asked for: by anybody, or by the worker that has the program."""
     return taskqueue.TaskQueue(name=sticky, kind=STICKY, normal_name=name) if sticky else queue(name)
@@ -36,11 +42,13 @@ def execution_at(address: RunAddress) -> common.WorkflowExecution:
     return common.WorkflowExecution(workflow_id=address.workflow_id, run_id=address.run_id)
 
 
+@lru_cache(MOST_NAMES)
 def workflow_type(name: str) -> common.WorkflowType:
     """A type of workflows."""
     return common.WorkflowType(name=name)
 
 
+@lru_cache(MOST_NAMES)
 def activity_type(name: str) -> common.ActivityType:
     """A type of activities."""
     return common.ActivityType(name=name)
@@ -51,6 +59,7 @@ def address_of(namespace: str, given: common.WorkflowExecution) -> RunAddress:
     return RunAddress(namespace, given.workflow_id, given.run_id)
 
 
+@lru_cache(MOST_NAMES)
 def retry_policy(policy: RetryPolicy | None) -> common.RetryPolicy | None:
     """A retry policy."""
     if policy is None:

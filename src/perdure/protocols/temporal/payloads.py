@@ -44,10 +44,14 @@ def to_changed_attributes(given: Mapping[str, common.Payload]) -> PayloadMap:
 
 def payload(value: Payload) -> common.Payload:
     """One value."""
-    metadata = {ENCODING: value.encoding.encode()} if value.encoding else {}
+    made = common.Payload(data=value.data)
+    # Set one by one: a mapping that is given to the constructor is walked through in Python.
     if value.metadata:
-        metadata = {**value.metadata, **metadata}
-    return common.Payload(metadata=metadata, data=value.data)
+        for name, said in value.metadata.items():
+            made.metadata[name] = said
+    if value.encoding:
+        made.metadata[ENCODING] = value.encoding.encode()
+    return made
 
 
 def payloads(values: Iterable[Payload]) -> common.Payloads | None:

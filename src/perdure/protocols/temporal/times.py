@@ -1,5 +1,7 @@
 """Times and durations: integer nanoseconds here, ``Timestamp`` and ``Duration`` on the wire."""
 
+from functools import lru_cache
+
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -13,8 +15,9 @@ def timestamp(ns: int) -> Timestamp | None:
     return Timestamp(seconds=ns // SECOND_NS, nanos=ns % SECOND_NS) if ns else None
 
 
+@lru_cache(1_000)
 def duration(ns: int) -> Duration:
-    """A duration."""
+    """A duration; the same message each time, for others to take over."""
     return Duration(seconds=ns // SECOND_NS, nanos=ns % SECOND_NS)
 
 

@@ -3,6 +3,7 @@
 import base64
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -71,6 +72,7 @@ def trailers(answered: Answered) -> list[tuple[bytes, bytes]]:
     return found
 
 
+@lru_cache(1_000)
 def seconds(timeout: bytes) -> float:
     """How long a caller waits; infinite if it does not say."""
     unit = _TIMEOUTS.get(timeout[-1:])
