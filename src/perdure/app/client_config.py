@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from perdure.app.config import DEFAULT_FILE, FILE_VARIABLE, PREFIX, Config, Setting, of_file
-from perdure.app.setting_kinds import FILE, TEXT, URL, read
+from perdure.app.config import PREFIX, Config, Setting, file_in, of_file, read_table
+from perdure.app.setting_kinds import FILE, TEXT, URL
 
 TABLE = "client."
 
@@ -47,7 +46,7 @@ def client_settings_of_file() -> Mapping[str, Any]:
 
     Raises ``InvalidArgumentError`` or ``NotFoundError`` if it can't be used.
     """
-    path = os.environ.get(FILE_VARIABLE) or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else "")
+    path = file_in(os.environ)
     if not path:
         return {}
     return {setting.name.removeprefix(TABLE): value for setting, value, _ in of_file(path, CLIENT_SETTINGS)}
@@ -55,17 +54,7 @@ def client_settings_of_file() -> Mapping[str, Any]:
 
 def read_client_config(environment: Mapping[str, str] | None = None, file: str | None = None) -> Config:
     """The settings in force for commands that say nothing themselves. Raises as ``config.read_config``."""
-    environment = os.environ if environment is None else environment
-    values = {setting.name: setting.default for setting in CLIENT_SETTINGS}
-    origins = dict.fromkeys(values, "default")
-    path = file or environment.get(FILE_VARIABLE) or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else "")
-    for setting, value, origin in of_file(path, CLIENT_SETTINGS) if path else ():
-        values[setting.name], origins[setting.name] = value, origin
-    for setting in CLIENT_SETTINGS:
-        if given := environment.get(setting.variable):
-            values[setting.name] = read(setting.kind, given, f"{setting.variable} in the environment")
-            origins[setting.name] = setting.variable
-    return Config(values, origins, path)
+    return read_table(CLIENT_SETTINGS, environment, file)
 
 
 __all__ = ["CLIENT_NAMES", "CLIENT_SETTINGS", "ClientSetting", "client_settings_of_file", "read_client_config"]

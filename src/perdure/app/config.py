@@ -209,11 +209,33 @@ def read_config(
     environment = os.environ if environment is None else environment
     values = {setting.name: setting.default for setting in SETTINGS}
     origins = dict.fromkeys(values, "default")
-    path = file or environment.get(FILE_VARIABLE) or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else "")
+    path = file or file_in(environment)
     for layer in (of_file(path, SETTINGS) if path else (), _of_environment(environment), _of_flags(flags or {})):
         for setting, value, origin in layer:
             values[setting.name], origins[setting.name] = value, origin
     return Config(values, origins, path)
+
+
+def read_table(
+    table: Sequence[Setting], environment: Mapping[str, str] | None = None, file: str | None = None
+) -> Config:
+    """The settings in force of a table that is not the server's, where no flag says anything. Raises as ``read_config``."""
+    environment = os.environ if environment is None else environment
+    values = {setting.name: setting.default for setting in table}
+    origins = dict.fromkeys(values, "default")
+    path = file or file_in(environment)
+    for setting, value, origin in of_file(path, table) if path else ():
+        values[setting.name], origins[setting.name] = value, origin
+    for setting in table:
+        if given := environment.get(setting.variable):
+            values[setting.name] = read(setting.kind, given, f"{setting.variable} in the environment")
+            origins[setting.name] = setting.variable
+    return Config(values, origins, path)
+
+
+def file_in(environment: Mapping[str, str]) -> str:
+    """The TOML file that is used where none is named; empty if there is none."""
+    return environment.get(FILE_VARIABLE) or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else "")
 
 
 Found = Iterator[tuple[Setting, Any, str]]

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 from perdure.engine.documents import Documents, Kept
 from perdure.model.access import Gate
 from perdure.model.errors import AlreadyExistsError
+from perdure.model.program import PollActivity
 from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
 from perdure.model.system import SYSTEM_NAMESPACE, system_workflow_id
@@ -19,7 +20,7 @@ from perdure.protocols.rest.callbacks import Deliveries, keep_records
 from perdure.protocols.rest.kept import SigningSecret, Webhook
 from perdure.protocols.rest.listening import Switch
 from perdure.protocols.rest.outbound import Outbound
-from perdure.protocols.rest.parts import Administration, PollActivity
+from perdure.protocols.rest.parts import Administration
 from perdure.sdk.app import App
 from perdure.sdk.batches.translated import TranslatedBatches
 from perdure.sdk.callbacks import CALLBACK, Delivery, Order, Target, callback_app, request_of

@@ -1,11 +1,9 @@
 """The settings of ``perdure worker``: an option, a variable, or a line below ``[worker]`` of the TOML file."""
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
-from perdure.app.config import DEFAULT_FILE, FILE_VARIABLE, Config, Setting, of_file
-from perdure.app.setting_kinds import COUNT, DURATION, LIST, NUMBER, TEXT, read
+from perdure.app.config import Config, Setting, read_table
+from perdure.app.setting_kinds import COUNT, DURATION, LIST, NUMBER, TEXT
 from perdure.model.options import DEFAULT_MAX_ASYNC, DEFAULT_MAX_THREADS, DEFAULT_MAX_TURNS, SECOND_NS
 
 TABLE = "worker."
@@ -44,17 +42,7 @@ WORKER_SETTINGS: tuple[WorkerSetting, ...] = (
 
 def read_worker_config(environment: Mapping[str, str] | None = None, file: str | None = None) -> Config:
     """The settings in force for a worker whose command line says nothing. Raises as ``config.read_config``."""
-    environment = os.environ if environment is None else environment
-    values = {setting.name: setting.default for setting in WORKER_SETTINGS}
-    origins = dict.fromkeys(values, "default")
-    path = file or environment.get(FILE_VARIABLE) or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else "")
-    for setting, value, origin in of_file(path, WORKER_SETTINGS) if path else ():
-        values[setting.name], origins[setting.name] = value, origin
-    for setting in WORKER_SETTINGS:
-        if given := environment.get(setting.variable):
-            values[setting.name] = read(setting.kind, given, f"{setting.variable} in the environment")
-            origins[setting.name] = setting.variable
-    return Config(values, origins, path)
+    return read_table(WORKER_SETTINGS, environment, file)
 
 
 __all__ = ["WORKER_SETTINGS", "WorkerSetting", "read_worker_config"]

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from perdure.cli.finding import find
-from perdure.cli.output import Output
+from perdure.cli.output import Output, note
 from perdure.cli.sources import ask
 from perdure.cli.values import jsonable
 from perdure.model.errors import NotFoundError
@@ -33,15 +33,23 @@ async def act(
 
 
 def send(
-    place: str | None, server: str, token: str, namespace: str, workflow_id: str, run_id: str, request: OutsideRequest
+    place: str | None,
+    server: str,
+    token: str,
+    namespace: str,
+    workflow_id: str,
+    run_id: str,
+    request: OutsideRequest,
+    done: str,
 ) -> None:
-    """Send a request to the run that the arguments mean, as ``act`` finds it."""
+    """Send a request to the run that the arguments mean, as ``act`` finds it; then say what is ``done``."""
     ask(
         place,
         server,
         token,
         lambda service: act(service, namespace, workflow_id, run_id, lambda address: service.request(address, request)),
     )
+    note(done)
 
 
 def print_answer(payloads: Payloads) -> None:

@@ -199,12 +199,12 @@ def _send(
     done: str,
 ) -> None:
     from perdure.cli.acting import send
-    from perdure.cli.output import note
     from perdure.model.errors import InvalidArgumentError
 
     activity_id, activity_type = getattr(request, "activity_id", ""), getattr(request, "activity_type", "")
     if activity_id and activity_type:
         raise InvalidArgumentError("Name an activity by --id, or all of a --type, not both.")
-    send(place, server, token, namespace, workflow_id, run_id, request)
     which = f"activity {activity_id!r}" if activity_id else f"activities of type {activity_type!r}"
-    note(f"{done} {which if activity_id or activity_type else 'all pending activities'} of {workflow_id!r}.")
+    if not (activity_id or activity_type):
+        which = "all pending activities"
+    send(place, server, token, namespace, workflow_id, run_id, request, f"{done} {which} of {workflow_id!r}.")

@@ -1,11 +1,6 @@
 """``perdure cancel``, ``terminate``, ``pause``, ``resume`` and ``delete``: what is done to one run."""
 
-from typing import TYPE_CHECKING
-
 from perdure.cli.parameters import Namespace, Reason, RunId, Server, ServerPlace, Token, WorkflowId, Yes
-
-if TYPE_CHECKING:
-    from perdure.model.requests import OutsideRequest
 
 
 def examples(command: str) -> str:
@@ -28,11 +23,12 @@ def cancel(
     token: Token = "",
 ) -> None:
     """Ask a run to stop; its code may clean up first."""
+    from perdure.cli.acting import send
     from perdure.cli.sources import identity
     from perdure.model.requests import CancelWorkflow
 
     request = CancelWorkflow(reason, _new_id(), identity())
-    _send(place, server, token, namespace, workflow_id, run_id, request, "Asked {} to stop.")
+    send(place, server, token, namespace, workflow_id, run_id, request, f"Asked {workflow_id!r} to stop.")
 
 
 def terminate(
@@ -45,11 +41,12 @@ def terminate(
     token: Token = "",
 ) -> None:
     """Close a run at once. Its code is not asked, and nothing is cleaned up."""
+    from perdure.cli.acting import send
     from perdure.cli.sources import identity
     from perdure.model.requests import TerminateWorkflow
 
     request = TerminateWorkflow(reason, (), identity())
-    _send(place, server, token, namespace, workflow_id, run_id, request, "Terminated {}.")
+    send(place, server, token, namespace, workflow_id, run_id, request, f"Terminated {workflow_id!r}.")
 
 
 def pause(
@@ -62,11 +59,12 @@ def pause(
     token: Token = "",
 ) -> None:
     """Let no turn and no activity of a run start until it is resumed; what runs already may finish."""
+    from perdure.cli.acting import send
     from perdure.cli.sources import identity
     from perdure.model.requests import PauseWorkflow
 
     request = PauseWorkflow(reason, identity(), _new_id())
-    _send(place, server, token, namespace, workflow_id, run_id, request, "Paused {}.")
+    send(place, server, token, namespace, workflow_id, run_id, request, f"Paused {workflow_id!r}.")
 
 
 def resume(
@@ -79,11 +77,12 @@ def resume(
     token: Token = "",
 ) -> None:
     """Let a paused run go on."""
+    from perdure.cli.acting import send
     from perdure.cli.sources import identity
     from perdure.model.requests import ResumeWorkflow
 
     request = ResumeWorkflow(reason, identity(), _new_id())
-    _send(place, server, token, namespace, workflow_id, run_id, request, "Resumed {}.")
+    send(place, server, token, namespace, workflow_id, run_id, request, f"Resumed {workflow_id!r}.")
 
 
 def delete(
@@ -104,23 +103,6 @@ def delete(
     confirm(f"Delete {workflow_id!r} and its history for good?", yes)
     ask(place, server, token, lambda service: act(service, namespace, workflow_id, run_id, service.delete))
     note(f"Deleted {workflow_id!r}.")
-
-
-def _send(
-    place: str | None,
-    server: str,
-    token: str,
-    namespace: str,
-    workflow_id: str,
-    run_id: str,
-    request: "OutsideRequest",
-    done: str,
-) -> None:
-    from perdure.cli.acting import send
-    from perdure.cli.output import note
-
-    send(place, server, token, namespace, workflow_id, run_id, request)
-    note(done.format(repr(workflow_id)))
 
 
 def _new_id() -> str:

@@ -101,6 +101,21 @@ class ActivityTask(msgspec.Struct, frozen=True, gc=False):
         return f"{self.address.run_id}:{self.scheduled.id}"
 
 
+class PollActivity(Protocol):
+    """Takes an activity task off a queue, waiting for one for so long; None if there is none by then."""
+
+    def __call__(
+        self,
+        namespace: str,
+        task_queue: str,
+        *,
+        identity: str,
+        activity_types: Sequence[str],
+        timeout_seconds: float,
+        labels: Mapping[str, str],
+    ) -> Awaitable[ActivityTask | None]: ...
+
+
 Report = Callable[[RunAddress, Request], None]
 """How a worker hands in what became of an activity. Called on the engine's thread; the engine sees to it that it
 lasts."""

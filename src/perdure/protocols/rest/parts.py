@@ -1,7 +1,7 @@
 """What the REST interface is put together from; ``app`` fills it in."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ import msgspec
 from perdure.engine.documents import Kept
 from perdure.model.access import Gate, Session
 from perdure.model.payloads import Payloads
-from perdure.model.program import ActivityTask
+from perdure.model.program import PollActivity
 from perdure.model.requests import StartWorkflow
 from perdure.model.service import Service
 from perdure.protocols.rest.kept import SigningSecret, Webhook
@@ -84,21 +84,6 @@ class Batches(Protocol):
     def list(self) -> AsyncIterator[Any]:
         """The newest first."""
         ...
-
-
-class PollActivity(Protocol):
-    """Takes an activity task off a queue, waiting for one."""
-
-    def __call__(
-        self,
-        namespace: str,
-        task_queue: str,
-        *,
-        identity: str,
-        activity_types: Sequence[str],
-        timeout_seconds: float,
-        labels: Mapping[str, str],
-    ) -> Awaitable[ActivityTask | None]: ...
 
 
 class Allowance(Protocol):

@@ -29,8 +29,8 @@ from perdure.protocols.rest.callbacks import CallbackBody, start_with_callbacks
 from perdure.protocols.rest.operations import Call, Operations
 from perdure.protocols.rest.updates import UpdateView, awaited_update
 from perdure.protocols.rest.values import Value, to_ns, to_payload_map, to_payloads
-from perdure.protocols.rest.views import OutcomeView, outcome_view
-from perdure.protocols.rest.waiting import within
+from perdure.protocols.rest.views import OutcomeView
+from perdure.protocols.rest.waiting import outcome_within
 
 operations = Operations("workflows")
 
@@ -119,15 +119,13 @@ async def start_workflow(call: Call[StartBody, StartQuery]) -> StartedView:
         result = await call.service.start(call.namespace, request)
     call.status = 201 if result.is_new else 200
     address = RunAddress(call.namespace, request.workflow_id, result.run_id)
-    outcome = update = None
+    update = None
     if body.update is not None and request.update is not None:
         stage = STAGES[body.update.wait]
         update = await awaited_update(
             call, address, request.update, stage, wait_seconds or call.parts.bounds.wait_seconds
         )
-    if wait_seconds:
-        closed = await within(call, wait_seconds, call.service.wait_closed(address, follow=True))
-        outcome = None if closed is None else outcome_view(request.workflow_id, *closed)
+    outcome = await outcome_within(call, wait_seconds, address)
     return StartedView(request.workflow_id, result.run_id, result.is_new, outcome, update)
 
 

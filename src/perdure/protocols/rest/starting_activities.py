@@ -27,8 +27,8 @@ from perdure.protocols.rest.asking import (
 )
 from perdure.protocols.rest.operations import Call, Operations
 from perdure.protocols.rest.values import Value, to_ns, to_payload_map, to_payloads
-from perdure.protocols.rest.views import OutcomeView, outcome_view
-from perdure.protocols.rest.waiting import within
+from perdure.protocols.rest.views import OutcomeView
+from perdure.protocols.rest.waiting import outcome_within
 
 operations = Operations("activities")
 
@@ -119,9 +119,6 @@ async def start_activity(call: Call[StartActivityBody, StartActivityQuery]) -> S
     )
     result = await call.service.start(call.namespace, request)
     call.status = 201 if result.is_new else 200
-    outcome = None
-    if seconds := call.query.wait_seconds:
-        address = RunAddress(call.namespace, request.workflow_id, result.run_id)
-        closed = await within(call, seconds, call.service.wait_closed(address, follow=True))
-        outcome = None if closed is None else outcome_view(request.workflow_id, *closed)
+    address = RunAddress(call.namespace, request.workflow_id, result.run_id)
+    outcome = await outcome_within(call, call.query.wait_seconds, address)
     return StartedActivityView(order.activity_id, request.workflow_id, result.run_id, result.is_new, outcome)

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.types import Receive
 
+from perdure.model.ids import RunAddress
+from perdure.protocols.rest.views import OutcomeView, outcome_view
+
 if TYPE_CHECKING:
     from perdure.protocols.rest.operations import Call
 
@@ -56,3 +59,12 @@ async def within(call: "Call[Any, Any]", seconds: float, awaitable: Awaitable[T]
     finally:
         for future in (wanted, gone, ending):
             future.cancel()
+
+
+async def outcome_within(call: "Call[Any, Any]", seconds: float, address: RunAddress) -> OutcomeView | None:
+    """How a run ended, or the one that goes on in its place; None if nobody waits for that (0 seconds), or in vain. Raises as
+    ``within``."""
+    if not seconds:
+        return None
+    closed = await within(call, seconds, call.service.wait_closed(address, follow=True))
+    return None if closed is None else outcome_view(address.workflow_id, *closed)

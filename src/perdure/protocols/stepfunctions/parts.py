@@ -10,7 +10,7 @@ import msgspec
 from perdure.model.access import Gate
 from perdure.model.events import Event
 from perdure.model.ids import RunAddress
-from perdure.model.program import ActivityTask
+from perdure.model.program import PollActivity
 from perdure.model.requests import StartWorkflow
 from perdure.protocols.stepfunctions.mocks import Mocks
 from perdure.protocols.stepfunctions.registry import Registry
@@ -162,21 +162,6 @@ class Language(Protocol):
     def task_of(self, token: str) -> tuple[RunAddress, str] | None:
         """The run that made a task token, and the id of the activity that waits for it; None for another's token."""
         ...
-
-
-class PollActivity(Protocol):
-    """Takes an activity task off a queue, waiting for one."""
-
-    def __call__(
-        self,
-        namespace: str,
-        task_queue: str,
-        *,
-        identity: str,
-        activity_types: Sequence[str],
-        timeout_seconds: float,
-        labels: Mapping[str, str],
-    ) -> Awaitable[ActivityTask | None]: ...
 
 
 @dataclass
