@@ -84,6 +84,9 @@ class ScriptedWorker:
     ) -> bool:
         return workflow_type in self.scripts
 
+    def declares(self, namespace: str, task_queue: str, name: str) -> str:
+        return ""
+
     def builds(self, namespace: str, task_queue: str, workflow_type: str) -> list[str]:
         return [self.build_id]
 

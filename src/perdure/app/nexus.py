@@ -5,7 +5,6 @@ from collections.abc import Callable
 from starlette.routing import Route
 
 from perdure.engine.documents import Documents
-from perdure.engine.endpoints import Endpoints
 from perdure.engine.operation_tokens import Seals
 from perdure.engine.operations import Operations
 from perdure.protocols.nexus import Calling, Dialect, Plain, callback_path, callback_route
@@ -16,14 +15,14 @@ class Nexus:
     """What is shared by those who ask for operations and those who say how they ended.
 
     Args:
-        documents: where endpoints and the tokens' key are kept: the store.
-        operations: of the engine.
+        documents: where the tokens' key is kept: the store.
+        operations: of the engine, with its endpoints.
         ask: makes HTTP requests.
         now: ns since 1970.
     """
 
     def __init__(self, documents: Documents, operations: Operations, ask: Ask, now: Callable[[], int]) -> None:
-        self.endpoints = Endpoints(documents)
+        self.endpoints = operations.endpoints
         self.seals = Seals(documents)
         self._operations = operations
         self._dialect = _dialect()

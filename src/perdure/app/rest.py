@@ -7,6 +7,7 @@ from typing import Any
 from starlette.routing import BaseRoute, Route
 
 from perdure.engine.documents import Documents, Kept
+from perdure.engine.endpoints import Endpoints
 from perdure.model.access import Gate
 from perdure.model.errors import AlreadyExistsError
 from perdure.model.program import PollActivity
@@ -44,6 +45,7 @@ class Outside:
     """
 
     def __init__(self, documents: Documents, hosts: Sequence[str] = (), *, with_loopback: bool = True) -> None:
+        self.documents = documents
         self.signing_secrets = Kept(documents, "signing-secret", SigningSecret)
         self.webhooks = Kept(documents, "webhook", Webhook)
         self.outbound = Outbound(hosts, with_loopback=with_loopback)
@@ -106,6 +108,7 @@ def rest_server(
     watched: Watched | None = None,
     with_metrics: bool = True,
     switch: Switch | None = None,
+    endpoints: Endpoints | None = None,
     **uvicorn_options: Any,
 ) -> RestServer:
     """The REST interface, ready to be started.
@@ -126,6 +129,7 @@ def rest_server(
         watched: whose health and metrics there are pages for, and where requests are counted.
         with_metrics: whether there is a page for metrics.
         switch: what a connection can be switched to, for another protocol.
+        endpoints: of operations, if others look at them too.
         uvicorn_options: of ``uvicorn.Config``, for TLS and proxies.
     """
     parts = Parts(
@@ -133,6 +137,7 @@ def rest_server(
         service=service,
         signing_secrets=outside.signing_secrets,
         webhooks=outside.webhooks,
+        endpoints=endpoints or Endpoints(outside.documents),
         outbound=outside.outbound,
         schedules=lambda namespace, identity: TranslatedSchedules(service, namespace, identity),
         batches=lambda namespace, identity: TranslatedBatches(service, namespace, identity),

@@ -188,6 +188,7 @@ class Server:
                 trusts_everybody=not self._access.has_authentication,
                 administration=control.administration,
                 more_routes=self._more_routes(),
+                endpoints=self.nexus.endpoints,
                 watched=self.watched,
                 with_metrics=self._with_metrics,
                 ssl_context_factory=None if tls is None else tls.context,

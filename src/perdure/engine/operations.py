@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from perdure.engine.endpoints import Endpoints
+from perdure.engine.operation_runs import OperationRuns
+from perdure.engine.resident import Resident
 from perdure.kernel import operation
 from perdure.kernel.commit import Message, Rejection
 from perdure.kernel.run import Operation
-from perdure.model.errors import PerdureError
+from perdure.model.errors import PerdureError, StoreError
+from perdure.model.events import NexusOperationScheduled
 from perdure.model.failures import Failure, FailureKind, RetryBehavior
 from perdure.model.ids import RunAddress
 from perdure.model.requests import FailOperationAttempt, OfferOperation, Request
@@ -65,10 +69,13 @@ class Operations:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._runs = OperationRuns(engine)
+        self.endpoints = Endpoints(engine.store)
+        self._leading: set[asyncio.Task[None]] = set()
         self._waiting: dict[QueueName, deque[Offer]] = {}
         self._asking: dict[QueueName, deque[asyncio.Future[None]]] = {}
         self._known: dict[tuple[int, int], int] = {}
-        """The attempts that wait here, by the names of their messages."""
+        """The attempts that wait here or are about to, by the names of their messages."""
         self._pollers: dict[QueueName, dict[str, int]] = {}
         self.attend_own: Callable[[str], None] | None = None
         """Told of a task queue of the engine's own namespace when something comes to wait there."""
@@ -81,10 +88,70 @@ class Operations:
         assert isinstance(request, OfferOperation)
         if self._known.get((key, message.ref)) == request.attempt:
             return
-        self._put(Offer(key, message.ref, source, request), message.target.namespace)
+        offer = Offer(key, message.ref, source, request)
+        self._known[key, message.ref] = request.attempt
+        self._place(offer)
 
-    def _put(self, offer: Offer, namespace: str, *, first: bool = False) -> None:
-        queue = (namespace, offer.request.task_queue)
+    def _place(self, offer: Offer) -> None:
+        """See who is to get it."""
+        source, name = offer.source, (offer.key, offer.ref)
+
+        def found(resident: Resident | PerdureError | None) -> None:
+            if not isinstance(resident, Resident):
+                self._known.pop(name, None)
+                if isinstance(resident, StoreError):
+                    self._engine.after_store_retry(lambda: self._place(offer))
+                return
+            wanted = operation.offered(resident.run, offer.request)
+            if wanted is None or self._known.get(name) != offer.request.attempt:
+                if wanted is None:
+                    self._known.pop(name, None)
+                return
+            scheduled, own = wanted.scheduled, (source.namespace, resident.run.started.task_queue)
+            if scheduled.endpoint and not scheduled.namespace:
+                self._by_endpoint(offer, scheduled)
+            else:
+                self._to(offer, scheduled, (scheduled.namespace or own[0], scheduled.task_queue or own[1]))
+
+        resident = self._engine.residents.find(source.namespace, source.workflow_id, source.run_id)
+        if resident is not None:
+            found(resident)
+        else:
+            self._engine.loader.find(source, found)
+
+    def _by_endpoint(self, offer: Offer, scheduled: NexusOperationScheduled) -> None:
+        """To where its endpoint leads."""
+
+        async def led() -> None:
+            try:
+                endpoint = await self.endpoints.named(scheduled.endpoint)
+            except PerdureError:
+                self._engine.after_store_retry(lambda: self._place(offer))
+                return
+            if endpoint is not None:
+                self._to(offer, scheduled, endpoint.queue)
+            else:
+                self._known.pop((offer.key, offer.ref), None)
+                message = f"there is no endpoint {scheduled.endpoint!r}; set one up, or mend the name"
+                self._fail(offer, Failure(message, FailureKind.HANDLER, type="NOT_FOUND"))
+
+        task = asyncio.get_running_loop().create_task(led())
+        self._leading.add(task)
+        task.add_done_callback(self._leading.discard)
+
+    def _to(self, offer: Offer, scheduled: NexusOperationScheduled, queue: QueueName) -> None:
+        if self._runs.take(offer.source, scheduled, offer.request, queue):
+            self._known.pop((offer.key, offer.ref), None)
+        else:
+            self._put(offer, queue)
+
+    def look_again(self, namespace: str, task_queue: str) -> None:
+        """Somebody serves this queue now: what waits there may be what they have."""
+        for offer in self._waiting.pop((namespace, task_queue), ()):
+            self._place(offer)
+
+    def _put(self, offer: Offer, queue: QueueName, *, first: bool = False) -> None:
+        namespace, task_queue = queue
         self._known[offer.key, offer.ref] = offer.request.attempt
         line = self._waiting.setdefault(queue, deque())
         if first:
@@ -93,7 +160,7 @@ class Operations:
             line.append(offer)
         self._wake(queue)
         if namespace == SYSTEM_NAMESPACE and self.attend_own is not None:
-            self.attend_own(offer.request.task_queue)
+            self.attend_own(task_queue)
 
     def _wake(self, queue: QueueName) -> None:
         asking = self._asking.get(queue, ())
@@ -118,7 +185,7 @@ class Operations:
                 if not line:
                     del self._waiting[queue]
                 self._known.pop((offer.key, offer.ref), None)
-                task = await self._taken(offer, namespace)
+                task = await self._taken(offer, queue)
                 if task is not None:
                     return task
             if not await self._wait(queue, ends - loop.time()):
@@ -143,15 +210,15 @@ class Operations:
                 if not asking:
                     del self._asking[queue]
 
-    async def _taken(self, offer: Offer, namespace: str) -> OperationTask | None:
+    async def _taken(self, offer: Offer, queue: QueueName) -> OperationTask | None:
         """The attempt, if the run still wants it."""
         try:
             resident = await self._engine.resident(offer.source)
         except asyncio.CancelledError:
-            self._put(offer, namespace, first=True)
+            self._put(offer, queue, first=True)
             raise
         except PerdureError:
-            self._engine.after_store_retry(lambda: self._put(offer, namespace))
+            self._engine.after_store_retry(lambda: self._put(offer, queue))
             return None
         request = offer.request
         found = operation.offered(resident.run, request)
@@ -162,13 +229,16 @@ class Operations:
 
     def _too_late(self, offer: Offer) -> None:
         """Ask again later, unless an answer has come."""
-        request = offer.request
         failure = Failure(
             "nobody answered in time",
             FailureKind.HANDLER,
             type=UPSTREAM_TIMEOUT,
             retry_behavior=RetryBehavior.UNSPECIFIED,
         )
+        self._fail(offer, failure)
+
+    def _fail(self, offer: Offer, failure: Failure) -> None:
+        request = offer.request
         if not self._engine.closing:
             self._engine.submit(
                 offer.source,

@@ -108,6 +108,14 @@ class RemoteWorker:
             and (affinity is None or affinity.admits(self.labels))
         )
 
+    def declares(self, namespace: str, task_queue: str, name: str) -> str:
+        """What of just this name it has."""
+        if namespace != self.namespace or task_queue not in self.task_queues:
+            return ""
+        if name in self.hello.workflow_types:
+            return "workflow"
+        return "activity" if name in self.activity_types else ""
+
     def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Collection[str]:
         """Its one build."""
         return [self.build_id] if self.serves_workflow(namespace, task_queue, workflow_type) else []

@@ -99,6 +99,12 @@ class Workers:
             self._own.serves_workflow(namespace, task_queue, workflow_type)
         )
 
+    def declares(self, namespace: str, task_queue: str, name: str) -> str:
+        """What of just this name anybody serves."""
+        kind = (namespace, task_queue, name)
+        known = "workflow" if self._hosts.get(kind) else "activity" if self._activities.get(kind) else ""
+        return known or self._own.declares(namespace, task_queue, name)
+
     def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Collection[str]:
         """All builds of such programs."""
         kinds = _kinds(namespace, task_queue, workflow_type)
@@ -244,6 +250,7 @@ class Workers:
                 self._activities.setdefault((hello.namespace, queue, activity_type), deque()).append(worker)
             for workflow_type in hello.workflow_types:
                 self._hosts.setdefault((hello.namespace, queue, workflow_type), deque()).append(worker)
+            self._engine.operations.look_again(hello.namespace, queue)
         log.info("Worker %s is connected (build %s)", worker.identity, worker.build_id)
         self._engine.clock.call_at(self._engine.clock.now_ns(), partial(self.slot_free, worker))
         return worker

@@ -190,10 +190,10 @@ class _Check(msgspec.Struct, gc=False):
         return None
 
     def schedule_operation(self, command: c.ScheduleNexusOperation) -> tuple[str, str] | None:
-        if not (command.endpoint and command.service and command.operation):
+        if not (command.service and command.operation):
             return (
                 "BAD_SCHEDULE_NEXUS_OPERATION_ATTRIBUTES",
-                "An operation needs an endpoint, a service and a name.",
+                "An operation needs a service and a name.",
             )
         if max(len(command.service), len(command.operation)) > self.limits.id_length:
             return (

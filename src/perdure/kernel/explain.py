@@ -81,7 +81,7 @@ def _waits(run: Run, now: int) -> Iterator[Wait]:
     for child in run.children.values():
         yield _child(child)
     for operation in run.operations.values():
-        yield _operation(operation, now)
+        yield _operation(operation, run.started.task_queue, now)
     for signal in run.external_signals.values():
         yield _message(
             WaitKind.SIGNAL, f"signal {signal.signal_name}", signal.workflow_execution, signal.time, signal.id
@@ -193,14 +193,20 @@ def _child(child: Child) -> Wait:
     )
 
 
-def _operation(operation: Operation, now: int) -> Wait:
+def _operation(operation: Operation, own_queue: str, now: int) -> Wait:
     scheduled, cancel = operation.scheduled, operation.cancel
     served = f"task queue {scheduled.task_queue} of namespace {scheduled.namespace}"
+    if not scheduled.namespace:
+        served = (
+            f"endpoint {scheduled.endpoint}"
+            if scheduled.endpoint
+            else f"task queue {scheduled.task_queue or own_queue}"
+        )
     since, until, expires = scheduled.time, 0, operation_due(operation)
     if operation.started_time:
         since = operation.started_time
         state = f"it was accepted as {operation.token}" if operation.token else "it was accepted"
-        ends_by = f"whoever carries it out behind endpoint {scheduled.endpoint}"
+        ends_by = f"whoever carries it out behind endpoint {scheduled.endpoint}" if scheduled.endpoint else "its run"
     elif operation.next_attempt_time > now:
         state, since = f"attempt {operation.attempt} waits out its back-off", operation.failed_time
         ends_by, until = CLOCK, operation.next_attempt_time

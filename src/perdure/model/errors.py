@@ -19,7 +19,8 @@
     │   ├── TerminatedError            a child was terminated
     │   ├── ServerError                the engine gave up
     │   ├── ActivityError              an activity failed: ``cause`` says why
-    │   └── ChildWorkflowError         a child workflow failed: ``cause`` says why
+    │   ├── ChildWorkflowError         a child workflow failed: ``cause`` says why
+    │   └── OperationError             an operation did not succeed: ``cause`` says why
     ├── NonDeterminismError        code and history do not match
     │   └── NotAllowedInWorkflowError  a call that would break replay
     ├── DeadlockError              a turn did not end
@@ -327,6 +328,22 @@ class ChildWorkflowError(FailureError):
         self.workflow_id = workflow_id
         self.run_id = run_id
         self.retry_state = retry_state
+
+
+class OperationError(FailureError):
+    """An operation that the workflow asked for did not succeed. ``cause`` says why; ``token`` is its name where it ran.
+
+    Raised where the workflow awaits the operation. What to do: as with an ``ActivityError``.
+    """
+
+    def __init__(
+        self, message: str, *, endpoint: str = "", service: str = "", operation: str = "", token: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.endpoint = endpoint
+        self.service = service
+        self.operation = operation
+        self.token = token
 
 
 class WorkflowFailedError(PerdureError):

@@ -184,6 +184,10 @@ class Hosts(Protocol):
         """Whether programs of this type on this queue, which ask for this, run here."""
         ...
 
+    def declares(self, namespace: str, task_queue: str, name: str) -> str:
+        """Whether a "workflow" or an "activity" of just this name is served on this queue; empty if neither is."""
+        ...
+
     def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Collection[str]:
         """The builds in which programs of this type on this queue run here."""
         ...

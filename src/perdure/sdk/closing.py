@@ -4,7 +4,7 @@ import asyncio
 import builtins
 
 from perdure.model import commands as c
-from perdure.model.errors import ActivityError, CancelledError, ChildWorkflowError, FailureError
+from perdure.model.errors import ActivityError, CancelledError, ChildWorkflowError, FailureError, OperationError
 from perdure.sdk.failures import to_failure
 from perdure.sdk.run import Run
 
@@ -55,6 +55,6 @@ def closing_command(run: Run) -> c.AnyCommand:
 
 def _is_cancellation(error: BaseException | None) -> bool:
     """Whether an exception is what a request to cancel the run led to."""
-    if isinstance(error, (ActivityError, ChildWorkflowError)):
+    if isinstance(error, (ActivityError, ChildWorkflowError, OperationError)):
         error = error.cause
     return isinstance(error, (asyncio.CancelledError, CancelledError))

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from perdure.model import errors
-from perdure.model.failures import Failure, FailureKind
+from perdure.model.failures import FailedOperation, Failure, FailureKind
 from perdure.model.payloads import Payload, Payloads
 from perdure.sdk.converter import Converter
 
@@ -133,6 +133,9 @@ def _particulars(error: BaseException, converter: Converter) -> dict[str, Any]:
                 "workflow_id": error.workflow_id,
                 "run_id": error.run_id,
             }
+        case errors.OperationError():
+            named = FailedOperation(error.endpoint, error.service, error.operation, error.token)
+            return {"kind": FailureKind.OPERATION, "type": "", "operation": named}
         case _:
             return {}
 
@@ -193,7 +196,7 @@ def from_failure(failure: Failure, converter: Converter) -> BaseException:
 
     Returns:
         ``ApplicationError``, ``TimeoutError``, ``CancelledError``, ``TerminatedError``, ``ServerError``,
-        ``ActivityError`` or ``ChildWorkflowError`` of ``perdure``.
+        ``ActivityError``, ``ChildWorkflowError`` or ``OperationError`` of ``perdure``.
     """
     message, stack_trace, payloads = _unseal(failure, converter)
     error = _from_failure(failure, message, payloads, converter)
@@ -234,12 +237,20 @@ def _from_failure(failure: Failure, message: str, payloads: Payloads, converter:
                 run_id=failure.run_id,
                 retry_state=failure.retry_state,
             )
-        case FailureKind.APPLICATION | FailureKind.OPERATION | FailureKind.HANDLER:
-            is_operation = failure.kind is FailureKind.OPERATION  # of a workflow by one of Temporal's SDKs
+        case FailureKind.OPERATION:
+            named = failure.operation or FailedOperation("", "", "")
+            return errors.OperationError(
+                message,
+                endpoint=named.endpoint,
+                service=named.service,
+                operation=named.operation,
+                token=named.token,
+            )
+        case FailureKind.APPLICATION | FailureKind.HANDLER:
             return errors.ApplicationError(
                 message,
                 *_values(payloads, converter),
-                type="OperationError" if is_operation else failure.type,
+                type=failure.type,
                 non_retryable=failure.non_retryable,
                 next_retry_delay=None if failure.next_retry_delay_ns < 0 else failure.next_retry_delay_ns / 1e9,
             )

@@ -82,6 +82,8 @@ RULES: dict[type[e.Record], Rule] = {
     e.StartChildWorkflowExecutionInitiated: Rule(c.StartChildWorkflowExecution, "workflow_id", "workflow_type"),
     e.SignalExternalWorkflowExecutionInitiated: Rule(c.SignalExternalWorkflowExecution, _TARGET, "signal_name"),
     e.RequestCancelExternalWorkflowExecutionInitiated: Rule(c.RequestCancelExternalWorkflowExecution, _TARGET),
+    e.NexusOperationScheduled: Rule(c.ScheduleNexusOperation, "endpoint", "service", "operation"),
+    e.NexusOperationCancelRequested: Rule(c.RequestCancelNexusOperation, "scheduled_event_id"),
     e.WorkflowExecutionUpdateAccepted: Rule(c.AcceptUpdate, ("protocol_instance_id", "update_id")),
     e.WorkflowExecutionUpdateCompleted: Rule(c.CompleteUpdate, "update_id"),
     e.WorkflowExecutionCompleted: Rule(c.CompleteWorkflowExecution),

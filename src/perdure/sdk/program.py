@@ -33,6 +33,7 @@ from perdure.sdk.inspection import must_be_profiled, profile
 from perdure.sdk.loop import Timer, WorkflowLoop
 from perdure.sdk.mailbox import mailbox_of
 from perdure.sdk.matching import RULES, Expected
+from perdure.sdk.operations import PendingOperation
 from perdure.sdk.run import IN_QUERY, OVER, Awaited, Run, log
 from perdure.sdk.turns import TurnInterrupted, stages
 
@@ -384,6 +385,11 @@ class PythonProgram:
             if not pending.started.done():
                 pending.started.set_result(event)
 
+    def _on_operation_started(self, event: e.NexusOperationStarted) -> None:
+        pending: PendingOperation | None = self._run.pending.get(event.scheduled_event_id)
+        if pending is not None:
+            pending.accept(event)
+
 
 _APPLY: dict[type[e.Record], Callable[[PythonProgram, Any], None]] = {
     **dict.fromkeys(RULES, PythonProgram._on_command),
@@ -408,6 +414,11 @@ _APPLY: dict[type[e.Record], Callable[[PythonProgram, Any], None]] = {
     e.ExternalWorkflowExecutionSignaled: PythonProgram._on_answered,
     e.RequestCancelExternalWorkflowExecutionFailed: PythonProgram._on_answered,
     e.ExternalWorkflowExecutionCancelRequested: PythonProgram._on_answered,
+    e.NexusOperationStarted: PythonProgram._on_operation_started,
+    e.NexusOperationCompleted: PythonProgram._on_activity_ended,
+    e.NexusOperationFailed: PythonProgram._on_activity_ended,
+    e.NexusOperationCanceled: PythonProgram._on_activity_ended,
+    e.NexusOperationTimedOut: PythonProgram._on_activity_ended,
 }
 """What events do to a program. To those that are not here, ``WorkflowTaskStarted`` apart, it pays no attention."""
 

@@ -198,6 +198,12 @@ class LocalWorker:
             return True
         return workflow_type in self._workflows and self._serves_queue(task_queue)
 
+    def declares(self, namespace: str, task_queue: str, name: str) -> str:
+        """What of just this name is served on this queue."""
+        if not self._serves_queue(task_queue):
+            return ""
+        return "workflow" if name in self._workflows else "activity" if name in self._activities else ""
+
     def builds(self, namespace: str, task_queue: str, workflow_type: str) -> Sequence[str]:
         """The one build of the code here, if it serves such workflows."""
         return [self.build_id] if self.serves_workflow(namespace, task_queue, workflow_type) else []

@@ -23,6 +23,7 @@ from perdure.sdk.guards import unguarded
 from perdure.sdk.handlers import QueryHandler, SignalHandler, UpdateHandler, query, signal, update
 from perdure.sdk.listening import all_handlers_finished, set_query_handler, set_signal_handler, set_update_handler
 from perdure.sdk.notes import deprecate_patch, patched, progress, side_effect, upsert_memo, upsert_search_attributes
+from perdure.sdk.operations import OperationHandle, execute_operation, start_operation
 from perdure.sdk.run import require_run as _require_run
 from perdure.sdk.saga import Saga, saga
 from perdure.sdk.state_machine import StateMachine, Transition, Walk
@@ -32,6 +33,7 @@ from perdure.sdk.waiting import receive, sleep, wait_condition
 __all__ = [
     "ChildHandle",
     "ExternalHandle",
+    "OperationHandle",
     "QueryHandler",
     "Saga",
     "SignalHandler",
@@ -43,6 +45,7 @@ __all__ = [
     "all_handlers_finished",
     "continue_as_new",
     "deprecate_patch",
+    "execute_operation",
     "external",
     "in_workflow",
     "info",
@@ -62,6 +65,7 @@ __all__ = [
     "signal",
     "sleep",
     "start_child",
+    "start_operation",
     "unguarded",
     "update",
     "upsert_memo",

@@ -32,6 +32,7 @@ LISTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "list_namespaces": ("name", "PUT", "/namespaces/{name}", {}),
     "list_task_queues": ("name", "PUT", f"{HERE}/task-queues/{{name}}", {"concurrency": 2}),
     "list_workers": ("identity", "POST", f"{HERE}/task-queues/{{name}}/activities/poll", {"wait_seconds": 0}),
+    "list_endpoints": ("name", "PUT", "/endpoints/{name}", {"namespace": "default", "task_queue": "q"}),
     "list_webhooks": ("", "PUT", f"{HERE}/webhooks/{{name}}", {"secret": "s", "workflow_type": "W"}),
     "list_signing_secrets": ("name", "POST", f"{HERE}/signing-secrets/{{name}}", {}),
     "list_workflows": ("workflow_id", "POST", f"{HERE}/workflows", {"workflow_type": "W"}),

@@ -133,6 +133,10 @@ ONLY_REST = {
         ("list_signing_secrets", "set_signing_secret", "delete_signing_secret"), "callbacks are REST's own"
     ),
     **dict.fromkeys(("list_webhooks", "set_webhook", "get_webhook", "delete_webhook", "receive_webhook"), "REST's own"),
+    **dict.fromkeys(
+        ("list_endpoints", "get_endpoint", "set_endpoint", "delete_endpoint"),
+        "of the whole server; Temporal's clients have them, too",
+    ),
     **dict.fromkeys(("get_server", "list_problems", "get_problem"), "about REST itself"),
 }
 

@@ -14,6 +14,7 @@ from perdure.protocols.rest import (
     activities,
     batches,
     documentation,
+    endpoints,
     histories,
     lists,
     messages,
@@ -54,6 +55,7 @@ OPERATIONS: Sequence[Operation] = (
     *namespaces.operations.all,
     *signing.operations.all,
     *webhooks.operations.all,
+    *endpoints.operations.all,
     *server_facts.operations.all,
 )
 

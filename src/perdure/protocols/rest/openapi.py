@@ -25,6 +25,7 @@ Errors are problem documents (RFC 9457) with a stable `code`; `GET /api/v1/probl
 """
 
 _PARAMETERS = {
+    "endpoint": "The name of an endpoint.",
     "namespace": "The space of workflow ids.",
     "workflow_id": "The workflow id, percent-encoded.",
     "name": "Its name.",

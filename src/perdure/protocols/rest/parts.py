@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from perdure.engine.documents import Kept
+from perdure.engine.endpoints import Endpoints
 from perdure.model.access import Gate, Session
 from perdure.model.payloads import Payloads
 from perdure.model.program import PollActivity
@@ -199,7 +200,7 @@ class Parts:
         gate: knows the callers.
         service: the engine itself, for what the server does on a caller's behalf once ``Session.require`` allowed it.
         schedules, batches: those of a namespace, for an identity.
-        signing_secrets, webhooks: what was set of them.
+        signing_secrets, webhooks, endpoints: what was set of them.
         outbound: for the URLs of callbacks.
         callback_request: makes callbacks.
         poll_activity: where activity tasks come from.
@@ -216,6 +217,7 @@ class Parts:
     service: Service
     signing_secrets: Kept[SigningSecret]
     webhooks: Kept[Webhook]
+    endpoints: Endpoints
     outbound: Outbound
     schedules: Callable[[str, str], Schedules]
     batches: Callable[[str, str], Batches]
