@@ -171,6 +171,8 @@ def assert_well_formed(events: list) -> None:
             case e.WorkflowTaskStarted():
                 refers(event, "scheduled_event_id", e.WorkflowTaskScheduled)
                 started += 1
+            case e.WorkflowTaskTimedOut(started_event_id=0):
+                refers(event, "scheduled_event_id", e.WorkflowTaskScheduled)
             case e.WorkflowTaskCompleted() | e.WorkflowTaskFailed() | e.WorkflowTaskTimedOut():
                 refers(event, "scheduled_event_id", e.WorkflowTaskScheduled)
                 refers(event, "started_event_id", e.WorkflowTaskStarted)

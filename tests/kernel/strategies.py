@@ -200,6 +200,7 @@ def _fitting(run: Run) -> list[type | r.Request]:
         fitting.append(r.FailWorkflowTask(task.started_event_id, task.attempt, "WORKFLOW_WORKER_UNHANDLED_FAILURE"))
     elif task is not None:
         fitting += [r.StartWorkflowTask("worker", run.pinned_build_id)] * 12
+        fitting.append(r.UnstickWorkflow())
     for ref, activity in run.activities.items():
         if activity.started_time:
             fitting += [r.CompleteActivity(ref, activity.attempt)]

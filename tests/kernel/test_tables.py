@@ -109,6 +109,7 @@ FACT_NUMBERS = {
     "ActivityOptionsUpdated": 117,
     "OperationAttemptFailed": 118,
     "OperationOffered": 119,
+    "StickyQueueDropped": 121,
 }
 
 REQUEST_NUMBERS = {
@@ -141,6 +142,7 @@ REQUEST_NUMBERS = {
     "FailOperationAttempt": 32,
     "OperationCancelDelivered": 33,
     "OfferOperation": 34,
+    "UnstickWorkflow": 35,
     "FireTimer": 40,
     "ChildStarted": 60,
     "ChildStartFailed": 61,

@@ -9,7 +9,7 @@ from perdure.model.explanation import Explanation
 from perdure.model.figures import Figures
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
-from perdure.model.payloads import Payload, Payloads
+from perdure.model.payloads import Payload, PayloadMap, Payloads
 from perdure.model.requests import Request, StartWorkflow, UpdateWorkflow
 from perdure.model.search import AttributeType, AttributeTypes
 from perdure.model.service import (
@@ -65,7 +65,9 @@ class FakeService:
             raise RunClosedError(f"run {address.run_id} is closed")
         return self.outcomes.pop(0)
 
-    async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
+    async def query(
+        self, address: RunAddress, name: str, input: Payloads, header: PayloadMap | None = None
+    ) -> Payloads:
         self.calls.append(("query", address, name, input))
         return self.answer
 

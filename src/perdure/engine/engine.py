@@ -52,7 +52,7 @@ from perdure.model.events import Event
 from perdure.model.failures import ASK_AGAIN, NO_WORKER, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import PAUSED
-from perdure.model.payloads import Payload, Payloads
+from perdure.model.payloads import Payload, PayloadMap, Payloads
 from perdure.model.program import Hosts, Worker
 from perdure.model.requests import (
     AttachCallbacks,
@@ -264,7 +264,10 @@ class Engine:
     def _start_beside(self, resident: Resident, request: StartWorkflow, done: Started) -> None:
         """The workflow id has a run: what now is a matter of policy."""
         run = resident.run
-        is_repeat = bool(request.request_id) and request.request_id == run.started.request_id
+        request_id = request.request_id
+        is_repeat = bool(request_id) and (
+            request_id == run.started.request_id or request_id in run.attached_request_ids
+        )
         match start_policy.decide(request, run.status, run.run_id, is_repeat):
             case start_policy.StartNew():
                 self._begin(run.namespace, request, done, may_wait=True)
@@ -286,7 +289,7 @@ class Engine:
             done(result if outcome is None else outcome)
 
         also: list[Request] = [extra for extra in (request.signal, request.update) if extra is not None]
-        if request.completion_callbacks:
+        if request.completion_callbacks or request.attaches_request_id:
             also.insert(0, AttachCallbacks(request.completion_callbacks, request.request_id, request.identity))
         for extra in also[:-1]:
             self.decide(resident, extra, None)
@@ -635,7 +638,9 @@ class Engine:
 
     # --- queries, deletion
 
-    async def query(self, resident: Resident, name: str, input: Payloads) -> Payloads | Failure:
+    async def query(
+        self, resident: Resident, name: str, input: Payloads, header: PayloadMap | None = None
+    ) -> Payloads | Failure:
         """Ask a run's program. One that is not in memory is built from the history; a closed run's is let go again."""
         run, worker, started = resident.run, self.worker, resident.run.started
         if worker is None or not worker.serves_workflow(run.namespace, started.task_queue, started.workflow_type):
@@ -647,12 +652,14 @@ class Engine:
         while True:
             build_id = run.pinned_build_id
             if resident.program is None or resident.host is None or (build_id and build_id != resident.host.build_id):
-                return await self._query_anew(resident, worker, name, input)
-            answer = await _answer(resident.program.query(name, input))
+                return await self._query_anew(resident, worker, name, input, header)
+            answer = await _answer(resident.program.query(name, input, header))
             if not (isinstance(answer, Failure) and answer.type == ASK_AGAIN):
                 return answer
 
-    async def _query_anew(self, resident: Resident, worker: Hosts, name: str, input: Payloads) -> Payloads | Failure:
+    async def _query_anew(
+        self, resident: Resident, worker: Hosts, name: str, input: Payloads, header: PayloadMap | None
+    ) -> Payloads | Failure:
         run, started = resident.run, resident.run.started
         ready = asyncio.Event()
         while not turns.prepare(resident, self.loader, self.pipeline, ready.set):
@@ -672,7 +679,7 @@ class Engine:
             return Failure("All workers that serve the workflow are busy. Ask again, or start more of them.")
         program = host.create_program(resident.address, started)
         failed = program.catch_up(resident.unseen)
-        answer = failed.failure if failed is not None else await _answer(program.query(name, input))
+        answer = failed.failure if failed is not None else await _answer(program.query(name, input, header))
         is_wanted = host.keeps_programs and resident.program is None and run.close is None
         if failed is None and is_wanted and not resident.is_lost:
             resident.program, resident.host = program, host

@@ -15,7 +15,7 @@ from perdure.model.affinity import Affinity
 from perdure.model.events import Event, UpdateAdmitted, WorkflowExecutionStarted, WorkflowTaskScheduled
 from perdure.model.failures import ASK_AGAIN, Failure
 from perdure.model.ids import RunAddress
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.program import ActivityTask, Program, TurnCompleted, TurnFailed
 from perdure.model.requests import HeartbeatActivity
 from perdure.model.workers import (
@@ -291,7 +291,12 @@ class RemoteWorker:
         self._link.send(turn)
 
     def ask(
-        self, program: "RemoteProgram", name: str, input: Payloads, events: Sequence[Event]
+        self,
+        program: "RemoteProgram",
+        name: str,
+        input: Payloads,
+        header: PayloadMap | None,
+        events: Sequence[Event],
     ) -> "asyncio.Future[Payloads | Failure]":
         """Send a query, once no turn is in hand that began before it; its answer."""
         loop = asyncio.get_running_loop()
@@ -301,7 +306,7 @@ class RemoteWorker:
             return answer
         query_id = next(_query_ids)
         self._queries[query_id] = (answer, program)
-        question = AnswerQuery(query_id, program.address, name, input, tuple(events))
+        question = AnswerQuery(query_id, program.address, name, input, tuple(events), header)
         if program.turn_in_hand is None:
             self._link.send(question)
         else:
@@ -440,10 +445,12 @@ class RemoteProgram:
         self._history = events
         self._is_new = False
 
-    def query(self, name: str, input: Payloads) -> "asyncio.Future[Payloads | Failure]":
+    def query(
+        self, name: str, input: Payloads, header: PayloadMap | None = None
+    ) -> "asyncio.Future[Payloads | Failure]":
         """Ask there."""
         events, self._history = self._history, ()
-        return self.worker.ask(self, name, input, events)
+        return self.worker.ask(self, name, input, header, events)
 
     def close(self) -> None:
         """Have it forgotten there."""

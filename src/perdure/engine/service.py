@@ -39,7 +39,7 @@ from perdure.model.failures import Failure
 from perdure.model.figures import Figures
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.program import Worker
 from perdure.model.requests import Request, StartWorkflow, TerminateWorkflow, UpdateWorkflow
 from perdure.model.search import AttributeTypes
@@ -201,13 +201,15 @@ class EngineService:
             )
         return s.UpdateOutcome(answer.stage, answer.result, answer.failure)
 
-    async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
+    async def query(
+        self, address: RunAddress, name: str, input: Payloads, header: PayloadMap | None = None
+    ) -> Payloads:
         """As ``Service.query``."""
         if self._bounded and address.namespace in self._bounded:
             self._entrance.check_quota(address.namespace, None)
         resident = await self.engine.resident(address)
         await durable(self.engine.pipeline, resident)
-        answer = await self.engine.query(resident, name, input)
+        answer = await self.engine.query(resident, name, input, header)
         if isinstance(answer, Failure):
             raise QueryFailedError(
                 f"Query {name!r} of run {resident.run.run_id} of workflow {address.workflow_id!r} failed: {answer.message}",

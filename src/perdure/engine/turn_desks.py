@@ -4,7 +4,8 @@ A *desk* is where they ask: the task queue, or a queue of one worker alone that 
 turns it took (Temporal's sticky queue). To the engine a desk is a ``TurnTaker`` with as many slots as polls stand open.
 
 A run's program stays at a sticky desk from turn to turn, and is sent only what is new. One that nobody fetches there in
-time goes back to the task queue, with its whole history; so does one whose worker has not said that it keeps it.
+time goes back to the task queue, with its whole history, and the run's history says so; so does one whose worker has not
+said that it keeps it, or has not been heard of for a while.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from perdure.model.deployments import Route
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.ids import RunAddress
 from perdure.model.program import Program
+from perdure.model.requests import UnstickWorkflow
 from perdure.model.task_queues import Poller
 
 if TYPE_CHECKING:
@@ -244,7 +246,7 @@ class StickyDesk(Desk):
         self.normal = normal
         """Where the same worker asks for turns of any run."""
         self.seconds = STICKY_SECONDS
-        self.last_asked = engine.clock.now_ns()
+        self.last_asked = 0
         self._waiting: dict[int, None] = {}
 
     def has_turn_slot(self, key: int) -> bool:
@@ -255,8 +257,12 @@ class StickyDesk(Desk):
             return True
         if key not in self._waiting:
             self._waiting[key] = None
-            due = self.engine.clock.now_ns() + (0 if is_moved or self.is_deserted else int(self.seconds * 1e9))
-            self.engine.clock.call_at(due, lambda: self._give_up(key))
+            now = self.engine.clock.now_ns()
+            if is_moved or self.is_deserted:
+                self.engine.clock.call_at(now, lambda: self._give_up(key, self.forget))
+            else:
+                due = now + int(self.seconds * 1e9)
+                self.engine.clock.call_at(due, lambda: self._give_up(key, self.unstick))
         return False
 
     def _stays(self, key: int) -> bool:
@@ -286,10 +292,10 @@ class StickyDesk(Desk):
             self.engine.wake_key(key)
         self.serve_queries()
 
-    def _give_up(self, key: int) -> None:
+    def _give_up(self, key: int, leave: Callable[[int], None]) -> None:
         if key in self._waiting:
             del self._waiting[key]
-            self.forget(key)
+            leave(key)
 
     def forget(self, key: int) -> None:
         """The run's next turn is anybody's."""
@@ -299,9 +305,19 @@ class StickyDesk(Desk):
             if not self.engine.closing:
                 self.engine.wake(resident)
 
+    def unstick(self, key: int) -> None:
+        """As ``forget``, and the history says that nobody came for the turn, if one waits here."""
+        resident = self.engine.residents.by_key(key)
+        if resident is not None and resident.host is self and not resident.is_turn_out:
+            resident.drop_program()
+            if not self.engine.closing:
+                self.engine.decide(resident, UnstickWorkflow(), None)
+
     def close(self) -> None:
         """The worker is gone, or says that it goes."""
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, {}
+        for key in waiting:
+            self.unstick(key)
         for resident in [resident for resident in self.engine.residents if resident.host is self]:
             self.forget(resident.key)
         for question in list(self.queries.values()):

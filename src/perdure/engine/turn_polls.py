@@ -12,7 +12,7 @@ from perdure.engine.refusals import settle
 from perdure.engine.resident import Resident
 from perdure.engine.turn_desks import GONE_SECONDS, Desk, Poll, StickyDesk, StickyQueue
 from perdure.engine.turn_programs import Polled, PolledProgram, PolledTurn
-from perdure.kernel.run import Activity, WorkflowTask
+from perdure.kernel.run import Activity, Run, WorkflowTask
 from perdure.kernel.workflow_task import preview
 from perdure.model.commands import AnyCommand
 from perdure.model.deployments import version_of
@@ -21,7 +21,7 @@ from perdure.model.events import Event
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import Versioning
-from perdure.model.requests import CompleteWorkflowTask, FailWorkflowTask, Request
+from perdure.model.requests import CompleteWorkflowTask, FailWorkflowTask, Request, UnstickWorkflow
 from perdure.model.task_queues import Poller
 
 if TYPE_CHECKING:
@@ -148,18 +148,20 @@ class TurnPolls:
         if desk is not None:
             desk.close()
 
-    async def await_somebody(self, address: RunAddress) -> None:
-        """See that a query of a run that nobody serves waits for somebody. Raises ``NotFoundError``."""
+    async def await_somebody(self, address: RunAddress) -> Run:
+        """See that a query of a run that nobody serves waits for somebody; the run. Raises ``NotFoundError``."""
         run = (await self.resident(address)).run
         started = run.started
         if not self._workers.serves_workflow(run.namespace, started.task_queue, started.workflow_type):
             self.desk(run.namespace, started.task_queue)
+        return run
 
     async def unstick(self, namespace: str, workflow_id: str, run_id: str) -> None:
-        """The run's next turn is anybody's. Raises ``NotFoundError``."""
+        """The run's next turn is anybody's. Raises ``NotFoundError``, ``RunClosedError``."""
         resident = await self.resident(RunAddress(namespace, workflow_id, run_id))
-        if isinstance(resident.host, StickyDesk):
-            resident.host.forget(resident.key)
+        if isinstance(resident.host, StickyDesk) and not resident.is_turn_out:
+            resident.drop_program()
+        await self._submit(resident, UnstickWorkflow())
 
     def pollers(self, namespace: str, task_queue: str) -> list[Poller]:
         """Who has asked lately."""

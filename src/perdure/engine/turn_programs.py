@@ -14,7 +14,7 @@ import msgspec
 from perdure.model.events import Event, UpdateAdmitted, WorkflowExecutionStarted, WorkflowTaskScheduled
 from perdure.model.failures import NO_WORKER, Failure
 from perdure.model.ids import RunAddress
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import PayloadMap, Payloads
 
 if TYPE_CHECKING:
     from perdure.engine.turn_desks import Desk
@@ -49,6 +49,7 @@ class PolledQuery(msgspec.Struct, frozen=True):
     input: Payloads
     previous_started_event_id: int
     events: Sequence[Event]
+    header: PayloadMap | None = None
 
 
 Polled = PolledTurn | PolledQuery
@@ -103,9 +104,11 @@ class PolledProgram:
         """What the next query must bring along."""
         self._history = events
 
-    def query(self, name: str, input: Payloads) -> "asyncio.Future[Payloads | Failure]":
+    def query(
+        self, name: str, input: Payloads, header: PayloadMap | None = None
+    ) -> "asyncio.Future[Payloads | Failure]":
         """Ask whoever comes next."""
-        return asyncio.ensure_future(Question.ask(self, name, input, self._history))
+        return asyncio.ensure_future(Question.ask(self, name, input, header, self._history))
 
     def close(self) -> None:
         """Nobody needs to be told."""
@@ -133,12 +136,19 @@ class Question:
 
     @classmethod
     async def ask(
-        cls, program: PolledProgram, name: str, input: Payloads, events: Sequence[Event]
+        cls, program: PolledProgram, name: str, input: Payloads, header: PayloadMap | None, events: Sequence[Event]
     ) -> Payloads | Failure:
         """The answer of whoever fetches the query from the program's desk."""
         desk = program.desk
         query = PolledQuery(
-            next(_query_ids), program.address, program.started, name, input, program.previous_started_event_id, events
+            next(_query_ids),
+            program.address,
+            program.started,
+            name,
+            input,
+            program.previous_started_event_id,
+            events,
+            header,
         )
         question = cls(query)
         cls.open[query.query_id] = question
@@ -159,17 +169,17 @@ class Question:
                 f"No worker answered the query within {QUERY_SECONDS:.0f} seconds. Is there one for task queue {desk.name!r}?",
                 type=NO_WORKER,
             )
-        return await _ask_anybody(desk, program, name, input)
+        return await _ask_anybody(desk, program, query)
 
 
-async def _ask_anybody(desk: "Desk", program: PolledProgram, name: str, input: Payloads) -> Payloads | Failure:
+async def _ask_anybody(desk: "Desk", program: PolledProgram, query: PolledQuery) -> Payloads | Failure:
     """The worker that kept the program does not answer."""
     engine, address = desk.engine, program.address
     resident = engine.residents.find(address.namespace, address.workflow_id, address.run_id)
     if resident is not None:
         desk.forget(resident.key)
         if resident.host is not desk:
-            return await engine.query(resident, name, input)
+            return await engine.query(resident, query.name, query.input, query.header)
     return Failure(f"The worker {desk.name!r}, which has the run's program, did not answer the query. Ask again.")
 
 

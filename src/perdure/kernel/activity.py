@@ -57,7 +57,7 @@ def schedule(commit: Commit, command: ScheduleActivityTask, task_completed_id: i
             command.retry_policy,
             task_completed_id,
             command.header,
-            command.priority if command.priority is not None else run.started.priority,
+            command.priority if command.priority is not None else run.priority,
             command.limit_key,
             command.breaker,
             command.affinity,

@@ -61,6 +61,8 @@ def _flushed(run: Run, record: e.EventFlushed) -> None:
         child = run.children.get(event.initiated_event_id)
         if child is not None:
             child.started_event_id = event.id
+    elif event.__class__ is e.WorkflowExecutionOptionsUpdated and event.request_id in run.attached_request_ids:
+        run.attached_request_ids = {**run.attached_request_ids, event.request_id: event.id}
 
 
 APPLIERS: dict[type, Applier] = {

@@ -71,7 +71,7 @@ def _child(commit: Commit, event: e.StartChildWorkflowExecutionInitiated) -> Sta
         pinned_build_id=run.pinned_build_id if event.task_queue == run.started.task_queue else "",
         affinity=event.affinity,
         user_metadata=event.user_metadata,
-        priority=event.priority if event.priority is not None else run.started.priority,
+        priority=event.priority if event.priority is not None else run.priority,
         cron_schedule=event.cron_schedule,
     )
 

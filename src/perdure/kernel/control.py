@@ -3,7 +3,7 @@
 from perdure.kernel import lifecycle, workflow_task
 from perdure.kernel.activity import is_ready
 from perdure.kernel.commit import Commit, Reason, Rejection
-from perdure.kernel.run import Run
+from perdure.kernel.run import FIRST_TASK, Run
 from perdure.kernel.signal import refuse_stranger
 from perdure.model import events as e
 from perdure.model.requests import (
@@ -55,7 +55,13 @@ def cancel(commit: Commit, request: CancelWorkflow) -> Rejection | None:
             request.request_id,
         )
     )
-    workflow_task.schedule(commit)
+    if run.first_task_pending:  # there is no point in waiting out a delay
+        for due, ref in lifecycle.own_timers(run):
+            if ref == FIRST_TASK:
+                commit.drop_timer(due, ref)
+        lifecycle.first_task_ready(commit)
+    else:
+        workflow_task.schedule(commit)
     return None
 
 
@@ -102,17 +108,30 @@ def resume(commit: Commit, request: ResumeWorkflow) -> Rejection | None:
 
 
 def update_options(commit: Commit, request: UpdateWorkflowOptions) -> Rejection | None:
-    """Choose which build of the code takes the run's turns. A failed turn is tried again at once, by that one."""
+    """Choose which build of the code takes the run's turns, and the priority of what it schedules. A failed turn is tried
+    again at once, by that build."""
     run = commit.run
-    if run.pin_override == request.pinned_build_id:
+    is_same = request.leaves_pin or (run.pin_override, run.versioning_override) == (
+        request.pinned_build_id,
+        request.versioning,
+    )
+    if is_same and (not request.sets_priority or run.priority == request.priority):
         return None
     commit.is_visible = commit.is_found_by_other_values = True
     commit.occur(
         e.WorkflowExecutionOptionsUpdated(
-            commit.occurrence_id(), commit.now, request.pinned_build_id, request.identity, request.request_id
+            commit.occurrence_id(),
+            commit.now,
+            request.pinned_build_id,
+            request.identity,
+            request.request_id,
+            versioning=request.versioning,
+            leaves_pin=is_same,
+            priority=request.priority,
+            sets_priority=request.sets_priority,
         )
     )
-    if not run.turn_in_hand:
+    if not is_same and not run.turn_in_hand:
         workflow_task.retry_now(commit)
     return None
 
@@ -120,8 +139,10 @@ def update_options(commit: Commit, request: UpdateWorkflowOptions) -> Rejection 
 def attach_callbacks(commit: Commit, request: AttachCallbacks) -> Rejection | None:
     """Others want to hear of the run's end."""
     run = commit.run
-    if any(known.request_id == request.request_id for known in run.callbacks) or (
-        request.request_id and request.request_id == run.started.request_id
+    if (
+        any(known.request_id == request.request_id for known in run.callbacks)
+        or (request.request_id and request.request_id == run.started.request_id)
+        or request.request_id in run.attached_request_ids
     ):
         return None
     limit = commit.limits.completion_callbacks
@@ -138,6 +159,7 @@ def attach_callbacks(commit: Commit, request: AttachCallbacks) -> Rejection | No
             request.identity,
             request.request_id,
             request.callbacks,
+            leaves_pin=True,
         )
     )
     return None

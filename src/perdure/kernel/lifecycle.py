@@ -81,6 +81,7 @@ def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits:
         request.priority,
         request.cron_schedule,
         request.completion_callbacks,
+        request.versioning_override,
     )
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
@@ -384,9 +385,10 @@ def _succeed(
             completion_callback=started.completion_callback,
             affinity=started.affinity,
             user_metadata=started.user_metadata,
-            priority=started.priority,
+            priority=run.priority,
             cron_schedule=started.cron_schedule,
             completion_callbacks=tuple(run.callbacks[0 if started.completion_callback is None else 1 :]),
+            versioning_override=run.versioning_override,
         ),
     )
     return new_run_id

@@ -25,6 +25,7 @@ from perdure.model.failures import Failure
 from perdure.model.ids import CompletionCallback
 from perdure.model.options import PAUSED, RUNNING, RunStatus, Versioning
 from perdure.model.payloads import PayloadMap, Payloads
+from perdure.model.task_queues import Priority
 
 # Names of a run's own deadlines. Activities and user timers are named by their event ids, which are positive.
 RUN_TIMEOUT = -1
@@ -50,6 +51,8 @@ class WorkflowTask(msgspec.Struct, gc=False):
     next_attempt_time: int = 0
     last_cause: str = ""
     last_failure: Failure | None = None
+    failed_before: int = 0
+    """The number that the first event gets that comes after the last failure."""
 
 
 class Activity(msgspec.Struct, gc=False):
@@ -178,6 +181,12 @@ class Run(msgspec.Struct):
     """Where the worker asks for turns that has kept the program, if it said so."""
     pin_override: str = ""
     """The build to which somebody has pinned the run, whatever its turns say."""
+    versioning_override: Versioning = Versioning.UNSPECIFIED
+    """AUTO_UPGRADE if somebody has said that it is to go along with its deployment, whatever its turns say."""
+    priority: Priority | None = None
+    """Of its activities and children that have none of their own."""
+    attached_request_ids: dict[str, int] = {}
+    """Of starts that found the run there, with the events that say so (0 while these have no number)."""
     versioning: Versioning = Versioning.UNSPECIFIED
     deployment: str = ""
     """Of the build that took the last turn."""

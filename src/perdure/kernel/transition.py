@@ -48,6 +48,7 @@ HANDLERS: dict[type, Handler] = {
     r.StartWorkflowTask: workflow_task.start,
     r.CompleteWorkflowTask: turn.complete,
     r.FailWorkflowTask: workflow_task.fail,
+    r.UnstickWorkflow: workflow_task.unstick,
     r.StartActivity: activity.start,
     r.CompleteActivity: activity.complete,
     r.FailActivity: activity.fail,

@@ -14,9 +14,9 @@ import msgspec
 from perdure.kernel.commit import Commit, Reason, Rejection, turn_due
 from perdure.kernel.run import Run, WorkflowTask
 from perdure.model import events as e
-from perdure.model.failures import Failure
+from perdure.model.failures import Failure, TimeoutType
 from perdure.model.options import SECOND_NS
-from perdure.model.requests import FailWorkflowTask, StartWorkflowTask
+from perdure.model.requests import FailWorkflowTask, StartWorkflowTask, UnstickWorkflow
 
 RETRY_INITIAL_NS = SECOND_NS
 RETRY_MAXIMUM_NS = 60 * SECOND_NS
@@ -70,11 +70,19 @@ def start(commit: Commit, request: StartWorkflowTask) -> Rejection | None:
 
 
 def begin(commit: Commit, task: WorkflowTask, identity: str) -> None:
-    """A turn that nobody has starts."""
+    """A turn that nobody has starts. One that failed before is new if there is anything new for it."""
+    run = commit.run
+    if task.attempt > 1 and run.next_event_id > task.failed_before:
+        started = run.started
+        commit.record(
+            e.WorkflowTaskScheduled(
+                run.next_event_id, commit.now, started.task_queue, started.workflow_task_timeout_ns, 1
+            )
+        )
     if task.scheduled_event_id and task.attempt == 1:
         commit.record(
             e.WorkflowTaskStarted(
-                commit.run.next_event_id,
+                run.next_event_id,
                 commit.now,
                 task.scheduled_event_id,
                 identity,
@@ -116,6 +124,24 @@ def transient_events(run: Run, task: WorkflowTask, suggest_continue_as_new: bool
         scheduled_id + 1, task.started_time, scheduled_id, task.identity, suggest_continue_as_new
     )
     return [scheduled, begun]
+
+
+def unstick(commit: Commit, request: UnstickWorkflow) -> Rejection | None:
+    """The turn that waits for the worker that keeps the program is anybody's, and so are those to come."""
+    run = commit.run
+    task = run.workflow_task
+    if not run.sticky_queue:
+        return None
+    if task is None or task.started_time:
+        commit.record(e.StickyQueueDropped(0, commit.now))
+        return None
+    if not task.scheduled_event_id:  # it brings updates: only now does the history learn of it
+        schedule(commit)
+    commit.record(
+        e.WorkflowTaskTimedOut(run.next_event_id, commit.now, task.scheduled_event_id, 0, TimeoutType.SCHEDULE_TO_START)
+    )
+    schedule(commit)
+    return None
 
 
 def in_hand(run: Run, started_event_id: int, attempt: int) -> WorkflowTask | None:
@@ -161,8 +187,7 @@ def record_failure(
         )
     else:
         commit.record(e.WorkflowTaskAttemptFailed(0, commit.now, cause, failure))
-    # A program that could not end only because it had not heard all yet is told at once.
-    _retry(commit, at_once=cause == UNHANDLED_COMMAND and bool(run.buffered))
+    _retry(commit)
 
 
 def timed_out(commit: Commit) -> bool:
@@ -181,11 +206,12 @@ def timed_out(commit: Commit) -> bool:
     return True
 
 
-def _retry(commit: Commit, *, at_once: bool = False) -> None:
+def _retry(commit: Commit) -> None:
+    """Try again, at once if there is something that the program did not know of."""
     run = commit.run
     task = run.workflow_task
     assert task is not None
-    delay = 0 if at_once else min(RETRY_MAXIMUM_NS, RETRY_INITIAL_NS << min(task.attempt - 2, 10))
+    delay = 0 if run.buffered else min(RETRY_MAXIMUM_NS, RETRY_INITIAL_NS << min(task.attempt - 2, 10))
     next_attempt_time = commit.now + delay
     commit.record(e.WorkflowTaskRetryScheduled(0, commit.now, next_attempt_time))
     _number_buffered(commit)

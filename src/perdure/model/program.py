@@ -27,7 +27,7 @@ from perdure.model.events import (
 )
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.requests import Request
 
 
@@ -67,8 +67,10 @@ class Program(Protocol):
         """Bring a new program to where its history ends without a turn, so that it can be queried. Never raises."""
         ...
 
-    def query(self, name: str, input: Payloads) -> Payloads | Failure | Awaitable[Payloads | Failure]:
-        """Answer from the present state without changing it. Never raises."""
+    def query(
+        self, name: str, input: Payloads, header: PayloadMap | None = None
+    ) -> Payloads | Failure | Awaitable[Payloads | Failure]:
+        """Answer from the present state without changing it. ``header`` came with the question. Never raises."""
         ...
 
     def close(self) -> None:

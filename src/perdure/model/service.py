@@ -189,8 +189,10 @@ class Service(Protocol):
         ended)."""
         ...
 
-    async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
-        """Ask the run's program, open or closed. Raises ``QueryFailedError``."""
+    async def query(
+        self, address: RunAddress, name: str, input: Payloads, header: PayloadMap | None = None
+    ) -> Payloads:
+        """Ask the run's program, open or closed. ``header`` is for whoever answers. Raises ``QueryFailedError``."""
         ...
 
     def wait_closed(self, address: RunAddress, *, follow: bool) -> Awaitable[tuple[str, Event]]:

@@ -15,7 +15,7 @@ from perdure.model.commands import AnyCommand
 from perdure.model.events import Event, UpdateAdmitted
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.program import ActivityTask
 from perdure.model.requests import CancelActivity, CompleteActivity, FailActivity, HeartbeatActivity
 
@@ -179,6 +179,7 @@ class AnswerQuery(msgspec.Struct, frozen=True, gc=False):
     name: str
     input: Payloads
     events: tuple[Event, ...] = ()
+    header: PayloadMap | None = None
 
 
 class Evict(msgspec.Struct, frozen=True, gc=False):

@@ -6,7 +6,7 @@ import msgspec
 
 from perdure.model.events import Event
 from perdure.model.ids import RunAddress
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.requests import OutsideRequest, SignalWorkflow, StartWorkflow, UpdateWorkflow
 from perdure.model.service import Service, StartResult, UpdateOutcome, UpdateStage
 from perdure.observability.tracing import Tracing, attributes_of_start
@@ -59,10 +59,12 @@ class TracedService:
         with self._tracing.call(name, _of(address), request.header) as (header, _):
             return await self._service.update(address, msgspec.structs.replace(request, header=header), wait)
 
-    async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
+    async def query(
+        self, address: RunAddress, name: str, input: Payloads, header: PayloadMap | None = None
+    ) -> Payloads:
         """As ``Service.query``."""
-        with self._tracing.call(f"QueryWorkflow:{name}", _of(address), None):
-            return await self._service.query(address, name, input)
+        with self._tracing.call(f"QueryWorkflow:{name}", _of(address), header) as (passed_on, _):
+            return await self._service.query(address, name, input, passed_on)
 
 
 def _of(address: RunAddress) -> dict[str, str]:

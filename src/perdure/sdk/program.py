@@ -20,7 +20,7 @@ from perdure.model import events as e
 from perdure.model.errors import DeadlockError, NonDeterminismError
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.program import TurnCompleted, TurnFailed
 from perdure.model.trace_context import passed_on
 from perdure.sdk.calls import PendingChild
@@ -137,7 +137,7 @@ class PythonProgram:
         self._feed(events, len(events))
         self._expected.end(None)
 
-    def query(self, name: str, input: Payloads) -> Payloads | Failure:
+    def query(self, name: str, input: Payloads, header: PayloadMap | None = None) -> Payloads | Failure:
         """As ``Program.query``."""
         answer = self._watched(self._query, name, input)
         return answer.failure if isinstance(answer, TurnFailed) else answer

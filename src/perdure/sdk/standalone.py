@@ -9,7 +9,7 @@ from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.program import TurnCompleted, TurnFailed
 from perdure.model.standalone import TASK_QUEUE, order_of
 from perdure.sdk.languages import OwnQueue
@@ -49,7 +49,7 @@ class StandaloneProgram:
         self._hear(events)
         return None
 
-    def query(self, name: str, input: Payloads) -> Payloads | Failure:
+    def query(self, name: str, input: Payloads, header: PayloadMap | None = None) -> Payloads | Failure:
         """As ``Program.query``: there is nothing to ask."""
         return Failure(f"a standalone activity has no query {name!r}", type="QueryNotFound", source="perdure")
 

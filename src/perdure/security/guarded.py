@@ -12,7 +12,7 @@ from perdure.model.figures import Figures
 from perdure.model.ids import RunAddress
 from perdure.model.namespaces import Namespace, NamespaceDescription
 from perdure.model.options import RunStatus
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.requests import OutsideRequest, SignalWorkflow, StartWorkflow, UpdateWorkflow, reserved_fields
 from perdure.model.search import AttributeTypes
 from perdure.model.service import (
@@ -124,10 +124,12 @@ class GuardedService:
             return outcome
         return await self._service.update(address, request, wait)
 
-    async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
+    async def query(
+        self, address: RunAddress, name: str, input: Payloads, header: PayloadMap | None = None
+    ) -> Payloads:
         """As ``Service.query``."""
         self._allow_run("query", address)
-        return await self._service.query(address, name, input)
+        return await self._service.query(address, name, input, header)
 
     def wait_closed(self, address: RunAddress, *, follow: bool) -> Awaitable[tuple[str, Event]]:
         """As ``Service.wait_closed``."""

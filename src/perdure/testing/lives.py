@@ -23,7 +23,7 @@ from perdure.model.explanation import Explanation
 from perdure.model.figures import Figures
 from perdure.model.ids import RunAddress
 from perdure.model.options import RunStatus
-from perdure.model.payloads import Payloads
+from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.search import AttributeTypes
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
 from perdure.model.workers import WorkerDescription
@@ -190,9 +190,11 @@ class Lives:
         """As ``Service.update``."""
         return (await self._ask(lambda service: service.update(address, request, wait)))[0]
 
-    async def query(self, address: RunAddress, name: str, input: Payloads) -> Payloads:
+    async def query(
+        self, address: RunAddress, name: str, input: Payloads, header: PayloadMap | None = None
+    ) -> Payloads:
         """As ``Service.query``."""
-        return (await self._ask(lambda service: service.query(address, name, input)))[0]
+        return (await self._ask(lambda service: service.query(address, name, input, header)))[0]
 
     async def wait_closed(self, address: RunAddress, *, follow: bool) -> tuple[str, Event]:
         """As ``Service.wait_closed``."""

@@ -22,9 +22,13 @@ def _started(run: Run, event: e.WorkflowExecutionStarted) -> None:
     if event.completion_callback is not None or event.completion_callbacks:
         first = () if event.completion_callback is None else (event.completion_callback,)
         run.callbacks = [*first, *event.completion_callbacks]
+    if event.priority is not None:
+        run.priority = event.priority
     if event.pinned_build_id:
         run.pin_override = event.pinned_build_id
         pin(run, event.pinned_build_id)
+    elif event.versioning_override:
+        run.versioning_override = event.versioning_override
 
 
 def _first_task_ready(run: Run, record: e.FirstTaskReady) -> None:
@@ -79,9 +83,20 @@ def _unpaused(run: Run, event: e.WorkflowExecutionUnpaused) -> None:
 def _options_updated(run: Run, event: e.WorkflowExecutionOptionsUpdated) -> None:
     if event.attached_callbacks:
         run.callbacks = [*run.callbacks, *event.attached_callbacks]
+    if event.sets_priority:
+        run.priority = event.priority
+    elif event.request_id and (event.attached_callbacks or event.leaves_pin):
+        run.attached_request_ids = {**run.attached_request_ids, event.request_id: event.id}
+    if event.attached_callbacks or event.leaves_pin:
         return
-    run.pin_override = event.pinned_build_id
-    pin(run, run.pin_override or (run.build_id if run.versioning is Versioning.PINNED else ""))
+    run.pin_override, run.versioning_override = event.pinned_build_id, event.versioning
+    pin(run, pin_of(run, run.build_id, run.versioning))
+
+
+def pin_of(run: Run, build_id: str, said: Versioning) -> str:
+    """To which build the run is pinned when its last turn, by this build, has said so; empty for none."""
+    stays = said is Versioning.PINNED and run.versioning_override is not Versioning.AUTO_UPGRADE
+    return run.pin_override or (build_id if stays else "")
 
 
 def pin(run: Run, build_id: str) -> None:

@@ -3,10 +3,9 @@
 from typing import Any
 
 from perdure.kernel.appliers.applier import Applier
-from perdure.kernel.appliers.workflow import pin
+from perdure.kernel.appliers.workflow import pin, pin_of
 from perdure.kernel.run import Run, WorkflowTask
 from perdure.model import events as e
-from perdure.model.options import Versioning
 
 
 def _task_requested(run: Run, record: e.WorkflowTaskRequested) -> None:
@@ -19,6 +18,8 @@ def _task_scheduled(run: Run, event: e.WorkflowTaskScheduled) -> None:
         run.workflow_task = WorkflowTask(event.id, event.time)
     else:
         task.scheduled_event_id = event.id
+        if task.attempt > event.attempt == 1:
+            task.attempt, task.scheduled_time = 1, event.time
 
 
 def _task_started(run: Run, event: e.WorkflowTaskStarted) -> None:
@@ -55,7 +56,7 @@ def _task_completed(run: Run, event: e.WorkflowTaskCompleted) -> None:
     run.sticky_queue = event.sticky_queue
     if event.versioning or run.versioning:
         run.versioning, run.deployment = event.versioning, event.deployment
-        pinned = run.pin_override or (event.build_id if event.versioning is Versioning.PINNED else "")
+        pinned = pin_of(run, event.build_id, event.versioning)
         if pinned != run.pinned_build_id:
             pin(run, pinned)
 
@@ -77,13 +78,22 @@ def _task_attempt_failed(run: Run, record: e.WorkflowTaskAttemptFailed) -> None:
 
 
 def _task_timed_out(run: Run, event: e.WorkflowTaskTimedOut) -> None:
-    _next_task_attempt(run, "TIMEOUT", event)
+    if event.started_event_id:
+        _next_task_attempt(run, "TIMEOUT", event)
+    else:  # nobody came for it
+        run.workflow_task = None
+        run.sticky_queue = ""
+
+
+def _sticky_queue_dropped(run: Run, record: e.StickyQueueDropped) -> None:
+    run.sticky_queue = ""
 
 
 def _next_task_attempt(run: Run, cause: str, event: Any) -> None:
     task = run.workflow_task
     assert task is not None
     task.attempt += 1
+    task.failed_before = run.next_event_id
     run.sticky_queue = ""
     task.scheduled_event_id = 0
     task.started_event_id = 0
@@ -110,5 +120,6 @@ APPLIERS: dict[type, Applier] = {
     e.WorkflowTaskAttemptFailed: _task_attempt_failed,
     e.WorkflowTaskRetryScheduled: _task_retry_scheduled,
     e.WorkflowTaskDropped: _task_dropped,
+    e.StickyQueueDropped: _sticky_queue_dropped,
     e.WorkflowTaskRequested: _task_requested,
 }

@@ -23,7 +23,7 @@ from perdure.model import commands as c
 from perdure.model import events as e
 from perdure.model.failures import Failure, FailureKind
 from perdure.model.ids import RunAddress
-from perdure.model.payloads import JSON, NULL, Payload, Payloads
+from perdure.model.payloads import JSON, NULL, Payload, PayloadMap, Payloads
 from perdure.model.program import TurnCompleted, TurnFailed
 
 ChildEvent = (
@@ -79,7 +79,7 @@ class MachineProgram:
             return _failed(error)
         return None
 
-    def query(self, name: str, input: Payloads) -> Payloads | Failure:
+    def query(self, name: str, input: Payloads, header: PayloadMap | None = None) -> Payloads | Failure:
         """As ``Program.query``: where its lines are."""
         if name == MAP_RUNS_QUERY:
             return (Payload(msgspec.json.encode([map_run_shown.shown(one) for one in self._lines.map_runs.values()])),)

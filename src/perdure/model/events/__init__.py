@@ -90,6 +90,7 @@ from perdure.model.events.workflow import (
     WorkflowExecutionUnpaused,
 )
 from perdure.model.events.workflow_task import (
+    StickyQueueDropped,
     WorkflowTaskAttemptFailed,
     WorkflowTaskAttemptStarted,
     WorkflowTaskCompleted,
@@ -150,6 +151,7 @@ __all__ = [
     "SignalExternalWorkflowExecutionInitiated",
     "StartChildWorkflowExecutionFailed",
     "StartChildWorkflowExecutionInitiated",
+    "StickyQueueDropped",
     "TimerCanceled",
     "TimerFired",
     "TimerStarted",

@@ -84,6 +84,7 @@ Fact = Union[
     workflow_task.WorkflowTaskAttemptFailed,
     workflow_task.WorkflowTaskRetryScheduled,
     workflow_task.WorkflowTaskDropped,
+    workflow_task.StickyQueueDropped,
     update.UpdateAdmitted,
     update.UpdateRejected,
     workflow_task.WorkflowTaskRequested,

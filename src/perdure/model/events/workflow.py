@@ -4,7 +4,7 @@ from perdure.model.affinity import Affinity
 from perdure.model.events.record import Record
 from perdure.model.failures import Failure, RetryState
 from perdure.model.ids import CompletionCallback, ParentLink, RunAddress
-from perdure.model.options import Initiator, ParentClose, RetryPolicy
+from perdure.model.options import Initiator, ParentClose, RetryPolicy, Versioning
 from perdure.model.payloads import PayloadMap, Payloads, UserMetadata
 from perdure.model.task_queues import Priority
 
@@ -46,6 +46,7 @@ class WorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, t
     priority: Priority | None = None
     cron_schedule: str = ""
     completion_callbacks: tuple[CompletionCallback, ...] = ()
+    versioning_override: Versioning = Versioning.UNSPECIFIED
 
 
 class WorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=2):
@@ -145,13 +146,19 @@ class WorkflowExecutionUnpaused(Record, frozen=True, array_like=True, gc=False, 
 
 class WorkflowExecutionOptionsUpdated(Record, frozen=True, array_like=True, gc=False, tag=55):
     """From now on only workers of this build of the code take the run's turns; with an empty ``pinned_build_id``, any
-    worker does (Temporal's ``versioning_override``). Or, with ``attached_callbacks``, others are told as well when the run
-    closes, and all else is as it was."""
+    worker does (Temporal's ``versioning_override``), or, with AUTO_UPGRADE for ``versioning``, those to whom its deployment
+    routes. With ``leaves_pin`` all that is as it was. With ``sets_priority`` its activities and children have this
+    ``priority`` from now on. With neither, another start has joined the run: ``request_id`` is that start's, and
+    ``attached_callbacks`` are others who are told when the run closes, which by themselves leave the pin, too."""
 
     pinned_build_id: str = ""
     identity: str = ""
     request_id: str = ""
     attached_callbacks: tuple[CompletionCallback, ...] = ()
+    versioning: Versioning = Versioning.UNSPECIFIED
+    leaves_pin: bool = False
+    priority: Priority | None = None
+    sets_priority: bool = False
 
 
 class FirstTaskReady(Record, frozen=True, array_like=True, gc=False, tag=110):

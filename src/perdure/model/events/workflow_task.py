@@ -93,5 +93,9 @@ class WorkflowTaskDropped(Record, frozen=True, array_like=True, gc=False, tag=10
     rejected: tuple[str, ...] = ()
 
 
+class StickyQueueDropped(Record, frozen=True, array_like=True, gc=False, tag=121):
+    """No worker keeps the program any more, as far as is known: the next turn is anybody's."""
+
+
 class WorkflowTaskRequested(Record, frozen=True, array_like=True, gc=False, tag=111):
     """A turn is wanted only to bring updates. It enters the history if the program accepts one."""

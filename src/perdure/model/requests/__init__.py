@@ -46,7 +46,12 @@ from perdure.model.requests.workflow import (
     UpdateWorkflowOptions,
     reserved_fields,
 )
-from perdure.model.requests.workflow_task import CompleteWorkflowTask, FailWorkflowTask, StartWorkflowTask
+from perdure.model.requests.workflow_task import (
+    CompleteWorkflowTask,
+    FailWorkflowTask,
+    StartWorkflowTask,
+    UnstickWorkflow,
+)
 
 __all__ = [
     "AboutActivities",
@@ -89,6 +94,7 @@ __all__ = [
     "StartWorkflowTask",
     "TerminateWorkflow",
     "UnpauseActivity",
+    "UnstickWorkflow",
     "UpdateActivityOptions",
     "UpdateWorkflow",
     "UpdateWorkflowOptions",

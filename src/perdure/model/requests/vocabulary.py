@@ -25,6 +25,7 @@ WorkerRequest = Union[
     workflow_task.StartWorkflowTask,
     workflow_task.CompleteWorkflowTask,
     workflow_task.FailWorkflowTask,
+    workflow_task.UnstickWorkflow,
     activity.StartActivity,
     activity.CompleteActivity,
     activity.FailActivity,

@@ -6,7 +6,7 @@ from perdure.model.affinity import Affinity
 from perdure.model.events import AnyRecord
 from perdure.model.failures import Failure
 from perdure.model.ids import CompletionCallback, ParentLink, RunAddress
-from perdure.model.options import IdConflict, IdReuse, Initiator, ParentClose, RetryPolicy
+from perdure.model.options import IdConflict, IdReuse, Initiator, ParentClose, RetryPolicy, Versioning
 from perdure.model.payloads import PayloadMap, Payloads, UserMetadata
 from perdure.model.requests.message import SignalWorkflow, UpdateWorkflow
 from perdure.model.requests.request import BaseRequest
@@ -61,6 +61,10 @@ class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
     """When another run follows one that has ended, as in ``model.cron``; empty for never."""
     completion_callbacks: tuple[CompletionCallback, ...] = ()
     """Others who are told when the run closes. A run that is there already gets those of them that it does not have."""
+    versioning_override: Versioning = Versioning.UNSPECIFIED
+    """AUTO_UPGRADE: the run goes along with its deployment, even if its turns pin it."""
+    attaches_request_id: bool = False
+    """A run that is there already, and is the answer, learns of this request: the same again finds that run."""
 
 
 _RESERVED = (
@@ -134,11 +138,17 @@ class ResumeWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=7)
 
 class UpdateWorkflowOptions(BaseRequest, frozen=True, array_like=True, gc=False, tag=9):
     """Pin the run to a build of the code, or move it to another one; an empty ``pinned_build_id`` lets any worker take
-    its turns again."""
+    its turns again, and with AUTO_UPGRADE for ``versioning`` it goes along with its deployment whatever its turns say.
+    With ``leaves_pin`` all that is as it was. With ``sets_priority`` what it schedules from now on has this
+    ``priority``, where it says no other."""
 
     pinned_build_id: str
     identity: str = ""
     request_id: str = ""
+    versioning: Versioning = Versioning.UNSPECIFIED
+    leaves_pin: bool = False
+    priority: Priority | None = None
+    sets_priority: bool = False
 
 
 class AttachCallbacks(BaseRequest, frozen=True, array_like=True, gc=False, tag=14):

@@ -31,6 +31,11 @@ class CompleteWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, 
     versioning: Versioning = Versioning.UNSPECIFIED
 
 
+class UnstickWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=35):
+    """The worker that keeps the program does not come for its turns, or is gone: they are anybody's. A turn that waits there
+    has timed out."""
+
+
 class FailWorkflowTask(BaseRequest, frozen=True, array_like=True, gc=False, tag=22):
     """The turn could not be taken; it is tried again with back-off. ``cause`` as in ``WorkflowTaskFailed``."""
 

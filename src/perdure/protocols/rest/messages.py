@@ -29,23 +29,25 @@ from perdure.protocols.rest.asking import (
 from perdure.protocols.rest.operations import Call, Operations
 from perdure.protocols.rest.runs import PATH
 from perdure.protocols.rest.updates import UpdateView, awaited_update
-from perdure.protocols.rest.values import Value, one_value, to_payloads
+from perdure.protocols.rest.values import Value, one_value, to_payload_map, to_payloads
 
 operations = Operations("messages")
 
 
 class SignalBody(Asked):
-    """A signal."""
+    """A signal. ``header`` is for whoever takes it, such as the interceptors of Temporal's SDKs."""
 
     signal_name: Name
     input: list[Value] = []
+    header: dict[str, Value] = {}
 
 
 class QueryBody(Asked):
-    """A query."""
+    """A query. ``header`` is for whoever answers, such as the interceptors of Temporal's SDKs."""
 
     query_name: Name
     input: list[Value] = []
+    header: dict[str, Value] = {}
 
 
 class QueryView(msgspec.Struct, frozen=True):
@@ -56,12 +58,13 @@ class QueryView(msgspec.Struct, frozen=True):
 
 class UpdateBody(Asked):
     """An update. ``update_id`` is unique in the run, and the same again gives the answer of the first; without it the
-    Idempotency-Key is taken. ``wait`` is how far it must have come before the answer."""
+    Idempotency-Key is taken. ``wait`` is how far it must have come before the answer; ``header`` is for whoever takes it."""
 
     update_name: Name
     input: list[Value] = []
     update_id: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
     wait: StageWord = "completed"
+    header: dict[str, Value] = {}
 
 
 class UpdateQuery(OfRun):
@@ -111,7 +114,13 @@ async def signal_workflow(call: Call[SignalBody, OfRun]) -> None:
     body = call.body
     await _send(
         call,
-        SignalWorkflow(body.signal_name, to_payloads(body.input), None, id_or_new(call.idempotency_key), call.identity),
+        SignalWorkflow(
+            body.signal_name,
+            to_payloads(body.input),
+            to_payload_map(body.header),
+            id_or_new(call.idempotency_key),
+            call.identity,
+        ),
     )
 
 
@@ -119,7 +128,9 @@ async def signal_workflow(call: Call[SignalBody, OfRun]) -> None:
 async def query_workflow(call: Call[QueryBody, OfRun]) -> QueryView:
     """Ask a workflow, open or closed, without changing it."""
     body = call.body
-    answer = await call.service.query(call.address, body.query_name, to_payloads(body.input))
+    answer = await call.service.query(
+        call.address, body.query_name, to_payloads(body.input), to_payload_map(body.header)
+    )
     return QueryView(one_value(answer))
 
 
@@ -137,7 +148,8 @@ async def update_workflow(call: Call[UpdateBody, UpdateQuery]) -> UpdateView:
     """Ask a workflow for a change, and wait for its answer."""
     body = call.body
     update_id = body.update_id or id_or_new(call.idempotency_key)
-    request = UpdateWorkflow(update_id, body.update_name, to_payloads(body.input), None, call.identity)
+    header = to_payload_map(body.header)
+    request = UpdateWorkflow(update_id, body.update_name, to_payloads(body.input), header, call.identity)
     return await awaited_update(call, call.address, request, STAGES[body.wait], call.query.wait_seconds)
 
 

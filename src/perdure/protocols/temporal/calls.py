@@ -69,7 +69,7 @@ class Parts:
         if namespace in self.namespaces:
             return
         if not namespace:
-            raise Refused.invalid("Namespace not set on request.")
+            raise Refused.invalid("Namespace is empty.")
         try:
             await self.service.describe_namespace(namespace)
         except NotFoundError:

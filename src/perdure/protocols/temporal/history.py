@@ -9,12 +9,10 @@ from temporalio.api.failure.v1 import message_pb2 as failure_pb
 from temporalio.api.history.v1 import message_pb2 as pb
 from temporalio.api.sdk.v1 import task_complete_metadata_pb2
 from temporalio.api.update.v1 import message_pb2 as update_pb
-from temporalio.api.workflow.v1 import message_pb2 as workflow_pb
 
 from perdure.model import events as e
 from perdure.model.failures import BAD_COMMAND, Failure, FailureKind, RetryState
 from perdure.model.ids import CompletionCallback
-from perdure.model.options import Versioning
 from perdure.protocols.temporal import children_history as children
 from perdure.protocols.temporal import nexus_history as nexus
 from perdure.protocols.temporal.failures import failure, is_own_timeout
@@ -30,9 +28,10 @@ from perdure.protocols.temporal.names import (
     workflow_type,
 )
 from perdure.protocols.temporal.nexus_links import stored
+from perdure.protocols.temporal.overrides import shown_override
 from perdure.protocols.temporal.payloads import header, memo, payloads, search_attributes, user_metadata
 from perdure.protocols.temporal.times import duration, timestamp
-from perdure.protocols.temporal.versions import behavior, plain_build, split, text, version
+from perdure.protocols.temporal.versions import behavior, plain_build, version
 
 
 def history(events: Iterable[e.Event], namespace: str) -> pb.History:
@@ -94,7 +93,7 @@ def _started(v: e.WorkflowExecutionStarted) -> Any:
         workflow_execution_timeout=duration(v.workflow_execution_timeout_ns),
         workflow_run_timeout=duration(v.workflow_run_timeout_ns),
         workflow_task_timeout=duration(v.workflow_task_timeout_ns),
-        identity=v.identity,
+        identity="" if v.continued_execution_run_id else v.identity,
         first_execution_run_id=v.first_execution_run_id,
         original_execution_run_id=v.original_execution_run_id,
         continued_execution_run_id=v.continued_execution_run_id,
@@ -116,7 +115,13 @@ def _started(v: e.WorkflowExecutionStarted) -> Any:
         cron_schedule=v.cron_schedule,
         root_workflow_execution=execution(v.root_workflow_id, v.root_run_id) if parent is not None else None,
         completion_callbacks=shown_callbacks(v.completion_callbacks),
+        versioning_override=shown_override(v.pinned_build_id, v.versioning_override) if _is_first(v) else None,
     )
+
+
+def _is_first(v: e.WorkflowExecutionStarted) -> bool:
+    """Whether a client began it; runs that others began may be pinned as these were."""
+    return v.parent is None and not v.continued_execution_run_id
 
 
 def _completed(v: e.WorkflowExecutionCompleted) -> Any:
@@ -192,7 +197,6 @@ def _signaled(v: e.WorkflowExecutionSignaled) -> Any:
         identity=v.identity,
         header=header(v.header),
         external_workflow_execution=execution(external.workflow_id, external.run_id) if external else None,
-        request_id=v.request_id,
     )
 
 
@@ -210,32 +214,15 @@ def shown_callbacks(callbacks: Iterable[CompletionCallback]) -> list[common.Call
 
 
 def _options(v: e.WorkflowExecutionOptionsUpdated) -> Any:
-    if v.attached_callbacks:
-        return pb.WorkflowExecutionOptionsUpdatedEventAttributes(
-            attached_request_id=v.request_id,
-            attached_completion_callbacks=shown_callbacks(v.attached_callbacks),
-            identity=v.identity,
-        )
+    leaves_pin = v.leaves_pin or bool(v.attached_callbacks)
+    override = None if leaves_pin else shown_override(v.pinned_build_id, v.versioning)
     return pb.WorkflowExecutionOptionsUpdatedEventAttributes(
-        versioning_override=pinned(v.pinned_build_id) if v.pinned_build_id else None,
-        unset_versioning_override=not v.pinned_build_id,
+        versioning_override=override,
+        unset_versioning_override=not leaves_pin and override is None,
+        priority=(priority(v.priority) or common.Priority()) if v.sets_priority else None,
         attached_request_id=v.request_id,
+        attached_completion_callbacks=shown_callbacks(v.attached_callbacks),
         identity=v.identity,
-    )
-
-
-def pinned(build_id: str) -> workflow_pb.VersioningOverride:
-    """The build to which somebody has pinned a run."""
-    deployment, build = split(build_id)
-    if not deployment:
-        return workflow_pb.VersioningOverride(pinned_version=build_id)
-    return workflow_pb.VersioningOverride(
-        pinned=workflow_pb.VersioningOverride.PinnedOverride(
-            behavior=workflow_pb.VersioningOverride.PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED,
-            version=version(deployment, build),
-        ),
-        pinned_version=text(deployment, build),
-        behavior=behavior(Versioning.PINNED),
     )
 
 

@@ -1,5 +1,6 @@
 """Small messages that name things, and the numbers behind words."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -99,6 +100,14 @@ def to_priority(given: common.Priority) -> Priority | None:
     if not (given.priority_key or given.fairness_key or given.fairness_weight):
         return None
     return Priority(given.priority_key, given.fairness_key, given.fairness_weight)
+
+
+_RUN_ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a run could have it."""
+    return _RUN_ID.fullmatch(text) is not None
 
 
 def number_of(enum: Any, prefix: str, name: str, default: int = 0) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from perdure.protocols.temporal import health
 from perdure.protocols.temporal.calls import Call, Handler, Parts
 from perdure.protocols.temporal.connections import Connections
 from perdure.protocols.temporal.errors import Code, Refused, refused
+from perdure.protocols.temporal.names import is_run_id
 from perdure.protocols.temporal.service_nexus import completed
 from perdure.protocols.temporal.services import OPERATOR_METHODS, WORKFLOW_METHODS
 from perdure.protocols.temporal.unary import Answered, Asked
@@ -33,8 +33,6 @@ log = logging.getLogger("perdure.server")
 
 DEFAULT_MESSAGE_BYTES = 64 << 20
 BACKLOG = 2048
-
-_RUN_ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 class TemporalProtocol:
@@ -168,8 +166,12 @@ def _no_such_run(request: Any) -> Refused | None:
     for field in ("workflow_execution", "execution"):
         if hasattr(request, field):
             named = getattr(request, field)
-            if named.run_id and not _RUN_ID.fullmatch(named.run_id):
+            if named.run_id and not is_run_id(named.run_id):
                 return Refused.invalid("Invalid RunId.")
+            if named.run_id and field == "workflow_execution":
+                return Refused.not_found(
+                    f'workflow execution not found for workflow ID "{named.workflow_id}" and run ID "{named.run_id}"'
+                )
             return Refused.not_found(f"workflow not found for ID: {named.workflow_id}")
     if getattr(request, "workflow_id", ""):
         return Refused.not_found(f"workflow not found for ID: {request.workflow_id}")

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.activity.v1 import message_pb2 as activity_pb
 from temporalio.api.common.v1 import message_pb2 as common
 from temporalio.api.deployment.v1 import message_pb2 as deployment_pb
-from temporalio.api.enums.v1 import task_queue_pb2
+from temporalio.api.enums.v1 import event_type_pb2, task_queue_pb2
 from temporalio.api.enums.v1 import workflow_pb2 as enums
 from temporalio.api.taskqueue.v1 import message_pb2 as taskqueue
 from temporalio.api.workflow.v1 import message_pb2 as workflow
@@ -20,9 +21,9 @@ from perdure.model.task_queues import Poller
 from perdure.protocols.temporal.calls import Call, Methods, execution_of
 from perdure.protocols.temporal.completion_callbacks import callback_infos
 from perdure.protocols.temporal.failures import failure
-from perdure.protocols.temporal.history import pinned
 from perdure.protocols.temporal.names import activity_type, execution, priority, queue, retry_policy, workflow_type
 from perdure.protocols.temporal.options import PARENT_CLOSE
+from perdure.protocols.temporal.overrides import shown_override
 from perdure.protocols.temporal.payloads import memo, payloads, user_metadata
 from perdure.protocols.temporal.pending_operations import pending_operation
 from perdure.protocols.temporal.search_values import search_attributes
@@ -34,6 +35,10 @@ methods = Methods()
 ActivityState = enums.PendingActivityState
 TurnState = enums.PendingWorkflowTaskState
 TURNS = task_queue_pb2.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
+STARTED = event_type_pb2.EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
+OPTIONS_UPDATED = event_type_pb2.EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
+NEVER = Timestamp(seconds=-62_135_596_800)
+"""The first instant that there is in Go: how Temporal's server says that a run has no deadline."""
 OPERATIONS = task_queue_pb2.TaskQueueType.TASK_QUEUE_TYPE_NEXUS
 ACTIVITIES = task_queue_pb2.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 
@@ -54,7 +59,9 @@ def execution_info(summary: RunSummary, types: Any) -> workflow.WorkflowExecutio
         memo=memo(summary.memo) or common.Memo(),
         search_attributes=search_attributes(summary.search_attributes, types),
         task_queue=summary.task_queue,
-        root_execution=execution(summary.root_workflow_id, summary.root_run_id),
+        root_execution=execution(summary.root_workflow_id, summary.root_run_id)
+        if parent is not None
+        else execution(summary.workflow_id, summary.run_id),
         execution_duration=duration(summary.close_time - summary.start_time) if summary.close_time else None,
         assigned_build_id="",
         most_recent_worker_version_stamp=common.WorkerVersionStamp(build_id=summary.build_id)
@@ -77,8 +84,8 @@ async def describe_workflow_execution(
     backoff = started.first_workflow_task_backoff_ns
     info.execution_time.CopyFrom(timestamp(started.time + backoff))  # type: ignore[arg-type]
     info.first_run_id = started.first_execution_run_id
-    if started.priority is not None:
-        info.priority.CopyFrom(priority(started.priority))  # type: ignore[arg-type]
+    if run.priority is not None:
+        info.priority.CopyFrom(priority(run.priority))  # type: ignore[arg-type]
     info.history_size_bytes = description.history_size_bytes
     info.state_transition_count = summary.history_length
     _add_versioning(info, run)
@@ -117,17 +124,18 @@ def _operation(call: Call, operation: Operation) -> workflow.PendingNexusOperati
 
 def _add_versioning(info: workflow.WorkflowExecutionInfo, run: Run) -> None:
     """Which version takes the run's turns, and why."""
-    if not (run.versioning or run.pin_override):
+    override = shown_override(run.pin_override, run.versioning_override, also_old=True)
+    if not run.versioning and override is None:
         return
     build_id = plain_build(run.build_id, run.deployment)
     info.most_recent_worker_version_stamp.build_id = build_id
-    info.worker_deployment_name = run.deployment
+    info.worker_deployment_name = run.deployment or split(run.pin_override)[0]
     info.versioning_info.CopyFrom(
         workflow.WorkflowExecutionVersioningInfo(
             behavior=behavior(run.versioning),
             version=text(run.deployment, build_id) if run.deployment else "",
             deployment_version=version(run.deployment, build_id) if run.deployment else None,
-            versioning_override=pinned(run.pin_override) if run.pin_override else None,
+            versioning_override=override,
         )
     )
 
@@ -136,7 +144,7 @@ def _extended(run: Run) -> workflow.WorkflowExecutionExtendedInfo:
     started, paused = run.started, run.paused
     return workflow.WorkflowExecutionExtendedInfo(
         execution_expiration_time=timestamp(started.workflow_execution_expiration_time),
-        run_expiration_time=timestamp(started.workflow_run_expiration_time),
+        run_expiration_time=timestamp(started.workflow_run_expiration_time) or NEVER,
         cancel_requested=run.cancel_requested,
         original_start_time=timestamp(started.time),
         pause_info=workflow.WorkflowExecutionPauseInfo(
@@ -144,7 +152,18 @@ def _extended(run: Run) -> workflow.WorkflowExecutionExtendedInfo:
         )
         if paused is not None
         else None,
+        request_id_infos=_request_ids(run),
     )
+
+
+def _request_ids(run: Run) -> dict[str, workflow.RequestIdInfo]:
+    """The requests that led to this run, with the events that say so."""
+    known = dict[str, workflow.RequestIdInfo]()
+    if run.started.request_id and not run.started.continued_execution_run_id:
+        known[run.started.request_id] = workflow.RequestIdInfo(event_type=STARTED, event_id=1)
+    for request_id, event_id in run.attached_request_ids.items():
+        known[request_id] = workflow.RequestIdInfo(event_type=OPTIONS_UPDATED, event_id=event_id, buffered=not event_id)
+    return known
 
 
 def _turn(task: WorkflowTask) -> workflow.PendingWorkflowTaskInfo:

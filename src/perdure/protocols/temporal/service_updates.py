@@ -196,7 +196,7 @@ async def execute_multi_operation(
         responses=[
             Response(
                 start_workflow=pb.StartWorkflowExecutionResponse(
-                    run_id=started.run_id, first_execution_run_id=started.run_id, started=started.is_new, status=RUNNING
+                    run_id=started.run_id, started=started.is_new, status=RUNNING
                 )
             ),
             Response(update_workflow=_response(address, asked.update_id, value)),

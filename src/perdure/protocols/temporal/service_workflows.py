@@ -5,18 +5,22 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.model.access import Permission
 from perdure.model.errors import AlreadyExistsError, RunClosedError
-from perdure.model.requests import CancelWorkflow, PauseWorkflow, ResumeWorkflow, SignalWorkflow, TerminateWorkflow
+from perdure.model.ids import RunAddress
+from perdure.model.requests import CancelWorkflow, PauseWorkflow, ResumeWorkflow, TerminateWorkflow
 from perdure.protocols.temporal.calls import Call, Methods, execution_of
 from perdure.protocols.temporal.completion_callbacks import with_callbacks
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.nexus_links import event_link
-from perdure.protocols.temporal.payloads import to_map, to_payloads
+from perdure.protocols.temporal.payloads import to_payloads
+from perdure.protocols.temporal.start_checks import check_links
 from perdure.protocols.temporal.starting import signal_request, start_request, taken
 from perdure.protocols.temporal.turn_tasks import turn_task
 
 methods = Methods()
 
 BY_USER = "terminated by user via frontend"
+FRONTEND = "frontend-service"
+"""Who ended a run if nobody says so, as by Temporal's server."""
 STARTED = event_type_pb2.EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
 RUNNING = workflow_pb2.WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
 
@@ -39,11 +43,14 @@ async def start_workflow_execution(
         except AlreadyExistsError:
             raise await taken(call, namespace, asked) from None
     turn = expected.turn
+    is_repeat, status = False, int(RUNNING)
+    if not result.is_new:
+        run = (await call.parts.turns.resident(RunAddress(namespace, asked.workflow_id, result.run_id))).run
+        is_repeat, status = bool(asked.request_id) and run.started.request_id == asked.request_id, run.status.value
     return pb.StartWorkflowExecutionResponse(
         run_id=result.run_id,
-        first_execution_run_id=result.run_id,
-        started=result.is_new,
-        status=RUNNING,
+        started=result.is_new or is_repeat,
+        status=status,  # type: ignore[arg-type]
         link=event_link(namespace, asked.workflow_id, result.run_id, 1, STARTED),
         eager_workflow_task=turn_task(turn) if turn is not None else None,
     )
@@ -66,14 +73,7 @@ async def signal_with_start_workflow_execution(
 ) -> pb.SignalWithStartWorkflowExecutionResponse:
     """A signal for a run, which begins if it is not there."""
     namespace = await call.namespace(request.namespace)
-    signal = SignalWorkflow(
-        request.signal_name,
-        to_payloads(request.signal_input),
-        to_map(request.header.fields),
-        request.request_id,
-        request.identity,
-    )
-    asked = start_request(request, signal=signal)
+    asked = start_request(request, signal=signal_request(request))
     try:
         result = await call.service.start(namespace, asked)
     except AlreadyExistsError:
@@ -89,10 +89,20 @@ async def request_cancel_workflow_execution(
     namespace = await call.namespace(request.namespace)
     address = execution_of(namespace, request.workflow_execution)
     try:
+        if request.first_execution_run_id:
+            address = await _of_chain(call, address, request.first_execution_run_id)
         await call.service.request(address, CancelWorkflow(request.reason, request.request_id, request.identity))
     except RunClosedError:
         pass  # it has stopped already
     return pb.RequestCancelWorkflowExecutionResponse()
+
+
+async def _of_chain(call: Call, address: RunAddress, first_run_id: str) -> RunAddress:
+    """The run that is meant, which goes back to this first one. Raises ``Refused`` if it does not."""
+    run = (await call.parts.turns.resident(address)).run
+    if run.started.first_execution_run_id != first_run_id:
+        raise Refused.not_found("workflow execution not found")
+    return RunAddress(address.namespace, address.workflow_id, run.run_id)
 
 
 @methods.add
@@ -101,9 +111,13 @@ async def terminate_workflow_execution(
 ) -> pb.TerminateWorkflowExecutionResponse:
     """The run is closed at once."""
     namespace = await call.namespace(request.namespace)
+    check_links(request.links)
     address = execution_of(namespace, request.workflow_execution)
+    if request.first_execution_run_id:
+        address = await _of_chain(call, address, request.first_execution_run_id)
     await call.service.request(
-        address, TerminateWorkflow(request.reason or BY_USER, to_payloads(request.details), request.identity)
+        address,
+        TerminateWorkflow(request.reason or BY_USER, to_payloads(request.details), request.identity or FRONTEND),
     )
     return pb.TerminateWorkflowExecutionResponse()
 

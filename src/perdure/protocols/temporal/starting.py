@@ -12,34 +12,23 @@ from perdure.protocols.temporal.calls import Call
 from perdure.protocols.temporal.errors import Code, Refused
 from perdure.protocols.temporal.names import to_priority, to_retry_policy
 from perdure.protocols.temporal.options import conflict, reuse
+from perdure.protocols.temporal.overrides import to_override
 from perdure.protocols.temporal.payloads import to_map, to_payloads, to_user_metadata
+from perdure.protocols.temporal.start_checks import check_signal, check_start
 from perdure.protocols.temporal.times import ns_of, shortest, task_timeout
-from perdure.protocols.temporal.versions import pin_of
 
 
 def start_request(
     request: Any, *, signal: SignalWorkflow | None = None, update: UpdateWorkflow | None = None
 ) -> StartWorkflow:
     """A ``StartWorkflowExecutionRequest``, or one with a signal. Raises ``Refused`` for what can't be."""
-    if not request.workflow_id:
-        raise Refused.invalid("WorkflowId is not set on request.")
-    if not request.workflow_type.name:
-        raise Refused.invalid("WorkflowType is not set on request.")
-    if not request.task_queue.name:
-        raise Refused.invalid("TaskQueue is not set on request.")
-    if request.cron_schedule:
-        if request.HasField("workflow_start_delay"):
-            raise Refused.invalid("CronSchedule and WorkflowStartDelay may not be used together.")
-        if wrong := cron.problem(request.cron_schedule):
-            raise Refused.invalid(wrong)
-    if request.workflow_id_reuse_policy == 4 and request.workflow_id_conflict_policy:
-        raise Refused.invalid(
-            "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a "
-            "WorkflowIDConflictPolicy."
-        )
+    check_start(request)
+    if request.cron_schedule and (wrong := cron.problem(request.cron_schedule)):
+        raise Refused.invalid(wrong)
     execution_timeout = ns_of(request.workflow_execution_timeout)
     run_timeout = shortest(ns_of(request.workflow_run_timeout), execution_timeout)
     default_conflict = 0 if signal is None else 2
+    pin, versioning = to_override(request.versioning_override)
     return StartWorkflow(
         request.workflow_id,
         request.workflow_type.name,
@@ -61,8 +50,10 @@ def start_request(
         update,
         user_metadata=to_user_metadata(request.user_metadata),
         priority=to_priority(request.priority),
-        pinned_build_id=pin_of(request.versioning_override),
+        pinned_build_id=pin,
         cron_schedule=request.cron_schedule,
+        versioning_override=versioning,
+        attaches_request_id=signal is None and request.on_conflict_options.attach_request_id,
     )
 
 
@@ -84,12 +75,11 @@ async def taken(call: Call, namespace: str, asked: StartWorkflow) -> Refused:
 
 
 def signal_request(request: Any) -> SignalWorkflow:
-    """A ``SignalWorkflowExecutionRequest``."""
-    if not request.signal_name:
-        raise Refused.invalid("SignalName is not set on request.")
+    """A ``SignalWorkflowExecutionRequest``, or the signal that comes with a start."""
+    check_signal(request)
     return SignalWorkflow(
         request.signal_name,
-        to_payloads(request.input),
+        to_payloads(request.signal_input if hasattr(request, "signal_input") else request.input),
         to_map(request.header.fields),
         request.request_id,
         request.identity,

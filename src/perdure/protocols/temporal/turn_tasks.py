@@ -72,10 +72,13 @@ def query_task(query: PolledQuery) -> pb.PollWorkflowTaskQueueResponse:
     """A query."""
     return pb.PollWorkflowTaskQueueResponse(
         task_token=encode(QueryToken(query.address.namespace, query.query_id)),
+        attempt=1,
         workflow_execution=execution_at(query.address),
         workflow_type=workflow_type(query.started.workflow_type),
         previous_started_event_id=query.previous_started_event_id,
         history=history(query.events, query.address.namespace),
         workflow_execution_task_queue=queue(query.started.task_queue),
-        query=query_pb.WorkflowQuery(query_type=query.name, query_args=payloads(query.input)),
+        query=query_pb.WorkflowQuery(
+            query_type=query.name, query_args=payloads(query.input), header=header(query.header)
+        ),
     )

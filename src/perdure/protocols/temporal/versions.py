@@ -5,7 +5,7 @@ from typing import Any
 from temporalio.api.deployment.v1 import message_pb2 as pb
 from temporalio.api.enums.v1 import deployment_pb2, workflow_pb2
 
-from perdure.model.deployments import SEPARATOR, version_of
+from perdure.model.deployments import SEPARATOR
 from perdure.model.options import Versioning
 
 VERSIONED = deployment_pb2.WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED
@@ -50,14 +50,6 @@ def split(full: str) -> tuple[str, str]:
     """Deployment and build of a version's full name."""
     deployment, _, build_id = full.partition(SEPARATOR)
     return (deployment, build_id) if build_id else ("", full)
-
-
-def pin_of(override: Any) -> str:
-    """The build to which a ``VersioningOverride`` pins a run; empty if it pins to none."""
-    if override.HasField("pinned"):
-        pinned = override.pinned.version
-        return version_of(pinned.deployment_name, pinned.build_id)
-    return version_of(*override.pinned_version.split(".", 1)) if "." in override.pinned_version else ""
 
 
 def named(given: Any) -> tuple[str, str]:

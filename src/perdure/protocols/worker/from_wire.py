@@ -179,6 +179,7 @@ def to_worker(message: pb.ToWorker) -> w.ToWorker | None:
                 query.name,
                 payloads(query.input),
                 _decode(_events, query.events, "a history") if query.events else (),
+                _map(query.header),
             )
         case "evict":
             return w.Evict(message.evict.run_id)

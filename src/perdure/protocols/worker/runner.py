@@ -356,7 +356,9 @@ class Runner:
         if program is None:
             self._say(w.QueryReport(query.query_id, (), Failure("the worker does not have the run's program")))
             return
-        answer: Payloads | Failure | Awaitable[Payloads | Failure] = program.query(query.name, query.input)
+        answer: Payloads | Failure | Awaitable[Payloads | Failure] = program.query(
+            query.name, query.input, query.header
+        )
         if isinstance(answer, Failure):
             self._say(w.QueryReport(query.query_id, (), answer))
         else:

@@ -143,6 +143,8 @@ def to_worker(message: w.ToWorker) -> bytes:
         _add_payloads(query.input, message.input)
         if message.events:
             query.events = _encode(message.events)
+        if message.header:
+            _map(query.header, message.header)
     return wire.SerializeToString()
 
 

@@ -338,18 +338,27 @@ class TakeTurn(_message.Message):
     def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., is_new: bool = ..., events: _Optional[bytes] = ..., updates: _Optional[bytes] = ..., token: _Optional[int] = ...) -> None: ...
 
 class AnswerQuery(_message.Message):
-    __slots__ = ("query_id", "run", "name", "input", "events")
+    __slots__ = ("query_id", "run", "name", "input", "events", "header")
+    class HeaderEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Payload
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
     query_id: int
     run: Run
     name: str
     input: _containers.RepeatedCompositeFieldContainer[Payload]
     events: bytes
-    def __init__(self, query_id: _Optional[int] = ..., run: _Optional[_Union[Run, _Mapping]] = ..., name: _Optional[str] = ..., input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., events: _Optional[bytes] = ...) -> None: ...
+    header: _containers.MessageMap[str, Payload]
+    def __init__(self, query_id: _Optional[int] = ..., run: _Optional[_Union[Run, _Mapping]] = ..., name: _Optional[str] = ..., input: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., events: _Optional[bytes] = ..., header: _Optional[_Mapping[str, Payload]] = ...) -> None: ...
 
 class Evict(_message.Message):
     __slots__ = ("run_id",)
