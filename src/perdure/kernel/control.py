@@ -143,6 +143,7 @@ def attach_callbacks(commit: Commit, request: AttachCallbacks) -> Rejection | No
         any(known.request_id == request.request_id for known in run.callbacks)
         or (request.request_id and request.request_id == run.started.request_id)
         or request.request_id in run.attached_request_ids
+        or not (request.request_id or request.callbacks)
     ):
         return None
     limit = commit.limits.completion_callbacks

@@ -19,5 +19,4 @@ DIFFERING: dict[str, dict[str, str]] = {
     "turns-failed": {"twice 6 WORKFLOW_TASK_SCHEDULED": "written when the turn starts"},
     "overrides-later": {"upgraded, described": "it belongs to no deployment any more"},
     "overrides-passed-on": {"next, described": IDS},
-    "messages-signals": {"long workflow id": "says that it is too long"},
 }
