@@ -55,7 +55,7 @@ class Program:
     def catch_up(self, events: Any) -> None:
         return None
 
-    def query(self, name: str, input: Any) -> Any:
+    def query(self, name: str, input: Any, header: Any = None) -> Any:
         return ()
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from perdure.model.errors import InvalidArgumentError
 from perdure.model.explanation import PROGRAM_VIEW_QUERY, CodeWait, ProgramView
 from perdure.model.failures import Failure, FailureKind
 from perdure.model.ids import Completion, RunAddress
-from perdure.model.payloads import Payload, Payloads
+from perdure.model.payloads import Payload, PayloadMap, Payloads
 from perdure.model.program import Program, TurnCompleted, TurnFailed
 from perdure.model.service import Service
 from perdure.sdk import activity, calls
@@ -146,7 +146,7 @@ class ScheduleProgram:
             return _failed(error)
         return None
 
-    def query(self, name: str, input: Payloads) -> Payloads | Failure:
+    def query(self, name: str, input: Payloads, header: PayloadMap | None = None) -> Payloads | Failure:
         """As ``Program.query``."""
         course = self._course
         if name == STATE_QUERY:
