@@ -20,7 +20,7 @@ def measure(bench: Bench) -> Section:
             value=found["all_started_seconds"],
             unit="s",
             wanted=START_SECONDS if is_asked else None,
-            limit="Each is a timer, two turns and the start of the run, recorded at once; most are read and replayed first, "
+            limit="Each is a timer, two turns and the start of the run, recorded at once; most are read first, "
             "since only so many stay in memory. What the runs do comes after that.",
         ),
         Figure(
@@ -28,7 +28,7 @@ def measure(bench: Bench) -> Section:
             value=max(0.0, rush["p99_ms"] - quiet["p99_ms"]),
             unit="ms",
             wanted=DELAY_MS if is_asked else None,
-            limit="The rush takes turns with other runs on one event loop, four milliseconds of it at a time.",
+            limit="The rush takes turns with other runs on one event loop, three milliseconds of it at a time.",
         ),
     ]
     return Section(

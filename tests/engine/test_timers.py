@@ -8,7 +8,7 @@ from perdure import App, workflow
 from perdure.app import Embedded
 from perdure.engine.clock import SystemClock
 from perdure.engine.settings import Settings
-from perdure.engine.timers import AHEAD, ALONE, SHARE, SLICE, Alarms
+from perdure.engine.timers import AHEAD, ALONE, BUCKET_NS, CROWD, PIECE, SHARE, SLICE, Alarms
 from perdure.stores.memory import MemoryStore
 from perdure.testing import environment
 from perdure.testing.clock import VirtualClock
@@ -50,27 +50,68 @@ async def test_an_alarm_cancelled_within_the_rush_does_not_fire():
     assert fired == [0, 3 * SLICE]
 
 
-async def test_what_is_due_waits_until_the_last_goes_are_written():
-    clock = SystemClock(asyncio.get_running_loop())
+def test_what_is_due_waits_until_the_last_goes_are_written():
+    clock = VirtualClock(1)
     fired: list[int] = []
     alarms = Alarms(clock, lambda key, ref: fired.append(key), is_idle=lambda: False)
     count = 10 * AHEAD * SLICE - ALONE - 1
     for key in range(count):
-        alarms.set(key, 0, clock.now_ns())
+        alarms.set(key, 0, 1)
     steps: list[int] = []
     for decisions in (0, 0, 3 * SLICE * SHARE, 0, 0, 0, 0, 0):
         before = len(fired)
-        await asyncio.sleep(0.01)
+        clock.advance_to(1)
         if not steps:
             for late in range(ALONE + 1):
-                alarms.set(count + late, 0, clock.now_ns())  # what comes late waits too
-            await asyncio.sleep(0.01)
+                alarms.set(count + late, 0, 1)  # what comes late waits too
+            clock.advance_to(1)
         steps.append(len(fired) - before)
         alarms.go_on(decisions)
     go = AHEAD * SLICE
     assert steps == [go, go, go, 3 * go, go, go, go, go]
     assert sorted(fired) == list(range(count + ALONE + 1))
     assert fired[-1] == count + ALONE
+
+
+class Counting(VirtualClock):
+    """How often it has called back."""
+
+    called = 0
+
+    def call_at(self, due_ns, callback):
+        def counted() -> None:
+            self.called += 1
+            callback()
+
+        return super().call_at(due_ns, counted)
+
+
+def test_thousands_of_one_second_join_the_line_some_at_a_time():
+    """Also while a go is being written; what the first of them set going comes after them all."""
+    clock = Counting(1)
+    fired: list[int] = []
+
+    def fire(key: int, ref: int) -> None:
+        fired.append(key)
+        if key < 10:
+            alarms.set_last(1_000_000 + key, 0)
+            alarms.cancel(count - 1 - key, 0)
+
+    alarms = Alarms(clock, fire, is_idle=lambda: False)
+    count = 3 * PIECE + 100
+    for key in range(count):
+        alarms.set(key, 0, 5 * BUCKET_NS)
+    alarms.set(2_000_000, 0, 5 * BUCKET_NS + 10)
+    clock.advance_to(5 * BUCKET_NS)
+    assert fired == list(range(SLICE))
+    assert clock.called > count // CROWD
+    clock.advance_to(5 * BUCKET_NS + 10)
+    while alarms.goes:
+        alarms.go_on(0)
+        clock.advance_to(5 * BUCKET_NS + 10)
+    late = [1_000_000 + key for key in range(10)]
+    assert fired == [*range(SLICE), 2_000_000, *range(SLICE, count - 10), *late]
+    assert not len(alarms)
 
 
 async def test_one_that_comes_due_alone_does_not_wait_behind_thousands():

@@ -9,21 +9,19 @@ Thousands may be due at one instant. They stand in line and fire in short goes, 
 """
 
 import heapq
-from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from operator import itemgetter
 
 from perdure.engine.ports import Clock
 
 BUCKET_NS = 1_000_000_000
 
-SLICE = 24
+SLICE = 16
 """So many alarms at most are fired in one go, if more are due: each may be a turn of a program. Then whatever else has come
 has its turn before the next go."""
 
-SLICE_NS = 4_000_000
+SLICE_NS = 3_000_000
 """Nor does a go last longer than this, by more than one alarm: everybody else waits for several of them."""
 
 AHEAD = 1
@@ -37,8 +35,12 @@ time."""
 ALONE = 4
 """So few that come due between two goes do not stand behind thousands."""
 
+PIECE = 1024
+"""So many of a second's alarms at most are put in order at a time. The rest of them follow at once, behind whatever else has
+come: ten thousand together would hold up the loop for as long as several goes."""
+
 CROWD = 256
-"""What else is due, if it is more than this, is put in line together: taking them one by one would last longer than a go."""
+"""So many that are due join the line at a time."""
 
 READ_AHEAD = 32
 """So many of those next in line are prepared together."""
@@ -79,6 +81,14 @@ class Alarms:
         self._near_end = clock.now_ns() // BUCKET_NS + 1
         self._line: deque[Entry] = deque()
         """Those that are due, in the order in which they fire."""
+        self._alone = 0
+        """So many of them, the first, are not of a crowd."""
+        self._coming: deque[Iterator[tuple[Key, int]]] = deque()
+        """Those of the present second, and of seconds past, that are not in ``_near`` yet."""
+        self._is_joining = False
+        """Whether more of those that are due have yet to join the line."""
+        self._behind: list[Entry] = []
+        """They do so when those have."""
         self.is_crowd = False
         """Whether what fires now is one of a crowd, and others stand in line behind it."""
         self._prepared = 0
@@ -117,7 +127,7 @@ class Alarms:
         """Fire when all that stand in line have fired."""
         self.cancel(key, ref)
         now = self._due[key, ref] = self._clock.now_ns()
-        self._line.append((now, key, ref))
+        (self._behind if self._is_joining else self._line).append((now, key, ref))
         if not self._armed:
             self._arm(now)
 
@@ -146,6 +156,8 @@ class Alarms:
         self._buckets.clear()
         self._near.clear()
         self._line.clear()
+        self._coming.clear()
+        self._behind.clear()
 
     def _arm(self, due: int) -> None:
         if self._disarm is not None:
@@ -157,7 +169,9 @@ class Alarms:
         near, due = self._near, 0
         while near and self._due.get(near[0][1:]) != near[0][0]:
             heapq.heappop(near)
-        if self._line:
+        if self._is_joining:
+            due = self._clock.now_ns()
+        elif self._line:
             due = self._line[0][0]
         elif near:
             due = near[0][0]
@@ -169,21 +183,32 @@ class Alarms:
     def _tick(self) -> None:
         self._armed = 0
         self._disarm = None
-        if self.goes >= AHEAD:
+        is_held = self.goes >= AHEAD
+        if is_held and not self._is_joining:
             return
-        now, line, left = self._clock.now_ns(), self._line, self._slice
+        now, left = self._clock.now_ns(), self._slice
         end = now + (max(SLICE_NS, (now - self._ended) // SHARE) if self._ended else SLICE_NS)
         self._bring_near(now)
-        alone = self._stand_in_line(now)
+        self._stand_in_line(now)
+        if not is_held:
+            self._go(left, end)
+            is_held = self.goes >= AHEAD
+        if not is_held or self._is_joining:
+            self._arm_next()
+
+    def _go(self, left: int, end: int) -> None:
+        """Fire so many at most, and until then."""
+        line = self._line
         while line:
             if not self._prepared:
                 self._prepare_next()
             due, key, ref = line.popleft()
             self._prepared -= 1
-            alone -= 1
+            is_alone = self._alone > 0
+            self._alone -= is_alone
             if self._due.get((key, ref)) == due:
                 del self._due[key, ref]
-                self.is_crowd = alone < 0 and len(line) > 0
+                self.is_crowd = not is_alone and len(line) > 0
                 self._fire(key, ref)
                 left -= 1
                 if not left or self._clock.now_ns() > end:
@@ -192,9 +217,6 @@ class Alarms:
         self._ended = self._clock.now_ns() if line else 0
         if line and not self._is_idle():
             self.goes += 1
-            if self.goes >= AHEAD:
-                return
-        self._arm_next()
 
     def _prepare_next(self) -> None:
         following = list(islice(self._line, READ_AHEAD))
@@ -203,26 +225,34 @@ class Alarms:
             self._prepare([key for _, key, _ in following])
 
     def _bring_near(self, now: int) -> None:
-        """Put the alarms of the seconds up to this one in order."""
+        """Put alarms of the seconds up to this one in order, some at a time."""
         self._near_end = max(self._near_end, now // BUCKET_NS + 1)
         while self._bucket_order and self._bucket_order[0] < self._near_end:
-            bucket = self._buckets.pop(heapq.heappop(self._bucket_order))
-            self._near += [(due, key, ref) for (key, ref), due in bucket.items()]
-            self._near.sort()  # which makes it a heap, too
+            # Nobody else has the bucket from now on.
+            self._coming.append(iter(self._buckets.pop(heapq.heappop(self._bucket_order)).items()))
+        left = PIECE
+        while self._coming and left:
+            piece = list(islice(self._coming[0], left))
+            for (key, ref), due in piece:
+                heapq.heappush(self._near, (due, key, ref))
+            left -= len(piece)
+            if left:
+                self._coming.popleft()
 
-    def _stand_in_line(self, now: int) -> int:
-        """Let those that have come due join the line; how many of them need not stand at its end."""
-        near, came = self._near, list[Entry]()
+    def _stand_in_line(self, now: int) -> None:
+        """Let those that have come due join the line, many of them some at a time; a few need not stand at its end."""
+        near, came, line = self._near, list[Entry](), self._line
         while near and near[0][0] <= now and len(came) < CROWD:
             came.append(heapq.heappop(near))
-        if near and near[0][0] <= now:
-            near.sort()
-            end = bisect_right(near, now, key=itemgetter(0))
-            came += near[:end]
-            del near[:end]
-        if self._line and len(came) <= ALONE:
-            self._line.extendleft(reversed(came))
+        was_joining, self._is_joining = self._is_joining, bool(self._coming or (near and near[0][0] <= now))
+        if line and len(came) <= ALONE and not (was_joining or self._is_joining):
+            line.rotate(-self._alone)
+            line.extendleft(reversed(came))
+            line.rotate(self._alone)
+            self._alone += len(came)
             self._prepared += len(came)
-            return len(came)
-        self._line.extend(came)
-        return 0
+        else:
+            line.extend(came)
+        if self._behind and not self._is_joining:
+            line.extend(self._behind)
+            self._behind.clear()
