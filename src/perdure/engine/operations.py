@@ -76,7 +76,7 @@ class Operations:
         self._asking: dict[QueueName, deque[asyncio.Future[None]]] = {}
         self._known: dict[tuple[int, int], int] = {}
         """The attempts that wait here or are about to, by the names of their messages."""
-        self._pollers: dict[QueueName, dict[str, int]] = {}
+        self._pollers: dict[QueueName, dict[str, tuple[int, str]]] = {}
         self.attend_own: Callable[[str], None] | None = None
         """Told of a task queue of the engine's own namespace when something comes to wait there."""
         self.blocked: dict[QueueName, str] = {}
@@ -171,13 +171,13 @@ class Operations:
                 return
 
     async def poll(
-        self, namespace: str, task_queue: str, *, identity: str, timeout_seconds: float
+        self, namespace: str, task_queue: str, *, identity: str, timeout_seconds: float, build_id: str = ""
     ) -> OperationTask | None:
         """Take an attempt, waiting for one; None if there is none in time. Whoever gets it answers by a request about it,
         through ``answer``, or is asked again."""
         queue = (namespace, task_queue)
         loop = asyncio.get_running_loop()
-        self._pollers.setdefault(queue, {})[identity] = self._engine.clock.now_ns()
+        self._pollers.setdefault(queue, {})[identity] = self._engine.clock.now_ns(), build_id
         ends = loop.time() + timeout_seconds
         while True:
             while (line := self._waiting.get(queue)) is not None:
@@ -265,9 +265,9 @@ class Operations:
         queue = (namespace, task_queue)
         known = self._pollers.get(queue, {})
         before = self._engine.clock.now_ns() - int(SEEN_SECONDS * 1e9)
-        for identity in [identity for identity, time in known.items() if time < before]:
+        for identity in [identity for identity, (time, _) in known.items() if time < before]:
             del known[identity]
-        return [Poller(identity, "", last_poll_time=time) for identity, time in known.items()]
+        return [Poller(identity, build_id, last_poll_time=time) for identity, (time, build_id) in known.items()]
 
     def waiting_queues(self, namespace: str) -> list[str]:
         """The task queues of a namespace where something waits."""

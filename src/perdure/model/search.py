@@ -86,6 +86,13 @@ OWN_ATTRIBUTES: Mapping[str, AttributeType] = {PINNED_BUILD_ID: AttributeType.KE
 """What the engine sets of the few runs that have it: kept as custom attributes are, so that it costs no other run."""
 
 
+SCHEDULED_ATTRIBUTES: Mapping[str, AttributeType] = {
+    "ScheduledById": AttributeType.KEYWORD,
+    "ScheduledStartTime": AttributeType.DATETIME,
+}
+"""What schedules set of the runs that they start. Filters may name them before there is such a run."""
+
+
 class Operator(IntEnum):
     """How a value is compared."""
 

@@ -53,6 +53,17 @@ def _go() -> list[str]:
     return [str(binary)]
 
 
+def web_server() -> str:
+    """The program that serves Temporal's web page, with the page inside.
+
+    Raises:
+        CannotBuildError: as `command` does.
+    """
+    go, binary = _tool("go"), BUILD / "ui" / "ui-server"
+    _run([go, "build", "-o", str(binary), "github.com/temporalio/ui-server/v2/cmd/server"], HERE / "ui")
+    return str(binary)
+
+
 def _typescript() -> list[str]:
     node, npm = _tool("node"), _tool("npm")
     folder = _copied("typescript", "package.json")

@@ -154,6 +154,22 @@ async def test_a_trigger_a_backfill_and_the_schedule_s_runs(client: Client) -> N
     assert found.info.num_actions_skipped_overlap == 0  # it waits, by the policy
 
 
+async def test_runs_of_a_schedule_without_a_workflow_id_have_its_own(client: Client, raw: Any) -> None:
+    request = pb.CreateScheduleRequest(namespace="default", schedule_id="plain", request_id="r")
+    request.schedule.spec.cron_string.append("0 2 * * *")
+    request.schedule.action.start_workflow.workflow_type.name = "Anything"
+    request.schedule.action.start_workflow.task_queue.name = "q"
+    await raw.CreateSchedule(request)
+    assert [run.id async for run in client.list_workflows("TemporalScheduledById = 'plain'")] == []
+    handle = client.get_schedule_handle("plain")
+    await handle.trigger()
+    found = await until(handle, lambda found: found.info.num_actions == 1)
+    (started,) = [result.action.workflow_id for result in found.info.recent_actions]
+    assert started.startswith("plain-")
+    (run,) = [run async for run in client.list_workflows("TemporalScheduledById = 'plain'")]
+    assert run.search_attributes["TemporalScheduledById"] == ["plain"]
+
+
 async def test_an_update_replaces_all(client: Client) -> None:
     handle = await client.create_schedule("changing", nightly(paused=True), memo={"kept": 1})
     before = await handle.describe()

@@ -16,6 +16,7 @@ from perdure.model.names import unwritable
 from perdure.model.search import (
     EVERYTHING,
     OWN_ATTRIBUTES,
+    SCHEDULED_ATTRIBUTES,
     SYSTEM_ATTRIBUTES,
     And,
     Attribute,
@@ -187,7 +188,7 @@ class _Checker:
         known = SYSTEM_ATTRIBUTES.get(name)
         if known is not None:
             return known
-        type = self._types.get(name) or OWN_ATTRIBUTES.get(name)
+        type = self._types.get(name) or OWN_ATTRIBUTES.get(name) or SCHEDULED_ATTRIBUTES.get(name)
         if type is None:
             self._fail(token, _unknown(name, [*SYSTEM_ATTRIBUTES, *OWN_ATTRIBUTES, *self._types]))
         return Attribute(name, type, is_custom=True)

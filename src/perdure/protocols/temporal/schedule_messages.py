@@ -58,13 +58,11 @@ def overlap_word(number: int, default: str) -> str:
     return OVERLAPS[number]
 
 
-def start_of(schedule: pb.Schedule, identity: str) -> StartWorkflow:
-    """What starts each run. Raises ``Refused``."""
+def start_of(schedule: pb.Schedule, identity: str, schedule_id: str) -> StartWorkflow:
+    """What starts each run; without a workflow id the runs have the schedule's. Raises ``Refused``."""
     if not schedule.action.HasField("start_workflow"):
         raise Refused.invalid("Schedule action not set on request.")
     action = schedule.action.start_workflow
-    if not action.workflow_id:
-        raise Refused.invalid("WorkflowId is not set on request.")
     if not action.workflow_type.name:
         raise Refused.invalid("WorkflowType is not set on request.")
     if not action.task_queue.name:
@@ -72,7 +70,7 @@ def start_of(schedule: pb.Schedule, identity: str) -> StartWorkflow:
     if action.cron_schedule:
         raise Refused.invalid("A schedule's workflow can't have a CronSchedule.")
     return StartWorkflow(
-        action.workflow_id,
+        action.workflow_id or schedule_id,
         action.workflow_type.name,
         action.task_queue.name,
         to_payloads(action.input),

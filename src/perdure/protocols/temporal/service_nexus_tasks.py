@@ -6,11 +6,13 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.engine.operation_tokens import CallbackToken, NexusToken
 from perdure.model.access import Permission
+from perdure.model.deployments import version_of
 from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.nexus_tasks import answered, failed, nexus_task
 from perdure.protocols.temporal.nexus_tokens import TASK_GONE
 from perdure.protocols.temporal.tokens import MALFORMED
+from perdure.protocols.temporal.versions import deployment_of
 
 methods = Methods()
 
@@ -22,7 +24,11 @@ async def poll_nexus_task_queue(call: Call, request: pb.PollNexusTaskQueueReques
     if not request.task_queue.name:
         raise Refused.invalid("TaskQueue is not set on request.")
     task = await call.parts.operations.poll(
-        namespace, request.task_queue.name, identity=request.identity, timeout_seconds=call.poll_seconds
+        namespace,
+        request.task_queue.name,
+        identity=request.identity,
+        timeout_seconds=call.poll_seconds,
+        build_id=_build_of(request.deployment_options),
     )
     if task is None:
         return pb.PollNexusTaskQueueResponse()
@@ -30,6 +36,12 @@ async def poll_nexus_task_queue(call: Call, request: pb.PollNexusTaskQueueReques
     token = await seals.seal(NexusToken(namespace, source, scheduled.id, task.attempt, task.of_cancel))
     callback = CallbackToken(source.namespace, source.workflow_id, scheduled.id, scheduled.request_id)
     return nexus_task(task, token, await seals.seal_text(callback), call.parts.now())
+
+
+def _build_of(options: Any) -> str:
+    """A worker's version; empty if it is of none."""
+    deployment = deployment_of(options)
+    return version_of(deployment, options.build_id) if deployment else ""
 
 
 async def _named(call: Call, request: Any) -> NexusToken:

@@ -60,7 +60,7 @@ async def create_schedule(call: Call, request: pb.CreateScheduleRequest) -> pb.C
         raise Refused.invalid("ScheduleId is not set on request.")
     if not request.request_id:
         raise Refused.invalid("RequestId is not set on request.")
-    start = start_of(request.schedule, request.identity)
+    start = start_of(request.schedule, request.identity, request.schedule_id)
     options = options_of(request.schedule)
     patch = request.initial_patch
     if patch.pause or patch.unpause:
@@ -129,7 +129,7 @@ async def describe_schedule(call: Call, request: pb.DescribeScheduleRequest) -> 
 async def update_schedule(call: Call, request: pb.UpdateScheduleRequest) -> pb.UpdateScheduleResponse:
     """Be this schedule from now on, if it is still the one that was looked at."""
     namespace = await call.namespace(request.namespace, Permission.OPERATE)
-    start = start_of(request.schedule, request.identity)
+    start = start_of(request.schedule, request.identity, request.schedule_id)
     options = options_of(request.schedule)
     token = request.conflict_token
     if token and len(token) != TOKEN_BYTES:
