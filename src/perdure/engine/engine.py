@@ -28,6 +28,7 @@ import msgspec
 from perdure.engine import turns
 from perdure.engine.breakers import ENDS
 from perdure.engine.dispatch import Dispatch
+from perdure.engine.going_on import RESUMABLE, go_on
 from perdure.engine.ids import new_run_id
 from perdure.engine.loading import Loader
 from perdure.engine.operations import Operations
@@ -179,7 +180,7 @@ class Engine:
             ):
                 done(Rejection(Reason.INVALID, refused))
             elif resident is None:
-                self._begin(namespace, request, done, may_wait=True)
+                self.begin_run(namespace, request, done, may_wait=True)
             elif isinstance(resident, Resident):
                 self._start_beside(resident, request, done)
             else:
@@ -205,7 +206,7 @@ class Engine:
         if not is_free:
             return ""
         run_id = self.make_run_id(self.clock.now_ns())
-        self._begin(namespace, request, None, run_id, is_last=self.alarms.is_crowd)
+        self.begin_run(namespace, request, None, run_id, is_last=self.alarms.is_crowd)
         return run_id
 
     # --- 2. the decision
@@ -269,14 +270,16 @@ class Engine:
             request_id == run.started.request_id or request_id in run.attached_request_ids
         )
         match start_policy.decide(request, run.status, run.run_id, is_repeat):
+            case start_policy.StartNew() if request.goes_on and run.status in RESUMABLE:
+                go_on(self, resident, request, done)
             case start_policy.StartNew():
-                self._begin(run.namespace, request, done, may_wait=True)
+                self.begin_run(run.namespace, request, done, may_wait=True)
             case start_policy.TerminateFirst():
                 reason = "TerminateIfRunning WorkflowIdReusePolicy"
                 new_run_id = self.make_run_id(self.clock.now_ns())
                 details = (Payload(msgspec.json.encode(f"terminated by new runID: {new_run_id}")),)
                 self.decide(resident, TerminateWorkflow(reason, details, request.identity), None)
-                self._begin(run.namespace, request, done, new_run_id)
+                self.begin_run(run.namespace, request, done, new_run_id)
             case start_policy.UseExisting():
                 self._use_existing(resident, request, done)
             case Rejection() as rejection:
@@ -298,7 +301,7 @@ class Engine:
         else:
             self.pipeline.when_durable(resident, answered)
 
-    def _begin(
+    def begin_run(
         self,
         namespace: str,
         request: StartWorkflow,
@@ -308,6 +311,7 @@ class Engine:
         may_wait: bool = False,
         is_last: bool = False,
     ) -> None:
+        """Start a run whose workflow id is free."""
         now = self.clock.now_ns()
         run_id = run_id or self.make_run_id(now)
         commit = start(namespace, run_id, request, now, self.limits)
@@ -414,7 +418,7 @@ class Engine:
             self.pipeline.add(resident, commit, starts, done)
             successor = commit.successor
             if successor is not None:
-                self._begin(commit.run.namespace, successor.request, None, successor.run_id)
+                self.begin_run(commit.run.namespace, successor.request, None, successor.run_id)
         else:
             if commit.ready and self.backlog.waiting:
                 self.dispatch.drain()

@@ -40,6 +40,7 @@ def initiate(commit: Commit, command: StartChildWorkflowExecution, task_complete
         command.user_metadata,
         command.priority,
         command.cron_schedule,
+        command.goes_on,
     )
     commit.record(event)
     request = _child(commit, event) if detached is None else _detached(commit, event, detached)
@@ -73,6 +74,7 @@ def _child(commit: Commit, event: e.StartChildWorkflowExecutionInitiated) -> Sta
         user_metadata=event.user_metadata,
         priority=event.priority if event.priority is not None else run.priority,
         cron_schedule=event.cron_schedule,
+        goes_on=event.goes_on,
     )
 
 

@@ -33,7 +33,7 @@ def start_fork(
             Reason.INVALID,
             f"Run {request.base_run_id} has no event {request.event_id}: its history ends with event {len(events)}.",
         )
-    end = _end_of_copy(events, request.event_id)
+    end = _end_of_copy(events, request.event_id if request.child is None else _before_cancel(events, request.event_id))
     if end is None:
         return Rejection(
             Reason.INVALID,
@@ -64,6 +64,14 @@ def start_fork(
         events = [lifecycle.without_callbacks(event) for event in (started, *events[1:])]
         started = events[0]
         assert isinstance(started, e.WorkflowExecutionStarted)
+    if request.child is not None:
+        started = msgspec.structs.replace(
+            started,
+            parent=request.child.parent,
+            parent_close_policy=request.child.parent_close_policy,
+            root_workflow_id=request.child.root_workflow_id,
+            root_run_id=request.child.root_run_id,
+        )
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)
     commit.is_visible = True
@@ -92,6 +100,12 @@ def _end_of_copy(events: Sequence[e.Event], event_id: int) -> int | None:
         if isinstance(events[index], e.WorkflowTaskStarted):
             return index + 1
     return None
+
+
+def _before_cancel(events: Sequence[e.Event], event_id: int) -> int:
+    """A run that goes on does so from before it was asked to stop."""
+    cancels = (event.id - 1 for event in events[:event_id] if isinstance(event, e.WorkflowExecutionCancelRequested))
+    return next(cancels, event_id)
 
 
 _ENDS_OF_ACTIVITIES = (

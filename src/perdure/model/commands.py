@@ -84,7 +84,8 @@ class ContinueAsNewWorkflowExecution(Command, frozen=True, array_like=True, gc=F
 
 class StartChildWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=9):
     """An empty ``namespace`` means the parent's. With ``detached`` the run is nobody's child: the program hears whether
-    it has started, and no more."""
+    it has started, and no more. With ``goes_on``, a reason, the child is a reset of the last run of its id, if that has failed
+    or was ended: its last turn is taken again."""
 
     workflow_id: str
     workflow_type: str
@@ -105,6 +106,7 @@ class StartChildWorkflowExecution(Command, frozen=True, array_like=True, gc=Fals
     user_metadata: UserMetadata | None = None
     priority: Priority | None = None
     cron_schedule: str = ""
+    goes_on: str = ""
 
 
 class SignalExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=10):

@@ -37,6 +37,59 @@ async def map_run_of(client, execution):
     return await client.describe_map_run(mapRunArn=found[0]["mapRunArn"])
 
 
+async def test_a_redriven_child_execution_goes_on_where_it_failed(client):
+    await client.create_activity(name="pack")
+    two = {
+        "StartAt": "One",
+        "States": {
+            "One": {"Type": "Pass", "Parameters": {"n.$": "$"}, "Assign": {"seen.$": "$.n"}, "Next": "Two"},
+            "Two": {"Type": "Task", "Resource": ACTIVITY, "InputPath": "$seen", "End": True},
+        },
+    }
+    for kind in ("STANDARD", "EXPRESS"):
+        processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind}, **two}
+        state = {"Type": "Map", "Label": "each", "ItemProcessor": processor, "End": True}
+        arn = await machine(client, json.dumps({"StartAt": "Each", "States": {"Each": state}}), kind.lower())
+        execution = (await client.start_execution(stateMachineArn=arn, input="[1, 2]"))["executionArn"]
+        found = await tasks(client, 2)
+        await client.send_task_failure(taskToken=found[1], error="Broken", cause="It fell.")
+        described = await ended(client, execution)
+        for answer in ("failed again", "done"):
+            await client.redrive_execution(executionArn=execution)
+            found = await tasks(client, 2)
+            assert sorted(found) == [1, 2]
+            if answer == "done":
+                await client.send_task_success(taskToken=found[1], output='"1"')
+                await client.send_task_success(taskToken=found[2], output='"2"')
+            else:
+                await client.send_task_failure(taskToken=found[2], error="Broken", cause="It fell.")
+            described = await ended(client, execution)
+        assert (json.loads(described["output"]), described["redriveCount"]) == (["1", "2"], 2)
+        run = await map_run_of(client, execution)
+        children = (await client.list_executions(mapRunArn=run["mapRunArn"]))["executions"]
+        went = {
+            json.loads((await history_of(client, one))[0]["executionStartedEventDetails"]["input"]): one
+            for one in children
+        }
+        told = {n: [event["type"] for event in await history_of(client, one)] for n, one in went.items()}
+        assert len(children) == 2 and all(one["status"] == "SUCCEEDED" for one in children)
+        if kind == "EXPRESS":
+            assert all("ExecutionRedriven" not in types for types in told.values())
+            continue
+        assert [one["redriveCount"] for one in children] == [2, 2]
+        entered = ["ExecutionStarted", "PassStateEntered", "PassStateExited", "TaskStateEntered", "ActivityScheduled"]
+        again = ["ExecutionRedriven", "ActivityScheduled"]
+        last = ["ActivityStarted", "ActivitySucceeded", "TaskStateExited", "ExecutionSucceeded"]
+        fell = ["ActivityStarted", "ActivityFailed", "ExecutionFailed"]
+        goes_on = ["ExecutionAborted", "ExecutionRedriven"]
+        assert told[1] == [*entered, *fell, *again, *goes_on, *last]
+        assert told[2] == [*entered, *goes_on, *fell, *again, *last]
+
+
+async def history_of(client, execution):
+    return (await client.get_execution_history(executionArn=execution["executionArn"], maxResults=1000))["events"]
+
+
 async def test_a_redriven_map_run_begins_only_what_did_not_succeed(client):
     await client.create_activity(name="pack")
     arn = await machine(client, each())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from perdure.languages.asl import item_reader, map_items, result_writer
+from perdure.languages.asl import item_reader, map_items, redrives, result_writer
 from perdure.languages.asl.chance import Chance
 from perdure.languages.asl.context import timestamp
 from perdure.languages.asl.data import Data, encode, raw
@@ -112,7 +112,7 @@ def child_changed(run: Interpreter, line: Line, state: State, name: str, event: 
 
 
 def redrive(run: Interpreter, line: Line, state: State) -> None:
-    """Its execution is redriven: child executions that did not succeed are begun again, results that were not written are
+    """Its execution is redriven: child executions that did not succeed go on, or begin again, results that were not written are
     written again."""
     if line.waits == READER:
         run.again(line)
@@ -226,19 +226,27 @@ def _go_on(run: Interpreter, line: Line, state: State, map_run: MapRun) -> None:
         if map_run.pending_redrive:
             redriven = run.lines.values[line.id][REDRIVEN].value
             index = redriven[len(redriven) - map_run.pending_redrive]
+            goes_on = _reason(state)
             map_run.pending_redrive -= 1
             map_run.items_pending_redrive -= _items_in(run, line, index)
         else:
-            index = map_run.begun
+            index, goes_on = map_run.begun, ""
             map_run.begun += 1
             map_run.items_begun += _items_in(run, line, index)
         run.lines.change_map_run(map_run)
-        _begin_child(run, line, state, map_run, index)
+        _begin_child(run, line, state, map_run, index, goes_on)
     if map_run.ended == map_run.executions:
         _gather(run, line, state, map_run)
 
 
-def _begin_child(run: Interpreter, line: Line, state: State, map_run: MapRun, index: int) -> None:
+def _reason(state: State) -> str:
+    """Why a child execution goes on that did not succeed; empty where it begins anew, as AWS has it with Express ones."""
+    processor = state.fields.get("ItemProcessor", state.fields.get("Iterator", {}))
+    is_express = processor.get("ProcessorConfig", {}).get("ExecutionType") == "EXPRESS"
+    return "" if is_express else redrives.reason_of(redrives.OF_MAP_RUN)
+
+
+def _begin_child(run: Interpreter, line: Line, state: State, map_run: MapRun, index: int, goes_on: str) -> None:
     given = _given(run, line, state, index)
     execution = run.execution
     name = Chance(f"{map_run.arn}:{index}").uuid()
@@ -262,6 +270,7 @@ def _begin_child(run: Interpreter, line: Line, state: State, map_run: MapRun, in
             TASK_QUEUE,
             input=(Payload(encode(given)), Payload(encode(child))),
             memo={"map_run": Payload(encode(map_run.arn))},
+            goes_on=goes_on,
         ),
     )
 

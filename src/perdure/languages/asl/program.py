@@ -17,7 +17,7 @@ from perdure.languages.asl.execution import Execution, execution_of
 from perdure.languages.asl.failure import StateFailure
 from perdure.languages.asl.interpreter import GO_ON, RETRY, HistoryFull, Interpreter
 from perdure.languages.asl.lines import Line, Lines
-from perdure.languages.asl.redrives import FAILED, is_redrive, redriven_from
+from perdure.languages.asl.redrives import ABORTED, FAILED, OF_MAP_RUN, is_redrive, redriven_from
 from perdure.languages.asl.states import KINDS
 from perdure.model import commands as c
 from perdure.model import events as e
@@ -199,12 +199,16 @@ class MachineProgram:
             is_first: whether the turn was its first.
         """
         ended, culprit = redriven_from(reset), len(before)
-        if ended == FAILED:
+        twin, over = None, -1
+        if ended in (FAILED, OF_MAP_RUN):
             # Another one takes the turn as it was taken, and says what happened.
             twin = self._twin()
             twin_run = twin._begin()
             twin_run.now_ns = run.now_ns
             over = twin._play(twin_run, before, is_first=is_first)
+            if ended == OF_MAP_RUN:
+                ended = FAILED if twin_run.is_over else ABORTED
+        if ended == FAILED and twin is not None:
             culprit = over if over >= 0 else culprit
             self._handle(run, before, is_first=is_first, most=culprit)
             self._lines.tell(twin._lines)

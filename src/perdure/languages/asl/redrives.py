@@ -5,6 +5,9 @@ from perdure.model import events as e
 FAILED, ABORTED, TIMED_OUT = "Failed", "Aborted", "TimedOut"
 """As AWS's last event of an execution says it."""
 
+OF_MAP_RUN = "OfMapRun"
+"""It is a child execution, whose Map run knows only that it did not succeed."""
+
 _REASON = "RedriveExecution"
 
 
@@ -23,7 +26,7 @@ def is_redrive(event: e.Event) -> bool:
         isinstance(event, e.WorkflowTaskFailed)
         and event.cause == "RESET_WORKFLOW"
         and event.failure is not None
-        and event.failure.message in (reason_of(FAILED), reason_of(ABORTED), reason_of(TIMED_OUT))
+        and event.failure.message in map(reason_of, (FAILED, ABORTED, TIMED_OUT, OF_MAP_RUN))
     )
 
 

@@ -32,6 +32,7 @@ class StartChildWorkflowExecutionInitiated(Record, frozen=True, array_like=True,
     user_metadata: UserMetadata | None = None
     priority: Priority | None = None
     cron_schedule: str = ""
+    goes_on: str = ""
 
 
 class StartChildWorkflowExecutionFailed(Record, frozen=True, array_like=True, gc=False, tag=30):

@@ -65,6 +65,8 @@ class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
     """AUTO_UPGRADE: the run goes along with its deployment, even if its turns pin it."""
     attaches_request_id: bool = False
     """A run that is there already, and is the answer, learns of this request: the same again finds that run."""
+    goes_on: str = ""
+    """Why the run is a reset of the last one of its id, if that has failed or was ended; empty for a new beginning."""
 
 
 _RESERVED = (
@@ -80,6 +82,7 @@ _RESERVED = (
     "execution_expiration_time",
     "completion_callback",
     "completion_callbacks",
+    "goes_on",
 )
 
 
@@ -165,7 +168,7 @@ class ForkWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=8):
     ``records`` is the history of the run that is copied. ``input`` replaces the workflow's arguments; None keeps them.
     ``is_reset`` marks a fork under the same workflow id: signals that came after the event are delivered again.
     ``loses_children``: children that the copy would wait for have ended for it, as they did or as terminated; without it, it is
-    refused to have such.
+    refused to have such. ``child`` is the request of the parent that the copy is started for, if it is not the base's.
     """
 
     workflow_id: str
@@ -178,3 +181,4 @@ class ForkWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=8):
     identity: str = ""
     is_reset: bool = False
     loses_children: bool = False
+    child: StartWorkflow | None = None
