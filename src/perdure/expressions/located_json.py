@@ -73,6 +73,26 @@ def parse(text: str) -> Any:
         raise InvalidJson("The text is nested too deeply, or a number is too large", text, 0) from None
 
 
+def parse_unique(text: str) -> Any:
+    """The same, of a text in which no object has two members of one name.
+
+    Raises:
+        InvalidJson: as ``parse``; or a name is there twice.
+    """
+    value = parse(text)
+    try:
+        json.loads(text, object_pairs_hook=no_name_twice)
+    except ValueError:
+        Reader(text, is_unique=True).read()
+        raise
+    return value
+
+
+def no_name_twice(members: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in members}) < len(members):
+        raise ValueError("a name is there twice")
+
+
 def whole(value: Any, text: str) -> None:
     """Refuses halves of letters, which no UTF-8 has."""
     try:
@@ -111,10 +131,10 @@ def position(offset: int, lines: list[int]) -> Position:
 
 
 class Reader:
-    """Reads a text from its beginning, and notes where its parts are."""
+    """Reads a text from its beginning, and notes where its parts are. ``is_unique``: no name may be there twice in an object."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
+    def __init__(self, text: str, *, is_unique: bool = False) -> None:
+        self.text, self.at, self.is_unique = text, 0, is_unique
         self.found: dict[Place, int] = {}
 
     def read(self) -> None:
@@ -200,6 +220,8 @@ class Reader:
             named = self.at
             name = json.loads(self.string())
             inner = (*place, name)
+            if self.is_unique and inner in self.found:
+                self.fail(f"Duplicate field '{name}'", self.at)
             self.found[inner] = named
             self.blanks()
             self.not_ended("Object", start)

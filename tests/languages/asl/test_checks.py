@@ -484,3 +484,20 @@ def test_a_result_is_read_where_there_is_one(state, place):
     assert ("UNSUPPORTED_JSONATA_EXPRESSION", said, f"/States/X/{place}") in told(machine(state))
     task = {"Type": "Task", "Resource": "work", "End": True, "QueryLanguage": "JSONata"}
     assert not told(machine({**task, "Output": "{% $states.result %}", "Assign": {"a": "{% $states.result.b %}"}}))
+
+
+@pytest.mark.parametrize(("heartbeat", "is_right"), [(1, True), (59, True), (60, False), (61, False)])
+def test_a_heartbeat_is_asked_for_within_the_time(heartbeat, is_right):
+    found = told(machine({**LAMBDA, "TimeoutSeconds": 60, "HeartbeatSeconds": heartbeat}))
+    message = "HeartbeatSeconds must be smaller than TimeoutSeconds"
+    assert found == ([] if is_right else [schema(message, "/States/X/HeartbeatSeconds")])
+
+
+def test_a_name_is_there_once_in_an_object():
+    text = '{"StartAt": "X",\n "States": {"X": {"Type": "Pass", "Type": "Succeed"}}}'
+    (found,) = check(text)
+    assert (found.code, found.message.partition("\n")[0]) == ("INVALID_JSON_DESCRIPTION", "Duplicate field 'Type'")
+    assert found.location is not None and found.location.endswith("line: 2, column: 41]")
+    assert (
+        told('{"StartAt": "X", "States": {"X": {"Type": "Pass", "Result": [{"a": 1}, {"a": 2}], "End": true}}}') == []
+    )

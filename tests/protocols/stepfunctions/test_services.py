@@ -225,6 +225,13 @@ def test_what_is_no_call_of_a_service_is_refused(server):
     assert error == "States.Runtime" and 'Missing required parameter in input: "Key"' in cause
 
 
+def test_a_parameter_that_a_call_has_not_fails_the_task(server):
+    said = ("States.Runtime", 'The field "Bukket" is not supported by Step Functions')
+    assert server.run(machine(task("aws-sdk:s3:listObjectsV2", {"Bukket": "kept"}))) == said
+    said = ("States.Runtime", 'The field "TaskToken" is not supported by Step Functions')
+    assert server.run(machine(task("lambda:invoke", {"FunctionName": "f", "TaskToken": "t"}))) == said
+
+
 def test_a_service_that_is_not_there_is_tried_again_and_found(server, table):
     """A Retry by the error's name, with intervals by the machine's own clock; then the item is there."""
     get = task(

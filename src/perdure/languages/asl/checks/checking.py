@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from perdure.expressions.located_json import InvalidJson, Position, parse, positions
+from perdure.expressions.located_json import InvalidJson, Position, parse_unique, positions
 from perdure.languages.asl.checks import machines, names, states
 from perdure.languages.asl.checks.diagnostics import NOT_JSON, SCHEMA, Diagnostic, Findings, with_positions
 
@@ -23,7 +23,7 @@ def check(text: str, *, type: str = "STANDARD") -> list[Diagnostic]:
     if not text.strip():
         return [no_object()]
     try:
-        definition = parse(text)
+        definition = parse_unique(text)
     except InvalidJson as e:
         return [no_json(e)]
     if not isinstance(definition, dict):

@@ -19,6 +19,7 @@ from perdure.languages.asl.checks.fields import (
     TYPES,
     Kind,
 )
+from perdure.languages.asl.choices import is_number
 from perdure.languages.asl.jsonata_fields import is_jsonata
 from perdure.languages.asl.timestamps import InvalidTimestamp, instant
 
@@ -110,8 +111,22 @@ def either(state: dict[str, Any], type_: str, place: Place, found: Findings) -> 
             "This object should have only one of the following fields: [Next, End]",
             expected="'Next' with a state's name, or 'End': true",
         )
+    if type_ == "Task":
+        heartbeat_within(state, place, found)
     if type_ == "Wait" and not any(field in state for field in WAITING):
         found.add(place, f"This object should have only one of the following fields: [{', '.join(WAITING)}]")
+
+
+def heartbeat_within(state: dict[str, Any], place: Place, found: Findings) -> None:
+    """Notes a heartbeat that is not to come within the time."""
+    heartbeat: Any = state.get("HeartbeatSeconds")
+    timeout: Any = state.get("TimeoutSeconds")
+    if is_number(heartbeat) and is_number(timeout) and heartbeat >= timeout:
+        found.add(
+            (*place, "HeartbeatSeconds"),
+            "HeartbeatSeconds must be smaller than TimeoutSeconds",
+            expected=f"less than {timeout:g}",
+        )
 
 
 def apart(state: dict[str, Any], type_: str, place: Place, found: Findings, jsonata: bool) -> None:

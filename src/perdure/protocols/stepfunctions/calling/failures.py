@@ -68,6 +68,11 @@ def _may_pass(status: int, code: str) -> bool:
     return status >= 500 or status == 429 or "Throttl" in code or "TooManyRequests" in code
 
 
+def not_supported(name: str) -> TaskFailed:
+    """The service's call has no such parameter."""
+    return TaskFailed("States.Runtime", f'The field "{name}" is not supported by Step Functions')
+
+
 def unreachable(service: str, message: str) -> TaskFailed:
     """Nobody has answered."""
     return TaskFailed(f"{service}.SdkClientException", message, may_pass=True)

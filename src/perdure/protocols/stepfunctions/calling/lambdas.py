@@ -13,13 +13,17 @@ from urllib.parse import quote
 
 import msgspec
 
-from perdure.protocols.stepfunctions.calling.failures import TaskFailed, refused_by, unreachable
+from perdure.protocols.stepfunctions.calling.failures import TaskFailed, not_supported, refused_by, unreachable
 from perdure.protocols.stepfunctions.calling.services import Services
 
 SECONDS = 900.0
 """The longest that a function may take on AWS."""
 
 MOST_AT_ONCE = 256
+
+
+PARAMETERS = frozenset({"ClientContext", "FunctionName", "InvocationType", "LogType", "Payload", "Qualifier"})
+"""Of Lambda's Invoke call."""
 
 
 class Lambdas:
@@ -45,6 +49,9 @@ class Lambdas:
         """``lambda:invoke``. What AWS shows of the answer; raises ``TaskFailed``."""
         if not isinstance(parameters, dict) or not parameters.get("FunctionName"):
             raise TaskFailed("States.Runtime", "The field 'FunctionName' is required but was missing.")
+        for name in parameters:
+            if name not in PARAMETERS:
+                raise not_supported(name)
         return await self._invoke(parameters, _body(parameters.get("Payload")), account, region)
 
     async def _invoke(self, parameters: Mapping[str, Any], body: bytes, account: str, region: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from perdure.protocols.stepfunctions.calling.failures import (
     OLDER,
     TaskFailed,
     java_name,
+    not_supported,
     refused_as_older,
     refused_by,
     unreachable,
@@ -194,11 +195,10 @@ def _asked(shape: Any, value: Any) -> Any:
         case "structure" if isinstance(value, dict):
             names = {name[:1].upper() + name[1:]: name for name in shape.members}
             own = {names.get(name[:1].upper() + name[1:], name): inner for name, inner in value.items()}
-            return {
-                name: _asked(shape.members[name], inner) if name in shape.members else inner
-                for name, inner in own.items()
-                if inner is not None
-            }
+            for name in own:
+                if name not in shape.members:
+                    raise not_supported(str(name))
+            return {name: _asked(shape.members[name], inner) for name, inner in own.items() if inner is not None}
         case "list" if isinstance(value, list):
             return [_asked(shape.member, inner) for inner in value]
         case "map" if isinstance(value, dict):
