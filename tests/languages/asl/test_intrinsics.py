@@ -34,6 +34,7 @@ def scope(**members):
     ("call", "value"),
     [
         ("States.Format('{} is {}', $.name, 3)", "Ada is 3"),
+        ("States.Format('{} {} {}', 1e10, -0.00025, 12.5)", "1.0E10 -2.5E-4 12.5"),
         ("States.Format('{}', $.object)", "{Arg1=1, Arg2=[], Arg3={a=null}}"),
         ("States.Format('\\{{}\\} it\\'s \\\\', true)", "{true} it's \\"),
         ("States.Format('{}{}', $$.State.Name, $v.x)", "S7"),

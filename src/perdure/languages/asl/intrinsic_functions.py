@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from perdure.languages.asl.chance import Chance
@@ -72,6 +73,10 @@ def as_java(value: Any) -> str:
             return "{" + ", ".join(f"{key}={as_java(inner)}" for key, inner in value.items()) + "}"
         case list():
             return "[" + ", ".join(map(as_java, value)) + "]"
+        case float() if value and not 1e-3 <= abs(value) < 1e7:
+            sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+            first, *rest = map(str, digits)
+            return f"{'-' if sign else ''}{first}.{''.join(rest) or '0'}E{int(exponent) + len(rest)}"
         case _:
             return compact(value)
 
