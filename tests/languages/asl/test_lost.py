@@ -2,6 +2,7 @@
 
 from tests.languages.asl.playing import Failed, Never, Play, play
 
+from perdure.languages.asl.program import MachineProgram
 from perdure.languages.asl.tokens import read
 from perdure.model.payloads import Payload
 from perdure.model.requests import CompleteActivity, LoseActivity, StartActivity
@@ -134,3 +135,22 @@ def test_what_is_too_large_for_aws_fails_where_that_is_asked_for():
     assert strict.outcome.cause == (
         "The state/task 'A' returned a result with a size exceeding the maximum number of bytes service limit."
     )
+
+
+def test_what_happened_before_a_question_is_not_lost_to_the_turn_after_it(monkeypatch):
+    """A program that was built to answer a question, while nobody could take the run's turn, takes that turn."""
+    take = MachineProgram.turn
+
+    def asked_first(self, events, updates):
+        if events[0].id == 1:
+            assert self.catch_up(events[:-2]) is None
+            events = events[-2:]
+        return take(self, events, updates)
+
+    monkeypatch.setattr(MachineProgram, "turn", asked_first)
+    states = {
+        "T": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:f", "Next": "W"},
+        "W": {"Type": "Wait", "Seconds": 5, "End": True},
+    }
+    played = play({"StartAt": "T", "States": states}, {}, lambda *call: "done", forgets=True)
+    assert played.outcome.output == '"done"'

@@ -61,6 +61,7 @@ class MachineProgram:
         self._interpreter: Interpreter | None = None
         self._scheduled: dict[int, str] = {}
         self._event_ids: dict[str, int] = {}
+        self._unheard: Sequence[e.Event] = ()
 
     # --- the protocol
 
@@ -72,9 +73,9 @@ class MachineProgram:
             return _failed(error)
 
     def catch_up(self, events: Sequence[e.Event]) -> TurnFailed | None:
-        """As ``Program.catch_up``."""
+        """As ``Program.catch_up``. What no turn was for yet, the next one is for."""
         try:
-            self._news(events)
+            self._unheard = self._news(events)
         except Exception as error:
             return _failed(error)
         return None
@@ -105,6 +106,8 @@ class MachineProgram:
 
     def _turn(self, events: Sequence[e.Event], updates: Sequence[e.UpdateAdmitted]) -> TurnCompleted:
         news = self._news(events)
+        if self._unheard:
+            news, self._unheard = [*self._unheard, *news], ()
         is_first = not self._lines.last_event
         run = self._interpreter or self._begin()
         self._interpreter = run
