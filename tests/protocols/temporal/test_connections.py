@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+import ngh2
 import pytest
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, ResponseReceived, TrailersReceived
@@ -162,6 +163,50 @@ async def test_a_caller_that_does_not_read_costs_its_own_connection_alone(
                         caller.increment_flow_control_window(1 << 20, 1)
                 ended = ended or isinstance(event, h2.events.StreamEnded)
     assert got == 200_005
+    writer.close()
+
+
+async def test_a_connection_lasts_for_any_number_of_calls_and_of_such_as_are_given_up(
+    served: tuple[Listener, int],
+) -> None:
+    """What guards against floods must not take busy clients, or one that ends with all of its polls, for one."""
+    listener, port = served
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    caller = ngh2.Connection(ngh2.Role.CLIENT, ngh2.Configuration(peer_max_concurrent_streams=100_000))
+    caller.initiate_connection()
+    ended = 0
+
+    def ask(path: str) -> int:
+        headers = [(b":method", b"POST"), (b":path", path.encode()), (b":scheme", b"http"), (b":authority", b"a")]
+        stream_id = caller.send_request([*headers, (b"content-type", b"application/grpc")])
+        caller.send_data(stream_id, b"\0\0\0\0\1x")
+        writer.write(caller.data_to_send())
+        caller.end_stream(stream_id)  # in a frame of its own, as some SDKs do
+        return stream_id
+
+    async def hear() -> None:
+        nonlocal ended
+        writer.write(caller.data_to_send())
+        caller.receive_data(await reader.read(1 << 16))
+        ended += sum(isinstance(event, ngh2.TrailersReceived) for event in caller.events())
+
+    async with asyncio.timeout(60):
+        for _ in range(105):
+            until_now = ended
+            for _ in range(100):
+                ask(ECHO)
+            while ended < until_now + 100:
+                await hear()
+        polls = [ask("/test.Echo/Wait") for _ in range(2_000)]
+        writer.write(caller.data_to_send())
+        await until(lambda: listener.waiting == len(polls))
+        for stream_id in polls:
+            caller.reset_stream(stream_id)
+        writer.write(caller.data_to_send())
+        await until(lambda: listener.cancelled == len(polls))
+        ask(ECHO)
+        while ended < 105 * 100 + 1:
+            await hear()
     writer.close()
 
 
