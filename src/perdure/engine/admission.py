@@ -12,11 +12,12 @@ has, and when they end nothing at all. Before a limit may be near, and when some
 attempts live (``living``), and each gets its permit.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from perdure.engine.backlog import FREE, Backlog, Entry, Kind, Line, QueueName
 from perdure.engine.breakers import Breakers
 from perdure.engine.permits import Permits
+from perdure.engine.pipeline import Start
 from perdure.engine.ports import Clock
 from perdure.engine.queue_rules import Permit, QueueRules, has_rules
 from perdure.kernel.run import Activity, Run
@@ -57,21 +58,24 @@ class Admission:
 
     # --- may it start?
 
-    def admit(self, queue: QueueName, run: Run, pending: Activity, now: int) -> Permit | None:
-        """A permit for an attempt to start now in the slot that it has; None if it needs none, HELD if it may not."""
+    def admit(
+        self, queue: QueueName, run: Run, pending: Activity, now: int, starting: Sequence[Start] = ()
+    ) -> Permit | None:
+        """A permit for an attempt to start now in the slot that it has; None if it needs none, HELD if it may not. Those
+        that are ``starting`` in the same decision are not in ``living`` yet."""
         scheduled = pending.scheduled
         rules = self.rules.get(queue)
+        breaker = self.tripped.get((*queue, scheduled.activity_type)) if self.tripped else None
+        if breaker is not None and breaker.held_until(now) is not None:
+            return HELD
         if rules is not None and rules.is_far:
-            if not self.tripped and (rules.room or self._is_still_far(rules, now)):
+            if breaker is None and (rules.room or self._is_still_far(rules, now, starting)):
                 rules.room -= 1
                 if rules.limits_starts:
                     rules.times.append(now)
                     rules.keys.append(scheduled.limit_key)
                 return None
-            self._come_near(rules)
-        breaker = self.tripped.get((*queue, scheduled.activity_type)) if self.tripped else None
-        if breaker is not None and breaker.held_until(now) is not None:
-            return HELD
+            self._come_near(rules, starting)
         if rules is None and breaker is None:
             return None
         permit = Permit(rules, scheduled.limit_key, now, run.run_id, scheduled.id, pending.attempt)
@@ -155,15 +159,15 @@ class Admission:
             self._come_near(rules)
         return rules
 
-    def _come_near(self, rules: QueueRules) -> None:
-        tasks = self._living_on(rules)
+    def _come_near(self, rules: QueueRules, starting: Sequence[Start] = ()) -> None:
+        tasks = self._living_on(rules, starting)
         rules.come_near(self._seen)
         for task in tasks:
             self._subject(task, rules)
 
-    def _is_still_far(self, rules: QueueRules, now: int) -> bool:
+    def _is_still_far(self, rules: QueueRules, now: int, starting: Sequence[Start]) -> bool:
         """So many have started that a limit may be near. Whether none is."""
-        keys = [task.scheduled.limit_key for task in self._living_on(rules)]
+        keys = [task.scheduled.limit_key for task in self._living_on(rules, starting)]
         outside = self.permits.outside
         for permit in rules.permits:
             # No worker has those that somebody outside completes, nor those of the backlog whose runs are being read.
@@ -171,12 +175,12 @@ class Admission:
                 keys.append(permit.limit_key)
         return rules.look_again(now, keys, self._seen)
 
-    def _living_on(self, rules: QueueRules) -> list[ActivityTask]:
+    def _living_on(self, rules: QueueRules, starting: Sequence[Start] = ()) -> list[ActivityTask]:
         """The attempts that live, if there is a limit to how many may."""
         if not rules.limits_living:
             return []
         namespace, name = rules.settings.namespace, rules.settings.name
-        tasks = list(self._living())
+        tasks = [*self._living(), *(task for _, task in starting)]
         self._seen = len(tasks)
         return [task for task in tasks if task.scheduled.task_queue == name and task.address.namespace == namespace]
 

@@ -33,7 +33,7 @@ class Dispatch:
         self.admission = Admission(engine.clock, engine.worker, self.backlog, self.living, self.drain)
         self.shares = Shares()
         self._starting: list[list[Start]] = []
-        """Starts in decisions that are being made."""
+        """Starts in decisions that are being made while others are."""
 
     def start_ready(self, resident: Resident, commit: Commit, worker: Hosts) -> list[Start] | None:
         """Record the starts of attempts that may start and that slots are free for; the others wait their turn in the
@@ -41,38 +41,42 @@ class Dispatch:
         starts: list[Start] = []
         namespace, waiting = commit.run.namespace, self.backlog.waiting
         rules, tripped = self.admission.rules, self.admission.tripped
-        if rules:
-            self._starting.append(starts)
-        try:
-            for ref in commit.ready:
-                pending = commit.run.activities.get(ref)
-                if pending is None or not activity.is_ready(commit.run, pending, commit.now):
-                    continue
-                scheduled = pending.scheduled
-                queue, activity_type = scheduled.task_queue, scheduled.activity_type
-                name = (namespace, queue)
-                affinity = scheduled.affinity
-                if waiting and self.backlog.is_behind(name, (activity_type, affinity), is_ruled=name in rules):
-                    self._let_wait(resident, pending, commit.now)
-                    continue
-                host = worker.reserve(namespace, queue, activity_type, affinity)
-                if host is None:
-                    self._let_wait(resident, pending, commit.now)
-                    continue
-                permit = self.admission.admit(name, commit.run, pending, commit.now) if rules or tripped else None
-                if permit is HELD:
-                    host.release(queue, activity_type)
-                    self._let_wait(resident, pending, commit.now)
-                else:
-                    activity.begin(commit, pending, host.identity, host.worker_id)
-                    starts.append((host, task_of(resident, pending)))
-                    flow = self.flows.get(name) or self.flows.of(name, commit.now)
-                    flow.add(commit.now)
-                    flow.started += 1
-        finally:
-            if rules:
-                self._starting.pop()
+        for ref in commit.ready:
+            pending = commit.run.activities.get(ref)
+            if pending is None or not activity.is_ready(commit.run, pending, commit.now):
+                continue
+            scheduled = pending.scheduled
+            queue, activity_type = scheduled.task_queue, scheduled.activity_type
+            name = (namespace, queue)
+            affinity = scheduled.affinity
+            if waiting and self.backlog.is_behind(name, (activity_type, affinity), is_ruled=name in rules):
+                self._let_wait(resident, pending, commit.now)
+                continue
+            host = worker.reserve(namespace, queue, activity_type, affinity)
+            if host is None:
+                self._let_wait(resident, pending, commit.now)
+                continue
+            permit = None
+            if rules or tripped:
+                permit = self.admission.admit(name, commit.run, pending, commit.now, starts)
+            if permit is HELD:
+                self._release(host, queue, activity_type, starts)
+                self._let_wait(resident, pending, commit.now)
+            else:
+                activity.begin(commit, pending, host.identity, host.worker_id)
+                starts.append((host, task_of(resident, pending)))
+                flow = self.flows.get(name) or self.flows.of(name, commit.now)
+                flow.add(commit.now)
+                flow.started += 1
         return starts or None
+
+    def _release(self, host: ActivityHost, queue: str, activity_type: str, starts: list[Start]) -> None:
+        """Give a slot back, which others may take at once: they are told what starts beside."""
+        self._starting.append(starts)
+        try:
+            host.release(queue, activity_type)
+        finally:
+            self._starting.pop()
 
     def living(self) -> list[ActivityTask]:
         """The attempts that live here: those whose code runs, and those whose start is decided."""

@@ -354,9 +354,10 @@ class LocalWorker:
 
     def _answer(self, running: Running, outcome: Outcome) -> Request:
         event_id, attempt, identity = running.task.scheduled.id, running.task.attempt, self.identity
+        # By far the most do; a match would ask for more.
+        if isinstance(outcome, Completed):
+            return CompleteActivity(event_id, attempt, outcome.result, identity)
         match outcome:
-            case Completed(result):
-                return CompleteActivity(event_id, attempt, result, identity)
             case Failed(failure):
                 return self._failed(running, failure)
             case Canceled() if running.is_cancel_requested:
