@@ -1,6 +1,7 @@
 """TestState: one state tried alone."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -160,6 +161,42 @@ def test_a_map_fails_where_more_iterations_fail_than_may(state, failures, status
     assert found["status"] == status
     assert found["inspectionData"]["afterItemsPath"] == [1, 2, 3]
     assert found["inspectionData"]["maxConcurrency"] == 0
+
+
+def test_each_step_of_a_maps_items_is_noted():
+    state: dict[str, Any] = {
+        "Type": "Map",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSON", "ItemsPointer": "/found/0"},
+            "Parameters": {"Bucket": "b", "Key": "k"},
+        },
+        "ItemSelector": {"n.$": "$$.Map.Item.Value"},
+        "ItemBatcher": {"MaxItemsPerBatchPath": "$.most", "BatchInput": {"who.$": "$.who"}},
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "P",
+            "States": {"P": {"Type": "Pass", "End": True}},
+        },
+        "End": True,
+    }
+    data = '{"found": [[1, 2, 3]]}'
+    asked = {"result": [], "inspectionLevel": "DEBUG", "stateConfiguration": {"mapItemReaderData": data}}
+    found = answer(state, given={"most": 2, "who": "me"}, **asked)["inspectionData"]
+    noted = {name: found[name] for name in ("afterItemsPointer", "afterItemSelector", "afterItemBatcher")}
+    assert noted == {
+        "afterItemsPointer": [1, 2, 3],
+        "afterItemSelector": [{"n": 1}, {"n": 2}, {"n": 3}],
+        "afterItemBatcher": [
+            {"BatchInput": {"who": "me"}, "Items": [{"n": 1}, {"n": 2}]},
+            {"BatchInput": {"who": "me"}, "Items": [{"n": 3}]},
+        ],
+    }
+    reader = {**state["ItemReader"], "ReaderConfig": {"InputType": "JSON", "ItemsPointer": "/nowhere"}}
+    assert (
+        answer({**state, "ItemReader": reader}, given={"most": 2, "who": "me"}, **asked)["error"]
+        == "States.ItemReaderFailed"
+    )
 
 
 def test_a_map_whose_items_are_no_array():

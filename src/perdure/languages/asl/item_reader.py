@@ -115,11 +115,16 @@ def _of_text(body: str, kind: str, config: dict[str, Any]) -> list[Any]:
             raise ValueError(f"there is no InputType {kind!r}: use CSV, JSON, JSONL, PARQUET or MANIFEST")
 
 
-def _of_json(value: Any, config: dict[str, Any]) -> list[Any]:
-    pointer = config.get("ItemsPointer", "")
+def pointed(value: Any, pointer: str) -> Any:
+    """What an ItemsPointer leads to. Raises ``ValueError``, ``LookupError`` or ``TypeError`` if that is nothing."""
     for part in pointer.split("/")[1:] if pointer else []:
         name = part.replace("~1", "/").replace("~0", "~")
         value = value[int(name)] if isinstance(value, list) else value[name]
+    return value
+
+
+def _of_json(value: Any, config: dict[str, Any]) -> list[Any]:
+    value = pointed(value, config.get("ItemsPointer", ""))
     if isinstance(value, dict):
         return [{"Key": key, "Value": item} for key, item in value.items()]
     if not isinstance(value, list):
@@ -173,6 +178,12 @@ def batches(run: Interpreter, line: Line, state: State, items: list[Any]) -> lis
     if batcher is None:
         return None
     scope = map_items.scope_of(run, line, state)
+    return bounds_of(state, items, scope)
+
+
+def bounds_of(state: State, items: list[Any], scope: Scope) -> list[int]:
+    """The same, of a Map that has an ItemBatcher."""
+    batcher = state.fields["ItemBatcher"]
     most = map_items.number(state, batcher, "MaxItemsPerBatch", scope) or len(items)
     most_bytes = map_items.number(state, batcher, "MaxInputBytesPerBatch", scope)
     bounds, size, start = [0], 0, 0

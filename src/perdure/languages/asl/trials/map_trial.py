@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from perdure.expressions.located_json import InvalidJson, parse
-from perdure.languages.asl import map_items, templates
+from perdure.languages.asl import item_reader, map_items, templates
 from perdure.languages.asl.failure import StateFailure
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def note(trial: Trial) -> None:
     """Notes the items, how many at once, and how many may fail."""
     effective = trial.effective()
     found = items(trial, effective)
-    selected(trial, effective, found)
+    batched(trial, effective, selected(trial, effective, found))
     state, scope = trial.state, replace(trial.scope, input=effective)
     trial.notes["maxConcurrency"] = map_items.number(state, state.fields, "MaxConcurrency", scope)
     if not state.fields.keys().isdisjoint(("ToleratedFailureCount", "ToleratedFailureCountPath")):
@@ -34,6 +35,15 @@ def items(trial: Trial, effective: Any) -> list[Any]:
             found = parse(text) if text else []
         except InvalidJson as e:
             raise StateFailure("States.ItemReaderFailed", e.message) from None
+        pointer = fields["ItemReader"].get("ReaderConfig", {}).get("ItemsPointer")
+        if pointer and text:
+            try:
+                found = item_reader.pointed(found, pointer)
+            except (LookupError, ValueError, TypeError) as e:
+                raise StateFailure(
+                    "States.ItemReaderFailed", f"The ItemsPointer {pointer} leads nowhere: {e}"
+                ) from None
+            trial.note("afterItemsPointer", found)
         return found if isinstance(found, list) else [found]
     found = map_items.items_in(trial.state, scope)
     if "ItemsPath" in fields:
@@ -41,10 +51,10 @@ def items(trial: Trial, effective: Any) -> list[Any]:
     return found
 
 
-def selected(trial: Trial, effective: Any, found: list[Any]) -> None:
+def selected(trial: Trial, effective: Any, found: list[Any]) -> list[Any]:
     fields = trial.state.fields
     if "ItemSelector" not in fields:
-        return
+        return found
     fill = templates.fill_jsonata if trial.state.is_jsonata else templates.fill
     chosen = []
     for index, item in enumerate(found):
@@ -52,6 +62,21 @@ def selected(trial: Trial, effective: Any, found: list[Any]) -> None:
         scope = replace(trial.scope, input=effective, context=context)
         chosen.append(fill(fields["ItemSelector"], scope, field="ItemSelector"))
     trial.note("afterItemSelector", chosen)
+    return chosen
+
+
+def batched(trial: Trial, effective: Any, chosen: list[Any]) -> None:
+    state, scope = trial.state, replace(trial.scope, input=effective)
+    batcher = state.fields.get("ItemBatcher")
+    if batcher is None:
+        return
+    bounds = item_reader.bounds_of(state, chosen, scope)
+    given: dict[str, Any] = {}
+    if "BatchInput" in batcher:
+        fill = templates.fill_jsonata if state.is_jsonata else templates.fill
+        given["BatchInput"] = fill(batcher["BatchInput"], scope, field="BatchInput")
+    parts = [{**given, "Items": chosen[start:end]} for start, end in pairwise(bounds)]
+    trial.note("afterItemBatcher", parts)
 
 
 def exceeded(trial: Trial) -> StateFailure | None:
