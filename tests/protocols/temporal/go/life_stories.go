@@ -15,6 +15,7 @@ import (
 
 var workflows = map[string]any{
 	"Across":             across,
+	"Asking":             asking,
 	"Attributes":         attributes,
 	"CancelledActivity":  cancelledActivity,
 	"Chances":            chances,

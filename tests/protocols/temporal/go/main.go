@@ -87,6 +87,7 @@ func addAll() {
 	addMessageStories()
 	addChildStories()
 	addLifeStories()
+	addNexusStories()
 }
 
 // registry is what a worker and a replayer have in common.
@@ -97,6 +98,7 @@ type registry interface {
 
 func register(w worker.Worker) {
 	registerWorkflows(w)
+	registerOperations(w)
 	for name, function := range activities {
 		w.RegisterActivityWithOptions(function, activity.RegisterOptions{Name: name})
 	}

@@ -110,6 +110,9 @@ func told(err error) map[string]any {
 			_ = failure.LastHeartbeatDetails(&last)
 			said["heartbeat"] = last
 		}
+	case *temporal.NexusOperationError: // its message has a token
+		said["endpoint"] = failure.Endpoint
+		said["operation"] = failure.Operation
 	case *serviceerror.WorkflowExecutionAlreadyStarted:
 		said["message"] = failure.Error()
 	default:

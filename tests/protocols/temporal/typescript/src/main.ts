@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import * as activities from './activities';
+import './nexus-stories';
+import { greeting } from './operations';
 import { stories } from './stories';
 import { QUEUE, Teller } from './telling';
 
@@ -29,6 +31,7 @@ async function main(): Promise<void> {
     taskQueue: QUEUE,
     workflowsPath: require.resolve('./workflows'),
     activities,
+    nexusServices: [greeting],
     maxCachedWorkflows: Number(values.cache ?? 1000),
     shutdownGraceTime: '1s',
   });

@@ -3,6 +3,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   ChildWorkflowFailure,
+  NexusOperationFailure,
   TimeoutFailure,
 } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
@@ -89,6 +90,8 @@ function told(error: Error): unknown {
     Object.assign(said, { activity: error.activityType, id: error.activityId, retryState: error.retryState });
   } else if (error instanceof ChildWorkflowFailure) {
     Object.assign(said, { workflow: error.workflowType, retryState: error.retryState });
+  } else if (error instanceof NexusOperationFailure) {
+    Object.assign(said, { endpoint: error.endpoint, service: error.service, operation: error.operation });
   } else if (error instanceof TimeoutFailure) {
     Object.assign(said, { type: error.timeoutType, heartbeat: error.lastHeartbeatDetails });
   }

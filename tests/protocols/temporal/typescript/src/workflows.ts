@@ -1,6 +1,7 @@
 import * as wf from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type * as acts from './activities';
+import { greeter } from './contract';
 
 const LONG = '60s';
 const quick: wf.RetryPolicy = { initialInterval: '50ms', maximumInterval: '100ms' };
@@ -226,4 +227,19 @@ export async function life(what: string, value?: unknown): Promise<unknown> {
   }
   await wf.condition(() => told);
   return 'told';
+}
+
+/** Asks for one operation; it is called off once the run is told to, if a kind of cancellation says how. */
+export async function asking(endpoint: string, operation: 'greet' | 'work', input: never, how: string): Promise<unknown> {
+  const client = wf.createNexusServiceClient({ endpoint, service: greeter });
+  if (how === 'waits') return client.executeOperation(operation, input);
+  if (how === 'in-a-second') return client.executeOperation(operation, input, { scheduleToCloseTimeout: '1s' });
+  let told = false;
+  wf.setHandler(go, () => void (told = true));
+  const scope = new wf.CancellationScope();
+  const cancellationType = how as wf.NexusOperationCancellationType;
+  const asked = await scope.run(() => client.startOperation(operation, input, { cancellationType }));
+  await wf.condition(() => told);
+  scope.cancel();
+  return asked.result();
 }
