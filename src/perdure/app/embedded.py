@@ -58,7 +58,7 @@ class Embedded:
         from perdure.engine.service import EngineService
         from perdure.sdk.client import Client
         from perdure.sdk.own_apps import own_apps
-        from perdure.sdk.standalone import standalone_queue
+        from perdure.sdk.standalone import standalone_queues
         from perdure.sdk.worker import LocalWorker
 
         self._worker = (make_worker or LocalWorker)(
@@ -66,7 +66,7 @@ class Embedded:
             task_queues=task_queues,
             mocks=mocks,
             own_apps=own_apps(lambda: self._for_clients),
-            own_queues=[asl_queue(), standalone_queue()] if own_queues is None else own_queues,
+            own_queues=[asl_queue(), *standalone_queues()] if own_queues is None else own_queues,
             tracing=tracing,
             **worker_options,
         )

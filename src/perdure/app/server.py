@@ -32,7 +32,7 @@ from perdure.protocols.rest.listening import Switch
 from perdure.protocols.worker.server import WorkerProtocol
 from perdure.sdk.own_apps import own_apps
 from perdure.sdk.schedules.client import keep_records
-from perdure.sdk.standalone import standalone_queue
+from perdure.sdk.standalone import standalone_queues
 from perdure.sdk.worker import LocalWorker
 
 DEFAULT_REST_ADDRESS = "127.0.0.1:7420"
@@ -133,7 +133,7 @@ class Server:
             own_apps=[*own_apps(lambda: self._for_clients), self._outside.app(lambda: self.service)],
             own_queues=[
                 asl_queue(None if self._stepfunctions_settings is None else self._call_task),
-                standalone_queue(),
+                *standalone_queues(),
             ],
         )
         self.workers = workers = Workers(own)

@@ -17,7 +17,7 @@ from perdure.engine.workers import Workers
 from perdure.model.access import OpenGate
 from perdure.protocols.rest import Bounds, RestServer
 from perdure.sdk.own_apps import own_apps
-from perdure.sdk.standalone import standalone_queue
+from perdure.sdk.standalone import standalone_queues
 from perdure.sdk.worker import LocalWorker
 
 
@@ -48,7 +48,7 @@ async def serve(store_url):
             store = store_of(store_url)
             outside = Outside(store, options.pop("callback_hosts", ()))
             apps = [*own_apps(lambda: service), outside.app(lambda: service)]
-            own = LocalWorker([app], own_apps=apps, own_queues=[standalone_queue()])
+            own = LocalWorker([app], own_apps=apps, own_queues=standalone_queues())
             workers = Workers(own)
             service = EngineService(store, SystemClock(asyncio.get_running_loop()), workers)
             workers.open(service.engine)

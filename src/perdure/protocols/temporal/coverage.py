@@ -23,6 +23,8 @@ NOTES: Mapping[str, str] = {
     "PollWorkflowTaskQueue": "queries come as tasks of their own, never with a turn",
     "UpdateWorkflowExecutionOptions": "pins to a version, and lets go; no automatic upgrade as an override, no priority",
     "StartActivityExecution": "no completion callbacks and links",
+    "StartNexusOperationExecution": "no completion callbacks and links",
+    "ListNexusOperationExecutions": "as ListWorkflowExecutions, by Endpoint, OperationId, and WorkflowType for Service/Operation",
     "ListActivityExecutions": "as ListWorkflowExecutions",
     "UpdateActivityExecutionOptions": "as UpdateActivityOptions; no start delay",
     "UpdateActivityOptions": "parts of the retry policy by their own paths, as with Temporal's server of today",

@@ -9,7 +9,6 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.model.options import RunStatus
 from perdure.model.search import Attribute, AttributeType, Group
-from perdure.model.standalone import QUEUE_ATTRIBUTE
 from perdure.protocols.temporal.calls import Call, Methods
 from perdure.protocols.temporal.errors import Refused
 from perdure.protocols.temporal.filters import workflow_filter
@@ -31,7 +30,7 @@ async def _page(
     types = await call.service.search_attributes(namespace)
     page = await call.service.list(
         namespace,
-        filter=workflow_filter(query, has_activities=QUEUE_ATTRIBUTE in types),
+        filter=workflow_filter(query, types),
         statuses=statuses,
         workflow_type=workflow_type,
         cursor=cursor,
@@ -116,8 +115,7 @@ async def count_workflow_executions(
 ) -> pb.CountWorkflowExecutionsResponse:
     """How many a filter has, and of each group."""
     namespace = await call.namespace(request.namespace)
-    has_activities = QUEUE_ATTRIBUTE in await call.service.search_attributes(namespace)
-    query = workflow_filter(request.query, has_activities=has_activities)
+    query = workflow_filter(request.query, await call.service.search_attributes(namespace))
     count = await call.service.count(namespace, filter=query, statuses=(), workflow_type="")
     Counted = pb.CountWorkflowExecutionsResponse.AggregationGroup  # noqa: N806  # a class
     return pb.CountWorkflowExecutionsResponse(

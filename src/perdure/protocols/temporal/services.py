@@ -20,6 +20,7 @@ from perdure.protocols.temporal import (
     service_standalone,
     service_standalone_control,
     service_standalone_lists,
+    service_standalone_operations,
     service_system,
     service_turns,
     service_updates,
@@ -49,6 +50,7 @@ WORKFLOW_METHODS: Mapping[str, Handler] = {
     **service_standalone_control.methods.handlers,
     **service_standalone_lists.methods.handlers,
     **service_nexus_tasks.methods.handlers,
+    **service_standalone_operations.methods.handlers,
 }
 
 OPERATOR_METHODS: Mapping[str, Handler] = {
