@@ -67,6 +67,7 @@ from perdure.sdk.schedules import (
 )
 from perdure.sdk.starting import StartOptions
 from perdure.sdk.starting_activities import StartActivityOptions
+from perdure.sdk.starting_operations import StartOperationOptions
 from perdure.sdk.updates import UpdateHandle
 
 __all__ = [
@@ -122,6 +123,7 @@ __all__ = [
     "ServerError",
     "Settings",
     "StartActivityOptions",
+    "StartOperationOptions",
     "StartOptions",
     "StoreConflictError",
     "StoreCorruptError",

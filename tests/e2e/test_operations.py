@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 import perdure
 from perdure import App, OperationError, workflow
 
@@ -81,6 +83,26 @@ async def test_how_they_fail_and_are_called_off(opened):
             one async for one in client.list("WorkflowType = 'Bank/transfer' AND ExecutionStatus = 'canceled'")
         ]
         assert served.id.startswith("transfer-")
+
+
+async def test_without_a_workflow(opened):
+    async with opened(app, shop) as client:
+        assert await client.execute_operation(greet, "you", id="one") == "hello you"
+        run = await client.start_operation(
+            "Bank/transfer", 500, task_queue="bank", id="two", result_type=dict[str, int]
+        )
+        again = await client.start_operation("Bank/transfer", 500, task_queue="bank", id="two")
+        assert (run.id, again.run_id, again.is_new) == ("perdure.operation:two", run.run_id, False)
+        await run.cancel()
+        with pytest.raises(perdure.WorkflowFailedError) as failed:
+            await run.result()
+        assert failed.value.status is perdure.RunStatus.CANCELED
+        with pytest.raises(perdure.WorkflowFailedError) as failed:
+            await client.execute_operation(Transfer, -1)
+        assert isinstance(failed.value.__cause__, perdure.ApplicationError)
+        for options in ({}, {"endpoint": "e", "task_queue": "q"}):
+            with pytest.raises(perdure.InvalidArgumentError, match="give one of them"):
+                await client.start_operation("Bank/transfer", 1, **options)
 
 
 async def test_a_wrong_name_is_told_at_its_line(opened):

@@ -35,6 +35,8 @@ class OperationOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     schedule_to_start_timeout_ns: int = 0
     start_to_close_timeout_ns: int = 0
     headers: dict[str, str] | None = None
+    task_queue: str = ""
+    """Where it is served, if not behind an endpoint."""
 
 
 def request_of(

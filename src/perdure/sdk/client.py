@@ -27,7 +27,7 @@ from perdure.model.service import Namespace, NamespaceDescription, RunCount, Ser
 from perdure.model.task_tokens import TaskToken
 from perdure.sdk.app import App
 from perdure.sdk.batches.client import Batches
-from perdure.sdk.callables import Activity, time_limit
+from perdure.sdk.callables import Activity, Workflow, time_limit
 from perdure.sdk.choices import STATUS, AttributeWord, choose
 from perdure.sdk.converter import Converter
 from perdure.sdk.definitions import workflow_definition_of
@@ -36,6 +36,7 @@ from perdure.sdk.durations import Duration
 from perdure.sdk.failures import to_failure
 from perdure.sdk.handles import Run
 from perdure.sdk.names import checked_filter, checked_name, checked_names, checked_text
+from perdure.sdk.operations import named_operation
 from perdure.sdk.random_ids import new_id
 from perdure.sdk.references import Message
 from perdure.sdk.replay import History
@@ -44,6 +45,7 @@ from perdure.sdk.schedules.client import Schedules
 from perdure.sdk.schedules.definition import SYSTEM_NAMESPACE
 from perdure.sdk.starting import Runs0, Runs1, Runs2, RunsAny, StartOptions, Target, with_own_options
 from perdure.sdk.starting_activities import StartActivityOptions, activity_request
+from perdure.sdk.starting_operations import StartOperationOptions, operation_request
 from perdure.sdk.task_queues import TaskQueues
 from perdure.sdk.updates import STAGES, UpdateHandle, UpdateWait
 
@@ -341,6 +343,60 @@ class Client:
             WorkflowFailedError: it ended in another way. ``status`` says how, ``__cause__`` says why.
         """
         return await (await self.start_activity(activity, *args, **options)).result()
+
+    @overload
+    async def start_operation(
+        self,
+        operation: Activity[..., R] | Workflow[..., R],
+        input: Any = None,
+        /,
+        **options: Unpack[StartOperationOptions],
+    ) -> Run[R]: ...
+    @overload
+    async def start_operation(
+        self, operation: str | type[Any], input: Any = None, /, **options: Unpack[StartOperationOptions]
+    ) -> Run[Any]: ...
+    async def start_operation(self, operation: Any, input: Any = None, /, **options: Any) -> Run[Any]:
+        """Ask for an operation; return once that is recorded.
+
+        Args:
+            operation: ``"Service/operation"``, or the activity or workflow of that name.
+            input: its one argument.
+            options: see ``StartOperationOptions``.
+
+        Returns:
+            Its run, which ends as the operation does: ``result`` waits for that, ``cancel`` asks it to stop.
+
+        Raises:
+            AlreadyExistsError: the id is taken, and the options say that this matters.
+            InvalidArgumentError: the input cannot become a payload, or an option makes no sense; nothing was sent.
+            TypeError: there is no such option.
+        """
+        request = operation_request(operation, input, options, self._converter, self._identity)
+        namespace = options.get("namespace") or self._namespace
+        return_type = named_operation(operation, "", options.get("result_type")).return_type
+        answer = await self._service.start(namespace, request)
+        return Run(
+            self._service,
+            self._converter,
+            self._identity,
+            namespace,
+            request.workflow_id,
+            answer.run_id,
+            return_type,
+            answer.is_new,
+        )
+
+    async def execute_operation(
+        self, operation: Any, input: Any = None, /, **options: Unpack[StartOperationOptions]
+    ) -> Any:
+        """Ask for an operation, and wait for its result: ``start_operation``, then ``Run.result``.
+
+        Raises:
+            AlreadyExistsError: ``id_reuse`` or ``id_conflict`` does not allow the start.
+            WorkflowFailedError: it ended in another way. ``status`` says how, ``__cause__`` says why.
+        """
+        return await (await self.start_operation(operation, input, **options)).result()
 
     async def _start(self, target: Target, request: StartWorkflow, options: dict[str, Any]) -> Run[Any]:
         namespace = options.get("namespace") or self._namespace

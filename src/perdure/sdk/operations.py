@@ -45,7 +45,7 @@ class PendingOperation(msgspec.Struct):
             self.ended.set_result(event)
 
 
-class _Named(msgspec.Struct, frozen=True):
+class NamedOperation(msgspec.Struct, frozen=True):
     """Which operation it is, and what its result is read as."""
 
     service: str
@@ -65,7 +65,9 @@ class OperationHandle(Generic[R]):
 
     __slots__ = ("_cancellation", "_named", "_pending", "_run")
 
-    def __init__(self, run: Run, named: _Named, pending: PendingOperation, cancellation: CancellationType) -> None:
+    def __init__(
+        self, run: Run, named: NamedOperation, pending: PendingOperation, cancellation: CancellationType
+    ) -> None:
         self._run = run
         self._named = named
         self._pending = pending
@@ -172,7 +174,7 @@ async def execute_operation(operation: Any, input: Any = None, **choices: Unpack
     return await _result(run, named, pending, cancellation)
 
 
-def _ask(run: Run, operation: Any, input: Any, choices: OperationChoices) -> tuple[_Named, PendingOperation]:
+def _ask(run: Run, operation: Any, input: Any, choices: OperationChoices) -> tuple[NamedOperation, PendingOperation]:
     unknown = [name for name in choices if name not in OperationChoices.__annotations__]
     if unknown:
         known = ", ".join(OperationChoices.__annotations__)
@@ -183,10 +185,8 @@ def _ask(run: Run, operation: Any, input: Any, choices: OperationChoices) -> tup
     for name, value in (("endpoint", endpoint), ("task_queue", task_queue)):
         if value:
             checked_name(name, value)
-    headers = dict(choices.get("headers") or {})
-    if not all(isinstance(part, str) for pair in headers.items() for part in pair):
-        raise InvalidArgumentError("an operation's headers are texts by name, such as {'tenant': 'acme'}")
-    named = _named(operation, endpoint, choices.get("result_type"))
+    headers = checked_headers(choices.get("headers"))
+    named = named_operation(operation, endpoint, choices.get("result_type"))
     pending = PendingOperation(run.loop.create_future(), run.loop.create_future())
     run.add(
         c.ScheduleNexusOperation(
@@ -199,14 +199,24 @@ def _ask(run: Run, operation: Any, input: Any, choices: OperationChoices) -> tup
             to_ns_or_zero(choices.get("schedule_to_close")),
             to_ns_or_zero(choices.get("schedule_to_start")),
             to_ns_or_zero(choices.get("start_to_close")),
-            headers or None,
+            headers,
         ),
         pending,
     )
     return named, pending
 
 
-def _named(operation: Any, endpoint: str, return_type: Any) -> _Named:
+def checked_headers(headers: object) -> dict[str, str] | None:
+    """An operation's headers; None for none. Raises ``InvalidArgumentError``."""
+    if not headers:
+        return None
+    if not isinstance(headers, Mapping) or not all(isinstance(part, str) for pair in headers.items() for part in pair):
+        raise InvalidArgumentError("an operation's headers are texts by name, such as {'tenant': 'acme'}")
+    return dict(headers)
+
+
+def named_operation(operation: Any, endpoint: str, return_type: Any) -> NamedOperation:
+    """Which operation is meant. Raises ``InvalidArgumentError`` if none is."""
     definition: ActivityDefinition | WorkflowDefinition | None = getattr(
         operation, "__perdure_activity__", None
     ) or getattr(operation, "__perdure_workflow__", None)
@@ -219,10 +229,12 @@ def _named(operation: Any, endpoint: str, return_type: Any) -> _Named:
         )
     if return_type is None and definition is not None:
         return_type = definition.return_type
-    return _Named(checked_name("the service", service), checked_name("the operation", own), endpoint, return_type)
+    return NamedOperation(
+        checked_name("the service", service), checked_name("the operation", own), endpoint, return_type
+    )
 
 
-async def _result(run: Run, named: _Named, pending: PendingOperation, cancellation: CancellationType) -> Any:
+async def _result(run: Run, named: NamedOperation, pending: PendingOperation, cancellation: CancellationType) -> Any:
     try:
         event = await asyncio.shield(pending.ended)
     except asyncio.CancelledError:
@@ -259,7 +271,7 @@ def _ask_to_stop(run: Run, pending: PendingOperation) -> None:
         run.add(c.RequestCancelNexusOperation(pending.event_id))
 
 
-def _error(run: Run, named: _Named, pending: PendingOperation, event: Any) -> OperationError:
+def _error(run: Run, named: NamedOperation, pending: PendingOperation, event: Any) -> OperationError:
     """The error for an operation's last event, which is any but ``NexusOperationCompleted``."""
     cause = from_failure(event.failure.cause or event.failure, run.converter)
     error = OperationError(

@@ -188,7 +188,7 @@ def _begin_operation(started: e.WorkflowExecutionStarted) -> c.AnyCommand:
         order.service,
         order.operation,
         "",
-        "",
+        order.task_queue,
         started.input[1:],
         order.schedule_to_close_timeout_ns,
         order.schedule_to_start_timeout_ns,

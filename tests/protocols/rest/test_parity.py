@@ -21,6 +21,8 @@ CLIENT = {
         "update_with_start": "start_workflow",
         "start_activity": "start_activity",
         "execute_activity": "start_activity",
+        "start_operation": "start_operation",
+        "execute_operation": "start_operation",
         "get": HERE,
         "list": "list_workflows",
         "count": "count_workflows",

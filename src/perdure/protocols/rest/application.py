@@ -27,6 +27,7 @@ from perdure.protocols.rest import (
     signing,
     starting,
     starting_activities,
+    starting_operations,
     task_queues,
     tokens,
     webhooks,
@@ -41,6 +42,7 @@ from perdure.protocols.rest.problems import problem_of_http
 OPERATIONS: Sequence[Operation] = (
     *starting.operations.all,
     *starting_activities.operations.all,
+    *starting_operations.operations.all,
     *lists.operations.all,
     *runs.operations.all,
     *messages.operations.all,
