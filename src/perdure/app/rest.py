@@ -45,7 +45,6 @@ class Outside:
     """
 
     def __init__(self, documents: Documents, hosts: Sequence[str] = (), *, with_loopback: bool = True) -> None:
-        self.documents = documents
         self.signing_secrets = Kept(documents, "signing-secret", SigningSecret)
         self.webhooks = Kept(documents, "webhook", Webhook)
         self.outbound = Outbound(hosts, with_loopback=with_loopback)
@@ -108,7 +107,7 @@ def rest_server(
     watched: Watched | None = None,
     with_metrics: bool = True,
     switch: Switch | None = None,
-    endpoints: Endpoints | None = None,
+    endpoints: Endpoints,
     **uvicorn_options: Any,
 ) -> RestServer:
     """The REST interface, ready to be started.
@@ -129,7 +128,7 @@ def rest_server(
         watched: whose health and metrics there are pages for, and where requests are counted.
         with_metrics: whether there is a page for metrics.
         switch: what a connection can be switched to, for another protocol.
-        endpoints: of operations, if others look at them too.
+        endpoints: of operations; the engine's own, which looks at the same ones.
         uvicorn_options: of ``uvicorn.Config``, for TLS and proxies.
     """
     parts = Parts(
@@ -137,7 +136,7 @@ def rest_server(
         service=service,
         signing_secrets=outside.signing_secrets,
         webhooks=outside.webhooks,
-        endpoints=endpoints or Endpoints(outside.documents),
+        endpoints=endpoints,
         outbound=outside.outbound,
         schedules=lambda namespace, identity: TranslatedSchedules(service, namespace, identity),
         batches=lambda namespace, identity: TranslatedBatches(service, namespace, identity),

@@ -68,6 +68,7 @@ async def serve(store_url):
                 version="1.2.3",
                 poll_activity=Polls(workers).poll,
                 trusts_everybody=True,
+                endpoints=service.engine.operations.endpoints,
                 **options,
             )
             await server.start()

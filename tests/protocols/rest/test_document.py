@@ -56,6 +56,7 @@ class Serving(threading.Thread):
             poll_activity=Polls(workers).poll,
             administration=control.administration,
             bounds=Bounds(wait_seconds=0.01, keep_alive_seconds=0.01),
+            endpoints=service.engine.operations.endpoints,
         )
         await server.start()
         self.url = f"http://127.0.0.1:{server.port}"
