@@ -76,7 +76,7 @@ def test_moments_end_on_a_loop_that_counts_in_milliseconds():
             # As a socket does, in the same round of the loop as timers that are due.
             request = StartWorkflow(name, "W", "far", request_id=name)
             world.loop.call_later(
-                number * 0.0003, world.service.engine.start, NAMESPACE, request, answers[number].set_result
+                number * 0.0003, world.service.engine.starts.start, NAMESPACE, request, answers[number].set_result
             )
         await asyncio.gather(*answers)
         while not all(row.close_time for row in world.disk.runs.values()):

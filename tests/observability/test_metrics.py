@@ -76,7 +76,7 @@ async def test_the_records_counted_are_the_records_stored(store_url):
         for run in runs[2:]:
             with pytest.raises(perdure.WorkflowFailedError):
                 await run.result()
-        stored = [await watched.engine.store.history(key) for key in range(watched.engine._next_key)]
+        stored = [await watched.engine.store.history(key) for key in range(watched.engine.next_key)]
         samples = scrape(watched)
     records = [record for one in stored if one is not None for record in decode(one.commits)]
     assert value(samples, "perdure_history_records_total") == len(records)

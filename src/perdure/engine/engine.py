@@ -2,7 +2,7 @@
 
 Every request takes the same way, and ``Engine`` is that way:
 
-1. ``submit`` or ``start`` finds the run, in memory or in the store (``loading``);
+1. ``submit`` or ``starts`` finds the run, in memory or in the store (``loading``);
 2. the kernel decides (``transition``), which advances the state in memory;
 3. ``_go_on`` lets a program of this process take its turn at once (``turns``), and reserves slots for activities
    (``dispatch``), so that all of it is one commit;
@@ -19,48 +19,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from perdure.engine import turns
 from perdure.engine.breakers import ENDS
 from perdure.engine.dispatch import Dispatch
-from perdure.engine.going_on import RESUMABLE, go_on
 from perdure.engine.ids import new_run_id
 from perdure.engine.loading import Loader
 from perdure.engine.operations import Operations
 from perdure.engine.outbox import Outbox
 from perdure.engine.pipeline import Done, Effect, Outcome, Pipeline, Start, all_of
-from perdure.engine.ports import Clock, RunRow, Store
-from perdure.engine.refusals import refusal
+from perdure.engine.ports import Clock, Store
 from perdure.engine.remote_worker import RemoteWorker
 from perdure.engine.resident import Resident, Residents
 from perdure.engine.search.attributes import Attributes
 from perdure.engine.settings import Settings
+from perdure.engine.starts import Starts
 from perdure.engine.timers import Alarms
 from perdure.engine.waiting import Waiting
-from perdure.kernel import activity, derive, start_policy
-from perdure.kernel.bring_in import bring_in
+from perdure.kernel import activity, derive
 from perdure.kernel.commit import Commit, Reason, Rejection
 from perdure.kernel.timer import deadline, deadline_after
-from perdure.kernel.transition import start, start_fork, transition
+from perdure.kernel.transition import transition
 from perdure.kernel.workflow_task import retry_now
 from perdure.model.errors import InvariantError, NotFoundError, PerdureError, StoreError
-from perdure.model.events import Event
-from perdure.model.failures import ASK_AGAIN, NO_WORKER, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.options import PAUSED
-from perdure.model.payloads import Payload, PayloadMap, Payloads
 from perdure.model.program import Hosts, Worker
 from perdure.model.requests import (
-    AttachCallbacks,
     CompleteActivity,
     CompleteWorkflowTask,
     FireTimer,
-    ForkWorkflow,
     HeartbeatActivity,
     Request,
     StartWorkflow,
@@ -107,7 +98,8 @@ class Engine:
         self.admission = self.dispatch.admission
         self.outbox = Outbox(self)
         self.operations = Operations(self)
-        self.entrance: Callable[[str, StartWorkflow, Started], None] = self.start
+        self.starts = Starts(self)
+        self.entrance: Callable[[str, StartWorkflow, Started], None] = self.starts.start
         """How runs start that a workflow asks for and that are nobody's child; whoever guards namespaces stands here."""
         self.guarded: Container[str] = ()
         """Namespaces where a start may have to wait."""
@@ -117,11 +109,11 @@ class Engine:
         self.closing = False
         self.replays = 0
         """How many programs were built anew from histories with turns in them."""
-        self._next_key = 0
+        self.next_key = 0
 
     def begin(self, next_key: int) -> None:
         """Take over at the first free run key."""
-        self._next_key = next_key
+        self.next_key = next_key
 
     @property
     def is_idle(self) -> bool:
@@ -165,49 +157,6 @@ class Engine:
 
         self.loader.find(address, found)
         return await future
-
-    def start(self, namespace: str, request: StartWorkflow, done: Started) -> None:
-        """Start a run, or find the one that the request's policies say is the answer."""
-
-        key_before = self._next_key
-
-        def found(resident: Resident | PerdureError | None) -> None:
-            if resident is None and self._next_key != key_before:
-                # Another start of the same id may have begun while the store was asked.
-                resident = self.residents.find(namespace, request.workflow_id, "")
-            if request.search_attributes and (
-                refused := self.attributes.problem(namespace, request.search_attributes, self.limits)
-            ):
-                done(Rejection(Reason.INVALID, refused))
-            elif resident is None:
-                self.begin_run(namespace, request, done, may_wait=True)
-            elif isinstance(resident, Resident):
-                self._start_beside(resident, request, done)
-            else:
-                done(resident)
-
-        self.loader.find(RunAddress(namespace, request.workflow_id), found)
-
-    def start_at_once(self, namespace: str, request: StartWorkflow) -> str:
-        """Start a run that a workflow asks for, if its workflow id is known to be free and it is let in; its id, empty if it
-        was not started."""
-        name, is_free = request.workflow_id, False
-        if request.parent is None and (namespace in self.guarded or refusal(request, self.limits) is not None):
-            return ""
-
-        def found(row: RunRow | StoreError | None) -> None:
-            nonlocal is_free
-            is_free = row is None
-
-        if self.residents.find(namespace, name, "") is None and not (
-            request.search_attributes and self.attributes.problem(namespace, request.search_attributes, self.limits)
-        ):
-            self.store.find(namespace, name, "", found)
-        if not is_free:
-            return ""
-        run_id = self.make_run_id(self.clock.now_ns())
-        self.begin_run(namespace, request, None, run_id, is_last=self.alarms.is_crowd)
-        return run_id
 
     # --- 2. the decision
 
@@ -262,102 +211,11 @@ class Engine:
             rejection, answer = commit, done
             self.pipeline.when_durable(resident, lambda error: answer(error or rejection))
 
-    def _start_beside(self, resident: Resident, request: StartWorkflow, done: Started) -> None:
-        """The workflow id has a run: what now is a matter of policy."""
-        run = resident.run
-        request_id = request.request_id
-        is_repeat = bool(request_id) and (
-            request_id == run.started.request_id or request_id in run.attached_request_ids
-        )
-        match start_policy.decide(request, run.status, run.run_id, is_repeat):
-            case start_policy.StartNew() if request.goes_on and run.status in RESUMABLE:
-                go_on(self, resident, request, done)
-            case start_policy.StartNew():
-                self.begin_run(run.namespace, request, done, may_wait=True)
-            case start_policy.TerminateFirst():
-                reason = "TerminateIfRunning WorkflowIdReusePolicy"
-                new_run_id = self.make_run_id(self.clock.now_ns())
-                details = (Payload(msgspec.json.encode(f"terminated by new runID: {new_run_id}")),)
-                self.decide(resident, TerminateWorkflow(reason, details, request.identity), None)
-                self.begin_run(run.namespace, request, done, new_run_id)
-            case start_policy.UseExisting():
-                self._use_existing(resident, request, done)
-            case Rejection() as rejection:
-                self.pipeline.when_durable(resident, lambda error: done(error or rejection))
-
-    def _use_existing(self, resident: Resident, request: StartWorkflow, done: Started) -> None:
-        result = StartResult(resident.run.run_id, is_new=False)
-
-        def answered(outcome: Outcome) -> None:
-            done(result if outcome is None else outcome)
-
-        also: list[Request] = [extra for extra in (request.signal, request.update) if extra is not None]
-        if request.completion_callbacks or request.attaches_request_id:
-            also.insert(0, AttachCallbacks(request.completion_callbacks, request.request_id, request.identity))
-        for extra in also[:-1]:
-            self.decide(resident, extra, None)
-        if also:
-            self.decide(resident, also[-1], answered)
-        else:
-            self.pipeline.when_durable(resident, answered)
-
-    def begin_run(
-        self,
-        namespace: str,
-        request: StartWorkflow,
-        done: Started | None,
-        run_id: str = "",
-        *,
-        may_wait: bool = False,
-        is_last: bool = False,
-    ) -> None:
-        """Start a run whose workflow id is free."""
-        now = self.clock.now_ns()
-        run_id = run_id or self.make_run_id(now)
-        commit = start(namespace, run_id, request, now, self.limits)
-        if request.update is not None:
-            transition(commit.run, request.update, now, self.limits, commit)
-        answer = _answer_start(done, StartResult(run_id, is_new=True)) if done is not None else None
-        self._hold(commit, answer, may_wait=may_wait, is_last=is_last)
-
-    def fork(
-        self, namespace: str, request: ForkWorkflow, done: Callable[[str | Rejection | PerdureError], None]
-    ) -> None:
-        """Start a run from a copy of another one's history."""
-        now = self.clock.now_ns()
-        run_id = self.make_run_id(now)
-        commit = start_fork(namespace, run_id, request, now, self.limits)
-        if isinstance(commit, Rejection):
-            done(commit)
-        else:
-            self._hold(commit, lambda outcome: done(run_id if outcome is None else outcome))
-
-    def bring_in(
-        self, address: RunAddress, events: Sequence[Event], done: Callable[[str | Rejection | PerdureError], None]
-    ) -> None:
-        """Begin a run with a history from elsewhere, under the id that it had there."""
-        commit = bring_in(address.namespace, address.run_id, events, self.clock.now_ns(), self.limits)
-        if isinstance(commit, Rejection):
-            done(commit)
-            return
-        run = commit.run
-        if run.search_attributes and (
-            refused := self.attributes.problem(address.namespace, run.search_attributes, self.limits)
-        ):
-            done(Rejection(Reason.INVALID, refused))
-        else:
-            self._hold(commit, lambda outcome: done(run.run_id if outcome is None else outcome))
-
-    def refuse_fork(self, namespace: str, request: ForkWorkflow) -> Rejection | None:
-        """Why a fork could not be started, without starting it."""
-        commit = start_fork(namespace, "", request, self.clock.now_ns(), self.limits)
-        return commit if isinstance(commit, Rejection) else None
-
-    def _hold(self, commit: Commit, done: Done | None, *, may_wait: bool = False, is_last: bool = False) -> None:
+    def hold(self, commit: Commit, done: Done | None, *, may_wait: bool = False, is_last: bool = False) -> None:
         """A run begins. ``is_last``: and takes its first turn when all alarms that are due have fired."""
         run = commit.run
-        resident = Resident(self._next_key, run, RunAddress(run.namespace, run.started.workflow_id, run.run_id))
-        self._next_key += 1
+        resident = Resident(self.next_key, run, RunAddress(run.namespace, run.started.workflow_id, run.run_id))
+        self.next_key += 1
         self.residents.add(resident, is_current=True)
         if is_last:
             turns.note_events(resident, commit)
@@ -418,7 +276,7 @@ class Engine:
             self.pipeline.add(resident, commit, starts, done)
             successor = commit.successor
             if successor is not None:
-                self.begin_run(commit.run.namespace, successor.request, None, successor.run_id)
+                self.starts.begin(commit.run.namespace, successor.request, None, successor.run_id)
         else:
             if commit.ready and self.backlog.waiting:
                 self.dispatch.drain()
@@ -640,58 +498,7 @@ class Engine:
         elif isinstance(outcome, Rejection):
             log.debug("A worker's %s was too late: %s", request.__class__.__name__, outcome.message)
 
-    # --- queries, deletion
-
-    async def query(
-        self, resident: Resident, name: str, input: Payloads, header: PayloadMap | None = None
-    ) -> Payloads | Failure:
-        """Ask a run's program. One that is not in memory is built from the history; a closed run's is let go again."""
-        run, worker, started = resident.run, self.worker, resident.run.started
-        if worker is None or not worker.serves_workflow(run.namespace, started.task_queue, started.workflow_type):
-            return Failure(
-                f"No worker here serves workflow type {started.workflow_type!r} on task queue {started.task_queue!r}, so "
-                "nobody can answer. Open the app that defines it, or start a worker with it.",
-                type=NO_WORKER,
-            )
-        while True:
-            build_id = run.pinned_build_id
-            if resident.program is None or resident.host is None or (build_id and build_id != resident.host.build_id):
-                return await self._query_anew(resident, worker, name, input, header)
-            answer = await _answer(resident.program.query(name, input, header))
-            if not (isinstance(answer, Failure) and answer.type == ASK_AGAIN):
-                return answer
-
-    async def _query_anew(
-        self, resident: Resident, worker: Hosts, name: str, input: Payloads, header: PayloadMap | None
-    ) -> Payloads | Failure:
-        run, started = resident.run, resident.run.started
-        ready = asyncio.Event()
-        while not turns.prepare(resident, self.loader, self.pipeline, ready.set):
-            await ready.wait()
-            ready.clear()
-        namespace, queue, kind, affinity = run.namespace, started.task_queue, started.workflow_type, started.affinity
-        host = worker.host_to_ask(namespace, queue, kind, run.pinned_build_id, resident.key, affinity)
-        if host is None:
-            if affinity is not None and not worker.serves_workflow(namespace, queue, kind, affinity):
-                return Failure(f"No worker on task queue {queue!r} has label {affinity}, so nobody can answer.")
-            builds = worker.builds(namespace, queue, kind)
-            if run.pinned_build_id and run.pinned_build_id not in builds:
-                return Failure(
-                    f"The run is pinned to build {run.pinned_build_id!r}, and the worker here has "
-                    f"{' and '.join(map(repr, sorted(builds)))}. Ask where that build runs, or unpin it."
-                )
-            return Failure("All workers that serve the workflow are busy. Ask again, or start more of them.")
-        program = host.create_program(resident.address, started)
-        failed = program.catch_up(resident.unseen)
-        answer = failed.failure if failed is not None else await _answer(program.query(name, input, header))
-        is_wanted = host.keeps_programs and resident.program is None and run.close is None
-        if failed is None and is_wanted and not resident.is_lost:
-            resident.program, resident.host = program, host
-            resident.seen = resident.unseen[-1].id
-            resident.unseen = []
-        else:
-            program.close()
-        return answer
+    # --- deletion
 
     async def delete_runs(self, keys: Sequence[int]) -> None:
         """Remove closed runs for good. Raises ``StoreError``."""
@@ -709,14 +516,6 @@ class Engine:
 
         self.store.delete(keys, done)
         await deleted
-
-
-async def _answer(answer: Payloads | Failure | Awaitable[Payloads | Failure]) -> Payloads | Failure:
-    return answer if isinstance(answer, (tuple, Failure)) else await answer
-
-
-def _answer_start(done: Started, result: StartResult) -> Done:
-    return lambda outcome: done(result if outcome is None else outcome)
 
 
 def too_long(limit: int) -> str:

@@ -36,7 +36,7 @@ class Entrance:
         elif self.bounded and namespace in self.bounded:
             self._enter(namespace, request, done)
         else:
-            engine.start(namespace, request, done)
+            engine.starts.start(namespace, request, done)
 
     def start_detached(self, namespace: str, request: StartWorkflow, started: Started) -> None:
         """Start what a workflow asks for that is not to be its child, under the rules that hold for clients. What may
@@ -51,7 +51,7 @@ class Entrance:
         elif namespace in self.bounded:
             self._enter(namespace, request, done)
         else:
-            self._engine.start(namespace, request, started)
+            self._engine.starts.start(namespace, request, started)
 
     def _enter(self, namespace: str, request: StartWorkflow, started: Started) -> None:
         """Start in a namespace with a quota, if there is room."""
@@ -71,7 +71,7 @@ class Entrance:
                 self._namespaces.entered(usage)
                 started(outcome)
 
-            self._engine.start(namespace, request, answered)
+            self._engine.starts.start(namespace, request, answered)
 
         task = asyncio.get_running_loop().create_task(enter())
         self._entering.add(task)

@@ -4,6 +4,7 @@ import msgspec
 
 from perdure.engine import holds
 from perdure.engine.engine import Engine
+from perdure.engine.queries import query
 from perdure.engine.resident import Resident
 from perdure.kernel import explain as kernel
 from perdure.kernel.run import Run
@@ -46,7 +47,7 @@ async def _view_of(engine: Engine, resident: Resident) -> ProgramView:
         or turn is not None
     ):
         return ProgramView()
-    answer = await engine.query(resident, PROGRAM_VIEW_QUERY, ())
+    answer = await query(engine, resident, PROGRAM_VIEW_QUERY, ())
     # Programs in other languages may not know the query.
     return ProgramView() if isinstance(answer, Failure) or not answer else _view.decode(answer[0].data)
 

@@ -121,7 +121,7 @@ class Forks:
                 f"Run {address.run_id} of workflow {address.workflow_id!r} is here already.", address.run_id
             )
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._engine.bring_in(address, events, partial(_settle, future))
+        self._engine.starts.bring_in(address, events, partial(_settle, future))
         return await future
 
     async def _refuse_taken(self, address: RunAddress) -> None:
@@ -141,7 +141,7 @@ class Forks:
 
     async def _check(self, resident: Resident, request: ForkWorkflow) -> None:
         """Refuse before anything is terminated."""
-        refusal = self._engine.refuse_fork(resident.run.namespace, await self._with_history(resident, request))
+        refusal = self._engine.starts.refuse_fork(resident.run.namespace, await self._with_history(resident, request))
         if refusal is not None:
             raise error_of(refusal)
 
@@ -156,7 +156,7 @@ class Forks:
     async def _fork(self, resident: Resident, request: ForkWorkflow) -> str:
         request = await self._with_history(resident, request)
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._engine.fork(resident.run.namespace, request, partial(_settle, future))
+        self._engine.starts.fork(resident.run.namespace, request, partial(_settle, future))
         return await future
 
 

@@ -35,7 +35,7 @@ def go_on(engine: Engine, resident: Resident, request: StartWorkflow, done: Star
             done(records or Rejection(Reason.NOT_FOUND, f"Run {run.run_id} was deleted."))
             return
         if engine.residents.find(run.namespace, request.workflow_id, "") not in (None, resident):
-            engine.start(run.namespace, request, done)  # somebody was quicker
+            engine.starts.start(run.namespace, request, done)  # somebody was quicker
             return
         copied = ForkWorkflow(
             request.workflow_id,
@@ -48,10 +48,10 @@ def go_on(engine: Engine, resident: Resident, request: StartWorkflow, done: Star
             loses_children=True,
             child=request,
         )
-        if engine.refuse_fork(run.namespace, copied) is None:
-            engine.fork(run.namespace, copied, forked)
+        if engine.starts.refuse_fork(run.namespace, copied) is None:
+            engine.starts.fork(run.namespace, copied, forked)
         else:
-            engine.begin_run(run.namespace, request, done, may_wait=True)
+            engine.starts.begin(run.namespace, request, done, may_wait=True)
 
     def forked(found: str | Rejection | PerdureError) -> None:
         done(StartResult(found, is_new=True) if isinstance(found, str) else found)

@@ -73,7 +73,7 @@ class Outbox:
         try:
             for message in tuple(commit.messages.values()):
                 if message is not None and message.request.__class__ is StartWorkflow and message.wants_reply:
-                    run_id = engine.start_at_once(message.target.namespace, message.request)
+                    run_id = engine.starts.at_once(message.target.namespace, message.request)
                     if run_id:
                         resident.is_told |= message.request.completion_callback is not None
                         transition(commit.run, ChildStarted(message.ref, run_id), commit.now, commit.limits, commit)
@@ -128,7 +128,7 @@ class Outbox:
                 self._answer(key, source, message, reply)
 
         if isinstance(message.request, StartWorkflow):
-            start = self._engine.entrance if message.request.parent is None else self._engine.start
+            start = self._engine.entrance if message.request.parent is None else self._engine.starts.start
             start(message.target.namespace, message.request, done)
         else:
             self._engine.submit(message.target, message.request, done, even_closed=message.wants_reply)

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
-from perdure.engine import explaining, recovery
+from perdure.engine import explaining, queries, recovery
 from perdure.engine.backlog import QueueName
 from perdure.engine.descriptions import describe
 from perdure.engine.engine import Engine, not_found
@@ -209,7 +209,7 @@ class EngineService:
             self._entrance.check_quota(address.namespace, None)
         resident = await self.engine.resident(address)
         await durable(self.engine.pipeline, resident)
-        answer = await self.engine.query(resident, name, input, header)
+        answer = await queries.query(self.engine, resident, name, input, header)
         if isinstance(answer, Failure):
             raise QueryFailedError(
                 f"Query {name!r} of run {resident.run.run_id} of workflow {address.workflow_id!r} failed: {answer.message}",

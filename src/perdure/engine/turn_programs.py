@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from perdure.engine import queries
 from perdure.model.events import Event, UpdateAdmitted, WorkflowExecutionStarted, WorkflowTaskScheduled
 from perdure.model.failures import NO_WORKER, Failure
 from perdure.model.ids import RunAddress
@@ -179,7 +180,7 @@ async def _ask_anybody(desk: "Desk", program: PolledProgram, query: PolledQuery)
     if resident is not None:
         desk.forget(resident.key)
         if resident.host is not desk:
-            return await engine.query(resident, query.name, query.input, query.header)
+            return await queries.query(engine, resident, query.name, query.input, query.header)
     return Failure(f"The worker {desk.name!r}, which has the run's program, did not answer the query. Ask again.")
 
 

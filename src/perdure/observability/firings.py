@@ -27,14 +27,14 @@ def trace_starts(engine: Engine, tracing: Tracing) -> Callable[[], None]:
 
     A start that is undone with its transaction is done again, with the same ids.
     """
-    entrance, at_once = engine.entrance, engine.start_at_once
+    entrance, at_once = engine.entrance, engine.starts.at_once
     engine.entrance = traced_entrance(entrance, tracing, engine.clock.now_ns)
     # Nothing is in the way of those who trace nothing.
-    engine.__dict__["start_at_once"] = traced_at_once(at_once, tracing, engine.clock.now_ns)
+    engine.starts.__dict__["at_once"] = traced_at_once(at_once, tracing, engine.clock.now_ns)
 
     def end() -> None:
         engine.entrance = entrance
-        del engine.__dict__["start_at_once"]
+        del engine.starts.__dict__["at_once"]
 
     return end
 
