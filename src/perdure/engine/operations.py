@@ -17,7 +17,7 @@ import msgspec
 from perdure.engine.endpoints import Endpoints
 from perdure.engine.operation_runs import OperationRuns
 from perdure.engine.resident import Resident
-from perdure.kernel import operation
+from perdure.kernel import operation_offers
 from perdure.kernel.commit import Message, Rejection
 from perdure.kernel.run import Operation
 from perdure.model.errors import PerdureError, StoreError
@@ -36,6 +36,9 @@ ANSWER_SECONDS = 10.0
 
 SEEN_SECONDS = 300.0
 """Whoever has asked here within this time still counts as somebody who serves the queue."""
+
+MOST_POLLERS = 100
+"""So many are remembered for a queue: those who have asked last."""
 
 UPSTREAM_TIMEOUT = "UPSTREAM_TIMEOUT"
 """Temporal's word for what is wrong when nobody has answered."""
@@ -102,7 +105,7 @@ class Operations:
                 if isinstance(resident, StoreError):
                     self._engine.after_store_retry(lambda: self._place(offer))
                 return
-            wanted = operation.offered(resident.run, offer.request)
+            wanted = operation_offers.offered(resident.run, offer.request)
             if wanted is None or self._known.get(name) != offer.request.attempt:
                 if wanted is None:
                     self._known.pop(name, None)
@@ -177,7 +180,7 @@ class Operations:
         through ``answer``, or is asked again."""
         queue = (namespace, task_queue)
         loop = asyncio.get_running_loop()
-        self._pollers.setdefault(queue, {})[identity] = self._engine.clock.now_ns(), build_id
+        self._note(queue, identity, build_id)
         ends = loop.time() + timeout_seconds
         while True:
             while (line := self._waiting.get(queue)) is not None:
@@ -190,6 +193,14 @@ class Operations:
                     return task
             if not await self._wait(queue, ends - loop.time()):
                 return None
+
+    def _note(self, queue: QueueName, identity: str, build_id: str) -> None:
+        """Somebody asks."""
+        known = self._pollers.setdefault(queue, {})
+        known.pop(identity, None)  # to be the last
+        known[identity] = self._engine.clock.now_ns(), build_id
+        if len(known) > MOST_POLLERS:
+            del known[next(iter(known))]
 
     async def _wait(self, queue: QueueName, seconds: float) -> bool:
         """Whether there is something before time is up."""
@@ -221,7 +232,7 @@ class Operations:
             self._engine.after_store_retry(lambda: self._put(offer, queue))
             return None
         request = offer.request
-        found = operation.offered(resident.run, request)
+        found = operation_offers.offered(resident.run, request)
         if found is None:
             return None
         asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._too_late, offer)
@@ -243,6 +254,7 @@ class Operations:
             self._engine.submit(
                 offer.source,
                 FailOperationAttempt(request.scheduled_event_id, request.attempt, failure, request.of_cancel),
+                even_closed=False,
             )
 
     async def answer(self, source: RunAddress, request: Request) -> bool:

@@ -4,7 +4,7 @@ Commits say what changes; this says what there must be. That the two agree is ch
 simulation, and for a whole store by ``perdure verify``.
 """
 
-from perdure.kernel import lifecycle, operation
+from perdure.kernel import lifecycle, operation, operation_offers
 from perdure.kernel.commit import Task, task_of, turn_due
 from perdure.kernel.run import WORKFLOW_TASK, WORKFLOW_TASK_REF, Run
 
@@ -36,5 +36,5 @@ def timers(run: Run) -> set[tuple[int, int]]:
 def messages(run: Run) -> set[int]:
     """Refs of the messages that must still be in the outbox because their answers have not come."""
     waiting = {ref for ref, child in run.children.items() if not child.run_id}
-    waiting.update(message.ref for message in operation.messages(run))
+    waiting.update(message.ref for message in operation_offers.messages(run))
     return waiting | run.external_signals.keys() | run.external_cancels.keys()

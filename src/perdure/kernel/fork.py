@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from perdure.kernel import external, lifecycle, operation, workflow_task
+from perdure.kernel import external, lifecycle, operation, operation_offers, workflow_task
 from perdure.kernel.commit import Commit, Reason, Rejection
 from perdure.kernel.run import Run
 from perdure.model import events as e
@@ -173,7 +173,7 @@ def _put_back_tasks_and_timers(commit: Commit) -> None:
     for ref in run.activities:
         commit.add_task(ref)
         commit.ready.append(ref)
-    for message in operation.messages(run):
+    for message in operation_offers.messages(run):
         commit.send(message)
     for due, ref in operation.timers(run):
         commit.set_timer(due, ref)

@@ -10,13 +10,13 @@ That an operation is to stop is offered in the same way, once it is accepted.
 from collections.abc import Iterator
 
 from perdure.kernel import workflow_task
-from perdure.kernel.commit import Commit, Message, Reason, Rejection
+from perdure.kernel.commit import Commit, Reason, Rejection
+from perdure.kernel.operation_offers import cancel_is_offered, cancel_offer, is_offered, offer
 from perdure.kernel.run import Operation, OperationCancel, Run
 from perdure.model import events as e
 from perdure.model.commands import RequestCancelNexusOperation, ScheduleNexusOperation
 from perdure.model.errors import InvariantError
 from perdure.model.failures import FailedOperation, Failure, FailureKind, TimeoutType
-from perdure.model.ids import RunAddress
 from perdure.model.options import RetryPolicy
 from perdure.model.payloads import Payloads
 from perdure.model.requests import (
@@ -76,40 +76,7 @@ def request_cancel(commit: Commit, command: RequestCancelNexusOperation, task_co
         e.NexusOperationCancelRequested(commit.next_id, commit.now, command.scheduled_event_id, task_completed_id)
     )
     if operation is not None and operation.cancel is not None and operation.started_time:
-        commit.send(_cancel_offer(operation, operation.cancel))
-
-
-def offer(operation: Operation) -> Message:
-    """What offers an operation to whoever serves its endpoint."""
-    scheduled = operation.scheduled
-    return Message(
-        scheduled.id,
-        RunAddress(scheduled.namespace, ""),
-        OfferOperation(scheduled.task_queue, scheduled.id, operation.attempt),
-        wants_reply=True,
-    )
-
-
-def _cancel_offer(operation: Operation, cancel: OperationCancel) -> Message:
-    scheduled = operation.scheduled
-    return Message(
-        cancel.requested.id,
-        RunAddress(scheduled.namespace, ""),
-        OfferOperation(scheduled.task_queue, scheduled.id, cancel.attempt, of_cancel=True),
-        wants_reply=True,
-    )
-
-
-def offered(run: Run, request: OfferOperation) -> Operation | None:
-    """The operation of an offer, if it still stands."""
-    operation = run.operations.get(request.scheduled_event_id)
-    if operation is None:
-        return None
-    if not request.of_cancel:
-        return operation if _is_offered(operation) and operation.attempt == request.attempt else None
-    cancel = operation.cancel
-    is_good = cancel is not None and _cancel_is_offered(operation, cancel) and cancel.attempt == request.attempt
-    return operation if is_good else None
+        commit.send(cancel_offer(operation, operation.cancel))
 
 
 def refuse_offer(commit: Commit, request: OfferOperation) -> Rejection:
@@ -119,22 +86,22 @@ def refuse_offer(commit: Commit, request: OfferOperation) -> Rejection:
     )
 
 
-def _is_offered(operation: Operation) -> bool:
-    return not operation.started_time and not operation.next_attempt_time
-
-
-def _cancel_is_offered(operation: Operation, cancel: OperationCancel) -> bool:
-    return operation.started_time > 0 and not cancel.is_told and not cancel.next_attempt_time
-
-
 # --- from whoever serves the endpoint
+
+
+def _asked(commit: Commit, request: AcceptOperation | CompleteOperation | FailOperation) -> Operation | Rejection:
+    """The operation that an answer is about."""
+    operation = commit.run.operations.get(request.scheduled_event_id)
+    if operation is None or operation.attempt != request.attempt or not is_offered(operation):
+        return _stale(commit, request.scheduled_event_id, request.attempt)
+    return operation
 
 
 def accept(commit: Commit, request: AcceptOperation) -> Rejection | None:
     """It goes on by itself."""
-    operation = commit.run.operations.get(request.scheduled_event_id)
-    if operation is None or operation.attempt != request.attempt or not _is_offered(operation):
-        return _stale(commit, request.scheduled_event_id, request.attempt)
+    operation = _asked(commit, request)
+    if isinstance(operation, Rejection):
+        return operation
     _accept(commit, operation, request.token, request.links)
     workflow_task.schedule(commit)
     return None
@@ -142,30 +109,30 @@ def accept(commit: Commit, request: AcceptOperation) -> Rejection | None:
 
 def _accept(commit: Commit, operation: Operation, token: str, links: tuple[bytes, ...]) -> None:
     scheduled, before = operation.scheduled, operation_due(operation)
-    if _is_offered(operation):
+    if is_offered(operation):
         commit.arrived(scheduled.id)
     commit.occur(
         e.NexusOperationStarted(commit.occurrence_id(), commit.now, scheduled.id, token, scheduled.request_id, links)
     )
     _reset_timer(commit, scheduled.id, before, operation_due(operation))
     if operation.cancel is not None:
-        commit.send(_cancel_offer(operation, operation.cancel))
+        commit.send(cancel_offer(operation, operation.cancel))
 
 
 def complete(commit: Commit, request: CompleteOperation) -> Rejection | None:
     """It succeeded at once."""
-    operation = commit.run.operations.get(request.scheduled_event_id)
-    if operation is None or operation.attempt != request.attempt or not _is_offered(operation):
-        return _stale(commit, request.scheduled_event_id, request.attempt)
+    operation = _asked(commit, request)
+    if isinstance(operation, Rejection):
+        return operation
     _end_well(commit, operation, request.result, request.links)
     return None
 
 
 def fail(commit: Commit, request: FailOperation) -> Rejection | None:
     """It failed at once, or was cancelled."""
-    operation = commit.run.operations.get(request.scheduled_event_id)
-    if operation is None or operation.attempt != request.attempt or not _is_offered(operation):
-        return _stale(commit, request.scheduled_event_id, request.attempt)
+    operation = _asked(commit, request)
+    if isinstance(operation, Rejection):
+        return operation
     _end_badly(commit, operation, request.failure, is_cancelled=request.canceled)
     return None
 
@@ -176,7 +143,7 @@ def attempt_failed(commit: Commit, request: FailOperationAttempt) -> Rejection |
     of_cancel = request.of_cancel
     cancel = operation.cancel if operation is not None and of_cancel else None
     stands = operation is not None and (
-        _is_offered(operation) if not of_cancel else cancel is not None and _cancel_is_offered(operation, cancel)
+        is_offered(operation) if not of_cancel else cancel is not None and cancel_is_offered(operation, cancel)
     )
     pending = cancel if of_cancel else operation
     if operation is None or pending is None or not stands or pending.attempt != request.attempt:
@@ -208,7 +175,7 @@ def cancel_delivered(commit: Commit, request: OperationCancelDelivered) -> Rejec
         operation is None
         or cancel is None
         or cancel.attempt != request.attempt
-        or not _cancel_is_offered(operation, cancel)
+        or not cancel_is_offered(operation, cancel)
     ):
         return _stale(commit, request.scheduled_event_id, request.attempt)
     _cancel_told(commit, operation, cancel, None)
@@ -338,16 +305,6 @@ def timers(run: Run) -> Iterator[tuple[int, int]]:
                 yield when, name
 
 
-def messages(run: Run) -> Iterator[Message]:
-    """What the run's operations wait for an answer to."""
-    for operation in run.operations.values():
-        cancel = operation.cancel
-        if _is_offered(operation):
-            yield offer(operation)
-        if cancel is not None and _cancel_is_offered(operation, cancel):
-            yield _cancel_offer(operation, cancel)
-
-
 def clock(commit: Commit, operation: Operation, ref: int) -> None:
     """What is due under this name by now."""
     now, scheduled, before = commit.now, operation.scheduled, due(operation, ref)
@@ -364,7 +321,7 @@ def clock(commit: Commit, operation: Operation, ref: int) -> None:
         commit.record(e.OperationOffered(0, now, scheduled.id, of_cancel))
         _reset_timer(commit, ref, before, due(operation, ref))
         cancel = operation.cancel
-        commit.send(_cancel_offer(operation, cancel) if of_cancel and cancel is not None else offer(operation))
+        commit.send(cancel_offer(operation, cancel) if of_cancel and cancel is not None else offer(operation))
 
 
 def _time_out(commit: Commit, operation: Operation, timeout_type: TimeoutType) -> None:
@@ -415,12 +372,12 @@ def _let_go(commit: Commit, operation: Operation) -> None:
     ref, cancel = operation.scheduled.id, operation.cancel
     if (when := operation_due(operation)) > 0:
         commit.drop_timer(when, ref)
-    if _is_offered(operation):
+    if is_offered(operation):
         commit.arrived(ref)
     if cancel is not None:
         if cancel.next_attempt_time:
             commit.drop_timer(cancel.next_attempt_time, cancel.requested.id)
-        if _cancel_is_offered(operation, cancel):
+        if cancel_is_offered(operation, cancel):
             commit.arrived(cancel.requested.id)
 
 
