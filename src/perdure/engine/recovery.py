@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -19,7 +22,7 @@ from perdure.engine.ports import TaskRow, TimerRow
 from perdure.engine.resident import Resident
 from perdure.kernel.run import WORKFLOW_TASK_REF
 from perdure.kernel.timer import deadline
-from perdure.model.errors import PerdureError
+from perdure.model.errors import PerdureError, StoreError
 from perdure.model.ids import RunAddress
 from perdure.model.options import DEFAULT_NAMESPACE
 from perdure.model.requests import LoseActivity
@@ -29,6 +32,8 @@ log = logging.getLogger("perdure.engine")
 
 PAGE = 500
 
+T = TypeVar("T")
+
 NO_PLACEMENT = Placement(DEFAULT_NAMESPACE)
 decode_placement = msgspec.msgpack.Decoder(Placement).decode
 
@@ -37,7 +42,7 @@ async def take_up_tasks(engine: Engine, before_key: int) -> None:
     """Set going what runs with keys below ``before_key`` waited for when the store was opened."""
     after = (-1, 0)
     while not engine.closing:
-        rows = await engine.store.tasks(after, PAGE)
+        rows = await _insist(engine, partial(engine.store.tasks, after, PAGE))
         for row in rows:
             if row.key < before_key:
                 _take_up(engine, row)
@@ -106,10 +111,10 @@ async def take_up_messages(engine: Engine, before_key: int) -> None:
     """Send what had not arrived when the store was opened."""
     after = (-1, -(1 << 62))
     while not engine.closing:
-        rows = await engine.store.messages(after, PAGE)
+        rows = await _insist(engine, partial(engine.store.messages, after, PAGE))
         for row in rows:
             if row.key < before_key:
-                stored = await engine.store.history(row.key)
+                stored = await _insist(engine, partial(engine.store.history, row.key))
                 if stored is not None:
                     source = RunAddress(stored.row.namespace, stored.row.workflow_id, stored.row.run_id)
                     engine.outbox.send(row.key, source, decode_message(row.message))
@@ -124,7 +129,7 @@ async def bring_in_timers(engine: Engine) -> None:
     until = now + engine.settings.timer_horizon_ns
     # Timers set from now on are armed by the commit that sets them; those set before are found below.
     engine.horizon_ns = until
-    rows = await engine.store.timers(until, None, engine.settings.timer_page)
+    rows = await _insist(engine, partial(engine.store.timers, until, None, engine.settings.timer_page))
     last: TimerRow | None = None
     for row in rows:
         engine.alarms.set(row.key, row.ref, row.due)
@@ -140,6 +145,16 @@ async def keep_timers_coming(engine: Engine) -> None:
         half = engine.settings.timer_horizon_ns // 2
         wake_at = min(engine.clock.now_ns() + half, max(engine.horizon_ns, engine.clock.now_ns() + 1))
         await sleep_until(engine, wake_at)
+
+
+async def _insist(engine: Engine, read: Callable[[], Awaitable[T]]) -> T:
+    """What the store says, asked again until it does: what is not read here goes on with nobody."""
+    while True:
+        try:
+            return await read()
+        except StoreError as error:
+            log.warning("The store could not say what waits in it; trying again: %s", error)
+            await sleep_until(engine, engine.clock.now_ns() + engine.settings.store_retry_ns)
 
 
 async def sleep_until(engine: Engine, due_ns: int) -> None:

@@ -8,6 +8,7 @@ its attempts wait, and are not counted.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from perdure.engine.endpoints import URL_QUEUES, Endpoints
 from perdure.engine.operation_tokens import CallbackToken, Seals
@@ -88,10 +89,12 @@ class Calling:
         if queue.startswith(URL_QUEUES) and queue not in self._lines:
             line = asyncio.get_running_loop().create_task(self._serve(queue))
             self._lines[queue] = line
-            line.add_done_callback(lambda _: self._ended(queue))
+            line.add_done_callback(partial(self._ended, queue))
 
-    def _ended(self, queue: str) -> None:
+    def _ended(self, queue: str, line: asyncio.Task[None]) -> None:
         self._lines.pop(queue, None)
+        if not line.cancelled() and (error := line.exception()) is not None:
+            log.error("Asking endpoint %s failed in a way that should be impossible", queue, exc_info=error)
         if self._operations.attend_own is not None and self._operations.backlog(SYSTEM_NAMESPACE, queue):
             self._attend(queue)
 

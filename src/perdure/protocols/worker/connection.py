@@ -146,6 +146,10 @@ class Connection:
             except DecodeError as error:
                 reason = f"the server says what is no answer: {error}"
                 log.error("The server at %s says what is no answer; connecting anew", self.carrier.target)
+            except Exception as error:
+                # If this ended, whoever asks would wait for ever.
+                reason = f"it failed in a way that should be impossible: {error!r}"
+                log.exception("The connection to %s failed in a way that should be impossible", self.carrier.target)
             if self._stream is not None:
                 self._stream = None
                 away_since = loop.time()
