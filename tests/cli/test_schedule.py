@@ -39,7 +39,11 @@ async def test_schedules_of_a_store_in_use(perdure, tmp_path):
         assert datetime.fromisoformat(first[:19]).replace(tzinfo=UTC) > datetime.now(UTC)
         theirs = await asyncio.to_thread(perdure, "schedule", "list", path, "-n", "other")
         assert theirs.lines[1].startswith("theirs")
+        await client.schedules.get("nightly").pause("until May")
     assert len((await asyncio.to_thread(perdure, "schedule", "list", path)).lines) == 4
+    own = ("history", path, "schedule:default:nightly", "-n", "perdure.system", "--full")
+    told = [line for line in (await asyncio.to_thread(perdure, *own)).lines if line.strip().startswith("state: ")]
+    assert '"upcoming":[0,0,[{"nominal":' in told[0] and '"note":"until May"' in told[1], "what each turn has changed"
 
 
 def test_a_store_without_schedules(perdure, store):

@@ -39,7 +39,7 @@ ATTRIBUTES: dict[type[Event], tuple[str, ...]] = {
     e.WorkflowExecutionOptionsUpdated: ("pinned_build_id", "identity"),
     e.WorkflowTaskScheduled: ("task_queue",),
     e.WorkflowTaskStarted: ("identity", "suggest_continue_as_new"),
-    e.WorkflowTaskCompleted: ("build_id",),
+    e.WorkflowTaskCompleted: ("build_id", "state"),
     e.WorkflowTaskTimedOut: ("timeout_type",),
     e.WorkflowTaskFailed: ("cause", "failure", "base_run_id", "build_id"),
     e.ActivityTaskScheduled: ("activity_type", "activity_id", "input", "task_queue"),

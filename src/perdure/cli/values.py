@@ -133,7 +133,7 @@ def byte_count(count: int) -> str:
 def attribute_text(name: str, value: Any, style: TimeStyle, limit: int) -> str:
     """Any attribute of an event in one line; empty for one that says nothing."""
     match value:
-        case None | "" | () | False:
+        case None | "" | () | False | b"":
             return ""
         case Enum():
             return enum_text(value) if value else ""
@@ -155,6 +155,8 @@ def attribute_text(name: str, value: Any, style: TimeStyle, limit: int) -> str:
             return retry_policy_text(value)
         case RunAddress() | ParentLink():
             return address_text(value)
+        case bytes():
+            return _bytes_text(value, limit)
         case tuple() if isinstance(value[0], Payload):
             return payloads_text(value, limit)
         case tuple():
@@ -164,6 +166,14 @@ def attribute_text(name: str, value: Any, style: TimeStyle, limit: int) -> str:
             return ", ".join(f"{key}: {item}" for key, item in items)
         case _:
             return shortened(visible(str(value)), limit)
+
+
+def _bytes_text(value: bytes, limit: int) -> str:
+    """What a program has saved is most often JSON."""
+    try:
+        return shortened(visible(value.decode()), limit)
+    except UnicodeDecodeError:
+        return f"<{byte_count(len(value))}>"
 
 
 # --- for programs
