@@ -25,7 +25,7 @@ from temporalio.api.nexus.v1 import message_pb2 as nexus_pb
 from temporalio.api.operatorservice.v1 import CreateNexusEndpointRequest
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import NexusOperationError, TimeoutError, TimeoutType
+from temporalio.exceptions import CancelledError, NexusOperationError, TimeoutError, TimeoutType
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from tests.protocols.temporal.server import DevServer
@@ -282,6 +282,22 @@ async def test_answers_in_the_older_form(offered: WorkflowHandle[Any, Any], raw:
     cause = failed.value.cause.__cause__
     assert isinstance(cause, nexusrpc.HandlerError)
     assert "what?" in str(cause)
+
+
+async def test_an_operation_is_cancelled_with_what_is_said_of_it(
+    offered: WorkflowHandle[Any, Any], raw: Any, client: Client
+) -> None:
+    task = await polled(raw)
+    request = pb.RespondNexusTaskCompletedRequest(namespace="default", task_token=task.task_token)
+    error = request.response.start_operation.operation_error
+    error.operation_state = "canceled"
+    error.failure.CopyFrom(nexus_pb.Failure(message="called off", metadata={"type": "note"}, details=b'{"by": "me"}'))
+    await raw.RespondNexusTaskCompleted(request)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await offered.result()
+    said = failed.value.cause.__cause__
+    assert isinstance(said, CancelledError) and said.message == "called off"
+    assert said.details == ({"message": "", "metadata": {"type": "note"}, "details": {"by": "me"}},)
 
 
 async def test_whoever_does_not_answer_is_asked_again(

@@ -1,5 +1,7 @@
 """Attempts of Nexus operations as the answers to polls, and what workers answer as the engine's requests."""
 
+from typing import Any
+
 import msgspec
 from google.protobuf import json_format
 from temporalio.api.enums.v1 import event_type_pb2, nexus_pb2
@@ -93,9 +95,11 @@ def answered(token: NexusToken, response: nexus.Response) -> Request | None:
         case "operation_error":
             error = started.operation_error
             is_cancelled = error.operation_state == "canceled"
-            failure = _of_nexus(error.failure)
-            if is_cancelled and failure.kind is not FailureKind.CANCELED:
-                failure = Failure(failure.message, FailureKind.CANCELED, details=failure.details)
+            if is_cancelled:
+                given = error.failure
+                failure = Failure(given.message, FailureKind.CANCELED, details=_details_of(given))
+            else:
+                failure = _of_nexus(error.failure)
             return FailOperation(ref, attempt, failure, is_cancelled)
         case _:
             return None
@@ -149,16 +153,27 @@ def _of_nexus(given: nexus.Failure) -> Failure:
             if not message.message:
                 message.message = given.message
             return to_failure(message)
-    details: tuple[Payload, ...] = ()
-    if given.metadata or given.details:
-        said = {"metadata": dict(given.metadata), "details": given.details.decode(errors="replace")}
-        details = (Payload(msgspec.json.encode(said)),)
     cause = _of_nexus(given.cause) if given.HasField("cause") else None
     return Failure(
         given.message,
         type="NexusFailure",
-        details=details,
+        details=_details_of(given),
         cause=cause,
         stack_trace=given.stack_trace,
         non_retryable=True,
     )
+
+
+def _details_of(given: nexus.Failure) -> tuple[Payload, ...]:
+    """What a failure in Nexus's form says besides its message, in that form; nothing if that is all."""
+    if not given.metadata and not given.details:
+        return ()
+    said: dict[str, Any] = {"message": ""}
+    if given.metadata:
+        said["metadata"] = dict(given.metadata)
+    if given.details:
+        try:
+            said["details"] = msgspec.json.decode(given.details)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            said["details"] = given.details.decode(errors="replace")
+    return (Payload(msgspec.json.encode(said)),)

@@ -47,6 +47,7 @@ public final class Main {
             client, WorkerFactoryOptions.newBuilder().setWorkflowCacheSize(cache).build());
     Worker worker = factory.newWorker(QUEUE);
     worker.registerWorkflowImplementationTypes(Workflows.ALL);
+    worker.registerNexusServiceImplementation(new Operations.GreeterOfStory());
     worker.registerActivitiesImplementations(new Activities.Implementation());
     factory.start();
     Map<String, Story> stories = Stories.all();

@@ -31,6 +31,7 @@ final class Stories {
     notes();
     messages();
     children();
+    NexusStories.addTo(FOUND);
     lives();
     return FOUND;
   }

@@ -33,6 +33,7 @@ final class Workflows {
   static final Class<?>[] ALL = {
     OneActivityWorkflow.class, CancelledActivityWorkflow.class, LocalWorkflow.class, NotesWorkflow.class,
     MailboxWorkflow.class, ChildOfStory.class, ParentOfStory.class, ReachingWorkflow.class, LifeWorkflow.class,
+    Operations.AskingOfStory.class,
   };
 
   private Workflows() {}
