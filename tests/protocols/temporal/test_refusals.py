@@ -4,6 +4,13 @@ from pathlib import Path
 
 import grpc
 import msgspec
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import UpdateWorkflowExecutionLifecycleStage
+from temporalio.api.update.v1 import UpdateRef, WaitPolicy
+from temporalio.api.workflowservice.v1 import PollWorkflowExecutionUpdateRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
 from tests.protocols.temporal.refusals import Teller, Told
 
 from perdure.app.server import Server
@@ -38,3 +45,22 @@ async def test_what_is_told_to_whom(server: Server) -> None:
         assert len(found.failures) == len(expected.failures), name
         if expected.failures and name not in IN_OTHER_WORDS:
             assert (found.message, found.failures) == (expected.message, expected.failures), name
+
+
+async def test_what_is_not_there_is_named_as_by_temporal_s_server(client: Client) -> None:
+    handle = await client.start_workflow("Anything", id="w", task_queue="q")
+    with pytest.raises(RPCError) as missing:
+        await client.get_async_activity_handle(workflow_id="w", run_id=None, activity_id="a").complete()
+    assert missing.value.message.startswith(
+        "cannot find pending activity with ActivityID a, check workflow execution history"
+    )
+    reference = UpdateRef(workflow_execution=WorkflowExecution(workflow_id="w"), update_id="u")
+    wait = WaitPolicy(
+        lifecycle_stage=UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED
+    )
+    with pytest.raises(RPCError) as missing:
+        await client.workflow_service.poll_workflow_execution_update(
+            PollWorkflowExecutionUpdateRequest(namespace="default", update_ref=reference, wait_policy=wait)
+        )
+    assert missing.value.message == 'update "u" not found'
+    await handle.terminate()

@@ -64,7 +64,9 @@ async def _by_id(call: Call, request: Any) -> ActivityToken:
         description = await call.service.describe(RunAddress(namespace, workflow_id, request.run_id))
         if description.summary.status.is_closed:
             raise Refused.not_found("workflow execution already completed")
-        raise Refused.not_found("activity not found or already completed")
+        raise Refused.not_found(
+            f"cannot find pending activity with ActivityID {activity_id}, check workflow execution history for more details"
+        )
     run_id, activity = pending
     return ActivityToken(namespace, workflow_id, run_id, activity.scheduled.id, activity.attempt, activity_id)
 

@@ -125,7 +125,7 @@ async def poll_workflow_execution_update(
                 stage=int(lost.stage),  # type: ignore[arg-type]
                 update_ref=_reference(address, reference.update_id),
             )
-        raise Refused.not_found(f"update {reference.update_id!r} not found")
+        raise Refused.not_found(f'update "{reference.update_id}" not found')
     # Asked for with the same id it is the same one; its name is not looked at again.
     asked = UpdateWorkflow(reference.update_id, "poll")
     unspecified = request.wait_policy.lifecycle_stage == 0
