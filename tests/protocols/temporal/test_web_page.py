@@ -46,6 +46,31 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 QUEUE = "shop"
 CUSTOMER = SearchAttributeKey.for_keyword("Customer")
 
+PAGES = {
+    f"GET {path}"
+    for path in (
+        "cluster-info",
+        "namespaces",
+        "namespaces/default",
+        "namespaces/default/activities",
+        "namespaces/default/batch-operations",
+        "namespaces/default/schedules",
+        "namespaces/default/schedules/hourly",
+        "namespaces/default/search-attributes",
+        "namespaces/default/task-queues/versioned",
+        "namespaces/default/worker-deployments",
+        "namespaces/default/worker-deployments/warehouse",
+        "namespaces/default/workflow-count",
+        "namespaces/default/workflows",
+        "namespaces/default/workflows/order",
+        "namespaces/default/workflows/order/history",
+        "namespaces/default/workflows/order/history-reverse",
+        "nexus/endpoints",
+        "system-info",
+    )
+} | {"POST namespaces/default/workflows/order/query/__stack_trace"}
+"""What the pages ask, at least."""
+
 
 @service_handler(name="Bank")
 class Bank:
@@ -207,13 +232,14 @@ async def test_its_pages_show_what_is_here(server: Server, page: WebPage) -> Non
             ("/namespaces/default/schedules/hourly", "1 Recent Run", "Parcel"),
             ("/namespaces/default/activities", "alone", "price"),
             ("/namespaces/default/task-queues/versioned", "warehouse", "1.0"),
-            ("/namespaces/default/worker-deployments", "warehouse"),
+            ("/namespaces/default/worker-deployments", "Create Worker Deployment", "warehouse"),
             ("/namespaces/default/worker-deployments/warehouse", "1.0", "Inactive"),
             ("/namespaces/default/batch-operations", "No Batch Operations"),
             ("/nexus", "bank"),
         ):
             await page.show(path, *texts)
         assert page.refused == []
+        assert PAGES - page.calls == set()
         # What is not there is said in the page's own way, and what is wrong in ours.
         await page.show("/namespaces/default/workflows?query=Nonsense%20x", "there is 'x'; expected a comparison")
         await page.show("/namespaces/default/schedules/none", "workflow not found for ID: temporal-sys-scheduler:none")

@@ -1,6 +1,7 @@
 """Temporal's own web page: the program that serves it, and a browser that shows it."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -15,6 +16,8 @@ from tests.protocols.temporal.server import free_port
 SHOWN_SECONDS = 60.0
 """How long a page may take to show what it should; the machine may be busy."""
 
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -28,7 +31,7 @@ def browser_path() -> str:
 
 class WebPage:
     """A tab that shows a server's pages. ``refused`` are the calls that had no good answer, and what broke in the page;
-    ``calls`` all calls by method and path."""
+    ``calls`` all calls by method and path, with a star for what differs each time."""
 
     def __init__(self, url: str, tab: Page) -> None:
         self.url = url
@@ -41,7 +44,7 @@ class WebPage:
     def _answered(self, response: Response) -> None:
         path = urlsplit(response.url).path
         if path.startswith("/api/v1/"):
-            self.calls.add(f"{response.request.method} {path.removeprefix('/api/v1/')}")
+            self.calls.add(f"{response.request.method} {UUID.sub('*', path.removeprefix('/api/v1/'))}")
             if response.status >= 400:
                 self.refused.append(f"{response.request.method} {response.url}: {response.status}")
 
