@@ -5,7 +5,6 @@ own failure.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -23,7 +22,7 @@ from perdure.model.failures import BAD_COMMAND, Failure
 from perdure.model.limits import Limits
 from perdure.model.payloads import PayloadMap
 from perdure.model.search import AttributeTypes
-from perdure.model.task_queues import LOWEST_PRIORITY, BreakerPolicy, Priority
+from perdure.model.task_queues import LOWEST_PRIORITY
 
 BAD_SEARCH_ATTRIBUTES = "BAD_SEARCH_ATTRIBUTES"
 
@@ -275,18 +274,9 @@ class _Check(msgspec.Struct, gc=False):
 
 def _wrong_placement(command: c.ScheduleActivityTask, limits: Limits) -> str:
     """What is wrong with how an activity is to be queued; empty if nothing is."""
-    longest = limits.id_length
+    priority, breaker, longest = command.priority, command.breaker, limits.id_length
     if len(command.limit_key) > longest:
         return f"A limit key is longer than {longest} characters."
-    if wrong := _wrong_order(command.priority, command.breaker, longest):
-        return wrong
-    if command.affinity is not None and (found := affinity_problem(command.affinity, longest)):
-        return f"{found}."
-    return ""
-
-
-@lru_cache(maxsize=1_000)  # the same few come again and again
-def _wrong_order(priority: Priority | None, breaker: BreakerPolicy | None, longest: int) -> str:
     if priority is not None:
         if not 0 <= priority.priority_key <= LOWEST_PRIORITY:
             return (
@@ -298,6 +288,8 @@ def _wrong_order(priority: Priority | None, breaker: BreakerPolicy | None, longe
             return f"A fairness key is longer than {longest} characters."
     if breaker is not None and (breaker.failures <= 0 or breaker.window_ns <= 0 or breaker.cool_down_ns <= 0):
         return "A breaker's failures, window and cool-down must be above zero."
+    if command.affinity is not None and (found := affinity_problem(command.affinity, longest)):
+        return f"{found}."
     return ""
 
 
