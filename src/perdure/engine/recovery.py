@@ -22,7 +22,7 @@ from perdure.engine.ports import TaskRow, TimerRow
 from perdure.engine.resident import Resident
 from perdure.kernel.run import WORKFLOW_TASK_REF
 from perdure.kernel.timer import deadline
-from perdure.model.errors import PerdureError, StoreError
+from perdure.model.errors import PerdureError, StoreCorruptError, StoreError
 from perdure.model.ids import RunAddress
 from perdure.model.options import DEFAULT_NAMESPACE
 from perdure.model.requests import LoseActivity
@@ -30,9 +30,9 @@ from perdure.model.task_queues import Placement
 
 log = logging.getLogger("perdure.engine")
 
-PAGE = 500
-
 T = TypeVar("T")
+
+PAGE = 500
 
 NO_PLACEMENT = Placement(DEFAULT_NAMESPACE)
 decode_placement = msgspec.msgpack.Decoder(Placement).decode
@@ -73,7 +73,10 @@ def _take_up(engine: Engine, row: TaskRow) -> None:
         return
 
     def loaded(resident: Resident | PerdureError | None) -> None:
-        if isinstance(resident, PerdureError):
+        if isinstance(resident, StoreError) and not isinstance(resident, StoreCorruptError):
+            log.warning("A run could not be taken up now; trying again: %s", resident)
+            engine.after_store_retry(partial(_take_up, engine, row))
+        elif isinstance(resident, PerdureError):
             log.error("A run could not be taken up: %s", resident)
         elif resident is not None:
             _take_up_resident(engine, resident, row)
