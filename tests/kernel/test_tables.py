@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from perdure.kernel import commands as kernel_commands
 from perdure.kernel.apply import APPLIERS
+from perdure.kernel.command_checks import CHECKS
+from perdure.kernel.commands import ACTIONS
 from perdure.kernel.commit import Message
 from perdure.kernel.transition import HANDLERS
 from perdure.model import activity_options, affinity, failures, ids, options, payloads, task_queues
@@ -205,13 +206,6 @@ ENUM_NUMBERS: dict[type[IntEnum], dict[str, int]] = {
 # --- the tables
 
 
-def _table(name: str) -> dict[type, Any]:
-    """A table of ``kernel.commands``, private or not."""
-    (table,) = [value for key, value in vars(kernel_commands).items() if key.strip("_") == name]
-    assert isinstance(table, dict)
-    return table
-
-
 def test_every_record_has_an_applier() -> None:
     assert set(APPLIERS) == set(RECORDS)
 
@@ -222,12 +216,12 @@ def test_every_request_has_a_handler() -> None:
 
 
 def test_every_command_has_an_action() -> None:
-    assert set(_table("ACTIONS")) == set(COMMANDS)
+    assert set(ACTIONS) == set(COMMANDS)
 
 
 def test_every_command_that_can_be_wrong_has_a_check() -> None:
     notes = {c.RecordMarker, c.ModifyWorkflowProperties}
-    assert set(_table("CHECKS")) == set(COMMANDS) - notes
+    assert set(CHECKS) == set(COMMANDS) - notes
 
 
 # --- numbers

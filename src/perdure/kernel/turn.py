@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from perdure.kernel import activity, commands, update, workflow_task
+from perdure.kernel import activity, command_checks, commands, update, workflow_task
 from perdure.kernel.commit import Commit, Rejection
 from perdure.kernel.run import WorkflowTask
 from perdure.model import events as e
@@ -47,7 +47,7 @@ def finish(
 ) -> None:
     """Carry out the commands of the turn in hand. If one of them can't be, the turn fails, and none of them happens."""
     run = commit.run
-    problem = commands.problem(commit, asked)
+    problem = command_checks.problem(commit, asked)
     if problem is not None:
         cause, failure = problem
         workflow_task.record_failure(commit, task, cause, failure, identity, build_id)
