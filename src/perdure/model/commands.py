@@ -37,6 +37,8 @@ class ScheduleActivityTask(Command, frozen=True, array_like=True, gc=False, tag=
 
 
 class RequestCancelActivityTask(Command, frozen=True, array_like=True, gc=False, tag=2):
+    """The activity is no longer wanted."""
+
     scheduled_event_id: int
 
 
@@ -49,14 +51,20 @@ class StartTimer(Command, frozen=True, array_like=True, gc=False, tag=3):
 
 
 class CancelTimer(Command, frozen=True, array_like=True, gc=False, tag=4):
+    """The timer is no longer wanted."""
+
     timer_id: str
 
 
 class CompleteWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=5):
+    """The program returns a result."""
+
     result: Payloads = ()
 
 
 class FailWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=6):
+    """The program fails the run; its retry policy may start another."""
+
     failure: Failure
 
 
@@ -110,6 +118,8 @@ class StartChildWorkflowExecution(Command, frozen=True, array_like=True, gc=Fals
 
 
 class SignalExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=10):
+    """Signal another run; ``control`` is the program's own note, which comes back with the answer."""
+
     workflow_execution: RunAddress
     signal_name: str
     input: Payloads = ()
@@ -119,6 +129,8 @@ class SignalExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=
 
 
 class RequestCancelExternalWorkflowExecution(Command, frozen=True, array_like=True, gc=False, tag=11):
+    """Ask another run to stop; ``control`` is the program's own note."""
+
     workflow_execution: RunAddress
     child_workflow_only: bool = False
     reason: str = ""
@@ -126,6 +138,8 @@ class RequestCancelExternalWorkflowExecution(Command, frozen=True, array_like=Tr
 
 
 class RecordMarker(Command, frozen=True, array_like=True, gc=False, tag=12):
+    """Note something, such as a patch."""
+
     marker_name: str
     details: dict[str, Payloads]
     header: PayloadMap | None = None
@@ -133,6 +147,8 @@ class RecordMarker(Command, frozen=True, array_like=True, gc=False, tag=12):
 
 
 class UpsertWorkflowSearchAttributes(Command, frozen=True, array_like=True, gc=False, tag=13):
+    """Change what the run is found by; a null payload removes an attribute."""
+
     search_attributes: PayloadMap
 
 
@@ -149,6 +165,8 @@ class AcceptUpdate(Command, frozen=True, array_like=True, gc=False, tag=15):
 
 
 class RejectUpdate(Command, frozen=True, array_like=True, gc=False, tag=16):
+    """Refuse an update that was delivered in this turn."""
+
     update_id: str
     failure: Failure
 
@@ -187,6 +205,8 @@ class ScheduleNexusOperation(Command, frozen=True, array_like=True, gc=False, ta
 
 
 class RequestCancelNexusOperation(Command, frozen=True, array_like=True, gc=False, tag=20):
+    """The operation is no longer wanted."""
+
     scheduled_event_id: int
 
 
