@@ -11,12 +11,13 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
+from perdure.engine.remote_program import RemoteProgram
 from perdure.model.affinity import Affinity
-from perdure.model.events import Event, UpdateAdmitted, WorkflowExecutionStarted, WorkflowTaskScheduled
+from perdure.model.events import Event, WorkflowExecutionStarted
 from perdure.model.failures import ASK_AGAIN, Failure
 from perdure.model.ids import RunAddress
 from perdure.model.payloads import PayloadMap, Payloads
-from perdure.model.program import ActivityTask, Program, TurnCompleted, TurnFailed
+from perdure.model.program import ActivityTask, Program
 from perdure.model.requests import HeartbeatActivity
 from perdure.model.workers import (
     ANY_TYPE,
@@ -34,7 +35,6 @@ from perdure.model.workers import (
     QueryReport,
     StartActivity,
     TakeTurn,
-    TurnAhead,
     TurnReport,
     WorkerDescription,
 )
@@ -46,7 +46,6 @@ QUERY_SECONDS = 10.0
 """A worker that has not answered a query after this is taken to be stuck."""
 
 _query_ids = count(1)
-_turn_tokens = count(1)
 
 
 class Group:
@@ -267,7 +266,7 @@ class RemoteWorker:
         if program.questions:
             self._ask_waiting(program)
 
-    def _ask_waiting(self, program: "RemoteProgram") -> None:
+    def _ask_waiting(self, program: RemoteProgram) -> None:
         """Send the questions that waited for a turn to end. What had happened when they were asked was kept from that
         turn, and is in the next: they wait for that one too."""
         questions, program.questions = program.questions, []
@@ -285,14 +284,14 @@ class RemoteWorker:
 
     # --- what programs send
 
-    def take_turn(self, program: "RemoteProgram", turn: TakeTurn) -> None:
+    def take_turn(self, program: RemoteProgram, turn: TakeTurn) -> None:
         """Send a turn."""
         self.turns[program.address.run_id] = program
         self._link.send(turn)
 
     def ask(
         self,
-        program: "RemoteProgram",
+        program: RemoteProgram,
         name: str,
         input: Payloads,
         header: PayloadMap | None,
@@ -321,7 +320,7 @@ class RemoteWorker:
         loop.call_later(QUERY_SECONDS, too_late)
         return answer
 
-    def distrust(self, program: "RemoteProgram") -> None:
+    def distrust(self, program: RemoteProgram) -> None:
         """A program has gone where its run has not: whoever has asked it something asks again."""
         for query_id, (answer, asked) in list(self._queries.items()):
             if asked is program:
@@ -330,7 +329,7 @@ class RemoteWorker:
                     answer.set_result(Failure("The program that was asked had gone astray.", type=ASK_AGAIN))
         program.questions.clear()
 
-    def forget(self, program: "RemoteProgram") -> None:
+    def forget(self, program: RemoteProgram) -> None:
         """A program is not needed any more."""
         self.programs -= 1
         program.turn_in_hand = None
@@ -378,80 +377,3 @@ class RemoteWorker:
             self.programs,
             hello.labels,
         )
-
-
-class RemoteProgram:
-    """A run's program in another process. Implements ``Program``."""
-
-    def __init__(self, worker: RemoteWorker, address: RunAddress) -> None:
-        self.address = address
-        self.turn_in_hand: tuple[int, int, int] | None = None
-        """Its started event, its attempt, and its token."""
-        self.questions: list[tuple[AnswerQuery, int]] = []
-        """Queries that wait for so many turns to end, so that they see what happened before they were asked."""
-        self.has_whole_turn = False
-        """Whether the turn in hand has the whole history."""
-        self.offered = 0
-        """Where the turn begins that the worker may take itself; 0 when there is none."""
-        self.ahead: TurnAhead | None = None
-        """That turn, as it was taken; while what leads to it is decided."""
-        self.worker = worker
-        self._is_new = True
-        self._history: Sequence[Event] = ()
-
-    def turn(self, events: Sequence[Event], updates: Sequence[UpdateAdmitted]) -> TurnCompleted | TurnFailed | None:
-        """Have it taken there, and the end comes as a request; unless it was taken there already."""
-        ahead, self.offered = self.ahead, 0
-        if ahead is not None:
-            started = events[-1]
-            if ahead.started_event_id == started.id and ahead.time == started.time and not updates:
-                self.ahead = None
-                if ahead.failure is not None:
-                    return TurnFailed(ahead.cause, ahead.failure)
-                return TurnCompleted(ahead.commands, ahead.state)
-        self._hand_out(events, updates)
-        return None
-
-    def take_again(self, events: Sequence[Event], updates: Sequence[UpdateAdmitted]) -> None:
-        """Have the turn in hand taken by a new program; ``events`` are the whole history up to it."""
-        self._is_new = True
-        self._hand_out(events, updates)
-
-    def _hand_out(self, events: Sequence[Event], updates: Sequence[UpdateAdmitted]) -> None:
-        started = events[-1]
-        scheduled = events[-2]
-        attempt = scheduled.attempt if isinstance(scheduled, WorkflowTaskScheduled) else 1
-        token = next(_turn_tokens)
-        self.turn_in_hand = (started.id, attempt, token)
-        self.has_whole_turn = self._is_new
-        self.worker.take_turn(
-            self, TakeTurn(self.address, started.id, attempt, self._is_new, tuple(events), tuple(updates), token)
-        )
-        self._is_new = False
-
-    def has_in_hand(self, report: TurnReport) -> bool:
-        """Whether the turn that is handed in is the one in hand. Its number and attempt do not tell: when a commit fails,
-        they go to another turn, with other events before it. Workers of earlier versions know no more, though."""
-        turn = self.turn_in_hand
-        return (
-            turn is not None
-            and turn[0] == report.started_event_id
-            and turn[1] == report.attempt
-            and report.token in (turn[2], 0)
-        )
-
-    def catch_up(self, events: Sequence[Event]) -> None:
-        """What the next query must bring along."""
-        self._history = events
-        self._is_new = False
-
-    def query(
-        self, name: str, input: Payloads, header: PayloadMap | None = None
-    ) -> "asyncio.Future[Payloads | Failure]":
-        """Ask there."""
-        events, self._history = self._history, ()
-        return self.worker.ask(self, name, input, header, events)
-
-    def close(self) -> None:
-        """Have it forgotten there."""
-        self.worker.forget(self)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from perdure.engine.loading import Loader
 from perdure.engine.pipeline import Done, Pipeline
-from perdure.engine.remote_worker import RemoteProgram, RemoteWorker
+from perdure.engine.remote_program import RemoteProgram
+from perdure.engine.remote_worker import RemoteWorker
 from perdure.engine.resident import Resident
 from perdure.kernel.commit import Commit
 from perdure.kernel.run import WorkflowTask

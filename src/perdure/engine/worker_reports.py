@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from perdure.engine import turns
 from perdure.engine.pipeline import Outcome
-from perdure.engine.remote_worker import RemoteProgram, RemoteWorker
+from perdure.engine.remote_program import RemoteProgram
+from perdure.engine.remote_worker import RemoteWorker
 from perdure.engine.resident import Resident
 from perdure.kernel.commit import Rejection
 from perdure.model.commands import (
