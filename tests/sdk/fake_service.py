@@ -118,7 +118,14 @@ class FakeService:
         self.calls.append(("add_search_attributes", namespace, types))
 
     async def reset(
-        self, address: RunAddress, *, event_id: int, reason: str, request_id: str, loses_children: bool = False
+        self,
+        address: RunAddress,
+        *,
+        event_id: int,
+        reason: str,
+        request_id: str,
+        loses_children: bool = False,
+        leaves_out: Sequence[str] = (),
     ) -> str:
         self.calls.append(("reset", address, event_id, reason))
         return "run-2"

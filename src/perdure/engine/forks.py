@@ -47,7 +47,14 @@ class Forks:
         self._request = request
 
     async def reset(
-        self, address: RunAddress, *, event_id: int, reason: str, request_id: str, loses_children: bool
+        self,
+        address: RunAddress,
+        *,
+        event_id: int,
+        reason: str,
+        request_id: str,
+        loses_children: bool,
+        leaves_out: Sequence[str],
     ) -> str:
         """As ``Service.reset``."""
         resident = await self._engine.resident(address)
@@ -62,8 +69,12 @@ class Forks:
             request_id,
             is_reset=True,
             loses_children=loses_children,
+            leaves_out=tuple(leaves_out),
         )
         current = await self._engine.resident(RunAddress(run.namespace, run.workflow_id))
+        first, is_copy = current.run.started, current.run.started.original_execution_run_id != current.run.run_id
+        if request_id and is_copy and first.request_id == request_id:
+            return current.run.run_id  # asked for again
         if current.run.close is None and current is not resident:
             await self._terminate(current, reason or f"reset of run {run.run_id}")
         if run.close is None:

@@ -310,11 +310,23 @@ class EngineService:
     # --- starting again from the middle, removing
 
     async def reset(
-        self, address: RunAddress, *, event_id: int, reason: str, request_id: str, loses_children: bool = False
+        self,
+        address: RunAddress,
+        *,
+        event_id: int,
+        reason: str,
+        request_id: str,
+        loses_children: bool = False,
+        leaves_out: Sequence[str] = (),
     ) -> str:
         """As ``Service.reset``."""
         return await self._forks.reset(
-            address, event_id=event_id, reason=reason, request_id=request_id, loses_children=loses_children
+            address,
+            event_id=event_id,
+            reason=reason,
+            request_id=request_id,
+            loses_children=loses_children,
+            leaves_out=leaves_out,
         )
 
     async def fork(

@@ -277,6 +277,13 @@ class TurnPolls:
         limit = self._engine.limits.suggest_history_events
         return preview(run, 0 < limit <= run.next_event_id)
 
+    async def growth(self, address: RunAddress) -> "asyncio.Future[None]":
+        """Done once anything more about a run is written; cancel it to wait no more. Raises ``NotFoundError``."""
+        grown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        resident = await self.resident(address)
+        self._engine.waiting.for_growth(resident.key, grown, lambda: None if grown.done() else grown.set_result(None))
+        return grown
+
     async def activity(self, address: RunAddress, scheduled_event_id: int) -> Activity | None:
         """An activity that has not ended. Raises ``NotFoundError`` for the run."""
         return (await self.resident(address)).run.activities.get(scheduled_event_id)

@@ -18,6 +18,9 @@ from perdure.model.limits import DEFAULT_LIMITS, Limits
 from perdure.model.program import numbered
 from perdure.model.requests import ForkWorkflow
 
+SIGNALS, UPDATES = "signals", "updates"
+"""What a reset may leave out of that which came later."""
+
 
 def start_fork(
     namespace: str, run_id: str, request: ForkWorkflow, now: int, limits: Limits = DEFAULT_LIMITS
@@ -27,6 +30,11 @@ def start_fork(
     The copy ends with the last turn started at or before ``event_id``: that turn is taken again. Refused when there
     is none, or when the copy would wait for a child that belongs to the other run.
     """
+    unknown = set(request.leaves_out) - {SIGNALS, UPDATES}
+    if unknown:
+        return Rejection(
+            Reason.INVALID, f"A reset can leave out {SIGNALS} and {UPDATES}, not {', '.join(sorted(unknown))}."
+        )
     events = numbered(request.records)
     if request.event_id > len(events):
         return Rejection(
@@ -89,7 +97,7 @@ def start_fork(
     _put_back_tasks_and_timers(commit)
     external.send_again(commit)
     if request.is_reset:
-        _deliver_again(commit, events[end:])
+        _deliver_again(commit, events[end:], request.leaves_out)
     workflow_task.schedule(commit)
     return commit
 
@@ -183,12 +191,15 @@ def _put_back_tasks_and_timers(commit: Commit) -> None:
         commit.set_timer(due, ref)
 
 
-def _deliver_again(commit: Commit, rest: Sequence[e.Event]) -> None:
-    """Signals and updates that came later are not lost by a reset. A request to cancel is: a run is reset to go on."""
+def _deliver_again(commit: Commit, rest: Sequence[e.Event], leaves_out: Sequence[str]) -> None:
+    """Signals and updates that came later are not lost by a reset, unless it is said to leave them out. A request to cancel
+    is: a run is reset to go on."""
     for event in rest:
         if isinstance(event, e.WorkflowExecutionSignaled):
+            if SIGNALS in leaves_out:
+                continue
             commit.record(msgspec.structs.replace(event, id=commit.next_id, time=commit.now))
-        elif isinstance(event, e.WorkflowExecutionUpdateAccepted):
+        elif isinstance(event, e.WorkflowExecutionUpdateAccepted) and UPDATES not in leaves_out:
             update_id, name = event.protocol_instance_id, event.update_name
             commit.record(
                 e.UpdateAdmitted(

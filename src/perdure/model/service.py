@@ -250,15 +250,23 @@ class Service(Protocol):
         ...
 
     async def reset(
-        self, address: RunAddress, *, event_id: int, reason: str, request_id: str, loses_children: bool = False
+        self,
+        address: RunAddress,
+        *,
+        event_id: int,
+        reason: str,
+        request_id: str,
+        loses_children: bool = False,
+        leaves_out: Sequence[str] = (),
     ) -> str:
         """Terminate the run, if open, and start it again from a copy of its history up to the turn that ``event_id``
         is in.
 
         With ``loses_children``, children that it waited for there have ended for it: as they did, or as terminated.
-        Without it, having such is an error.
+        Without it, having such is an error. Signals and updates that came later are delivered again, except those that
+        ``leaves_out`` names: ``signals``, ``updates``. The same ``request_id`` again changes nothing.
 
-        Returns the new run id.
+        Returns the new run id. Raises ``InvalidArgumentError``.
         """
         ...
 

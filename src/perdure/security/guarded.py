@@ -154,14 +154,26 @@ class GuardedService:
         return page
 
     async def reset(
-        self, address: RunAddress, *, event_id: int, reason: str, request_id: str, loses_children: bool = False
+        self,
+        address: RunAddress,
+        *,
+        event_id: int,
+        reason: str,
+        request_id: str,
+        loses_children: bool = False,
+        leaves_out: Sequence[str] = (),
     ) -> str:
         """As ``Service.reset``."""
         self._allow_run("reset", address)
         new: str = await self._act(
             "reset",
             lambda: self._service.reset(
-                address, event_id=event_id, reason=reason, request_id=request_id, loses_children=loses_children
+                address,
+                event_id=event_id,
+                reason=reason,
+                request_id=request_id,
+                loses_children=loses_children,
+                leaves_out=leaves_out,
             ),
             namespace=address.namespace,
             workflow_id=address.workflow_id,

@@ -248,12 +248,24 @@ class Lives:
         await self._ask(lambda service: service.add_search_attributes(namespace, types))
 
     async def reset(
-        self, address: RunAddress, *, event_id: int, reason: str, request_id: str, loses_children: bool = False
+        self,
+        address: RunAddress,
+        *,
+        event_id: int,
+        reason: str,
+        request_id: str,
+        loses_children: bool = False,
+        leaves_out: Sequence[str] = (),
     ) -> str:
         """As ``Service.reset``."""
         answer, _ = await self._ask(
             lambda service: service.reset(
-                address, event_id=event_id, reason=reason, request_id=request_id, loses_children=loses_children
+                address,
+                event_id=event_id,
+                reason=reason,
+                request_id=request_id,
+                loses_children=loses_children,
+                leaves_out=leaves_out,
             )
         )
         return answer

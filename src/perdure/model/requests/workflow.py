@@ -182,3 +182,5 @@ class ForkWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=8):
     is_reset: bool = False
     loses_children: bool = False
     child: StartWorkflow | None = None
+    leaves_out: tuple[str, ...] = ()
+    """What of that which came after the event is not delivered again: ``signals``, ``updates``."""

@@ -1,6 +1,6 @@
 """What can be said to a run, and done to it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -86,10 +86,12 @@ class PinBody(Asked):
 
 
 class ResetBody(Asked):
-    """Where to begin again: the turn that the event ``event_id`` is in."""
+    """Where to begin again: the turn that the event ``event_id`` is in. Signals and updates that came later come again, but
+    for those that ``leaves_out`` names."""
 
     event_id: EventId
     reason: Reason = ""
+    leaves_out: list[Literal["signals", "updates"]] = []
 
 
 class ForkBody(Asked):
@@ -191,7 +193,11 @@ async def reset_workflow(call: Call[ResetBody, OfRun]) -> NewRunView:
     """
     body = call.body
     run_id = await call.service.reset(
-        call.address, event_id=body.event_id, reason=body.reason, request_id=id_or_new(call.idempotency_key)
+        call.address,
+        event_id=body.event_id,
+        reason=body.reason,
+        request_id=id_or_new(call.idempotency_key),
+        leaves_out=body.leaves_out,
     )
     return NewRunView(call.address.workflow_id, run_id)
 

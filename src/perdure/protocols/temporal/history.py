@@ -270,9 +270,15 @@ def _turn_timed_out(v: e.WorkflowTaskTimedOut) -> Any:
     )
 
 
+HISTORY = "history-service"
+"""Who resets a run, as by Temporal's server."""
+
+
 def _why_failed(v: e.WorkflowTaskFailed) -> failure_pb.Failure | None:
     """Temporal's server puts the cause before what it says of a command."""
     said = v.failure
+    if v.base_run_id and said is not None:
+        return failure_pb.Failure(message=said.message)
     if said is None or said.type != BAD_COMMAND:
         return failure(said)
     name = camel(v.cause)
@@ -286,7 +292,7 @@ def _turn_failed(v: e.WorkflowTaskFailed) -> Any:
         started_event_id=v.started_event_id,
         cause=turn_failed_cause(v.cause),
         failure=_why_failed(v),
-        identity=v.identity,
+        identity=v.identity or (HISTORY if v.base_run_id else ""),
         base_run_id=v.base_run_id,
         new_run_id=v.new_run_id,
         worker_version=common.WorkerVersionStamp(build_id=v.build_id) if v.build_id else None,

@@ -27,7 +27,6 @@ from perdure.protocols.temporal.tokens import PageToken, decode, encode
 methods = Methods()
 
 BY_USER = "Terminated by user"
-LOOK_SECONDS = 0.1
 """How often a description that is waited for is looked at again."""
 
 
@@ -146,12 +145,14 @@ async def describe_activity_execution(
     until = asyncio.get_running_loop().time() + call.poll_seconds
     found = await seen(call, address)
     while known and version_of(found.run) == known:
-        # Attempts are no events, so nobody is told of them.
-        if asyncio.get_running_loop().time() >= until:
-            return pb.DescribeActivityExecutionResponse()
-        await asyncio.sleep(LOOK_SECONDS)
-        if version_of((await call.parts.turns.resident(address)).run) != known:
-            found = await seen(call, address)
+        grown = await call.parts.turns.growth(address)
+        if version_of((await call.parts.turns.resident(address)).run) == known:
+            await asyncio.wait([grown], timeout=max(0.0, until - asyncio.get_running_loop().time()))
+            if not grown.done():
+                grown.cancel()
+                return pb.DescribeActivityExecutionResponse()
+        grown.cancel()
+        found = await seen(call, address)
     is_closed = found.run.close is not None
     return pb.DescribeActivityExecutionResponse(
         run_id=found.run.run_id,

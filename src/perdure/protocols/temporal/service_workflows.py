@@ -1,6 +1,6 @@
 """What clients do to runs: start, signal, cancel, terminate, reset, delete."""
 
-from temporalio.api.enums.v1 import event_type_pb2, workflow_pb2
+from temporalio.api.enums.v1 import event_type_pb2, reset_pb2, workflow_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.model.access import Permission
@@ -17,6 +17,8 @@ from perdure.protocols.temporal.starting import signal_request, start_request, t
 from perdure.protocols.temporal.turn_tasks import turn_task
 
 methods = Methods()
+
+Reapply, Exclude = reset_pb2.ResetReapplyType, reset_pb2.ResetReapplyExcludeType
 
 BY_USER = "terminated by user via frontend"
 FRONTEND = "frontend-service"
@@ -148,8 +150,23 @@ async def reset_workflow_execution(
         event_id=request.workflow_task_finish_event_id,
         reason=request.reason,
         request_id=request.request_id,
+        leaves_out=_not_reapplied(request),
     )
     return pb.ResetWorkflowExecutionResponse(run_id=run_id)
+
+
+def _not_reapplied(request: pb.ResetWorkflowExecutionRequest) -> list[str]:
+    """What does not come again in the run that begins there; nobody is asked to stop there in any case."""
+    kind, excluded = request.reset_reapply_type, request.reset_reapply_exclude_types
+    left_out = []
+    if kind == Reapply.RESET_REAPPLY_TYPE_NONE or Exclude.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL in excluded:
+        left_out.append("signals")
+    if (
+        kind in (Reapply.RESET_REAPPLY_TYPE_NONE, Reapply.RESET_REAPPLY_TYPE_SIGNAL)
+        or Exclude.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE in excluded
+    ):
+        left_out.append("updates")
+    return left_out
 
 
 @methods.add

@@ -213,4 +213,5 @@ STORIES = {
     "messages-cancellations": cancellations,
     "messages-terminations": terminations,
     "messages-deletions": deletions,
+    "messages-resets-reapply": resets_that_reapply,
 }
