@@ -71,6 +71,12 @@ REST: dict[str, tuple[Any, str]] = {
     "delete_signing_secret": (None, ""),
     "set_webhook": ({"secret": "x", "workflow_type": "Waits"}, ""),
     "delete_webhook": (None, ""),
+    "set_current_version": ({"build_id": "b"}, ""),
+    "set_ramping_version": ({"build_id": "b", "percentage": 10}, ""),
+    "delete_version": (None, ""),
+    "delete_deployment": (None, ""),
+    "set_endpoint": ({"namespace": "default", "task_queue": "q"}, ""),
+    "delete_endpoint": (None, ""),
 }
 REST_OTHERS = {
     "start_workflow",
@@ -155,6 +161,7 @@ async def test_every_act_over_rest(place):
             path = path_of(operation)
             if operation.name == "import_workflow":  # which is there already
                 body = exported.json()
+            path = path.replace("/endpoints/x", "/endpoints/the-bank")
             if operation.name == "delete_namespace":
                 path = path.replace("default", "other")
             if operation.name == "revoke_token":  # which must be there

@@ -19,7 +19,7 @@ ADMINISTERS = {"set_task_queue", "add_search_attributes", "import_workflow"}
 ADMINISTERS |= {"set_signing_secret", "list_signing_secrets", "delete_signing_secret"}
 ADMINISTERS |= {"set_webhook", "get_webhook", "list_webhooks", "delete_webhook"}
 ADMINISTERS |= {"create_token", "list_tokens", "revoke_token"}
-ADMINISTERS_ALL = {"set_namespace", "delete_namespace", "read_audit_log"}
+ADMINISTERS_ALL = {"set_namespace", "delete_namespace", "read_audit_log", "set_endpoint", "delete_endpoint"}
 WORKS = {"poll_activity"}
 ENDS_ACTIVITIES = {"complete_activity", "fail_activity", "cancel_activity", "heartbeat_activity"}
 LOOKS = {"query_workflow"} | {operation.name for operation in OPERATIONS if operation.method == "GET"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute, Route
 
+from perdure.engine.deployments import Deployments
 from perdure.engine.documents import Documents, Kept
 from perdure.engine.endpoints import Endpoints
 from perdure.model.access import Gate
@@ -108,6 +109,7 @@ def rest_server(
     with_metrics: bool = True,
     switch: Switch | None = None,
     endpoints: Endpoints,
+    deployments: Deployments | None = None,
     **uvicorn_options: Any,
 ) -> RestServer:
     """The REST interface, ready to be started.
@@ -129,6 +131,7 @@ def rest_server(
         with_metrics: whether there is a page for metrics.
         switch: what a connection can be switched to, for another protocol.
         endpoints: of operations; the engine's own, which looks at the same ones.
+        deployments: of workers; None where nobody can have any.
         uvicorn_options: of ``uvicorn.Config``, for TLS and proxies.
     """
     parts = Parts(
@@ -146,6 +149,7 @@ def rest_server(
         bounds=bounds or Bounds(),
         administration=administration,
         allowed_hosts=LOOPBACK_NAMES if trusts_everybody else None,
+        deployments=deployments,
     )
     if watched is not None:
         pages = OperatorPages(watched, gate, version, with_metrics=with_metrics)

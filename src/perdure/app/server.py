@@ -162,8 +162,9 @@ class Server:
             engine = self.service.engine
             self.nexus = Nexus(self._store, engine.operations, self._outside.outbound.ask, engine.clock.now_ns)
             polls = Polls(workers)
+            deployments = None
             if self._temporal_address:
-                await self._open_temporal(workers, polls, None if tls is None else tls.context())
+                deployments = await self._open_temporal(workers, polls, None if tls is None else tls.context())
             if self._stepfunctions_settings is not None:
                 await self._open_stepfunctions(
                     self._stepfunctions_settings,
@@ -189,6 +190,7 @@ class Server:
                 administration=control.administration,
                 more_routes=self._more_routes(),
                 endpoints=self.nexus.endpoints,
+                deployments=deployments,
                 watched=self.watched,
                 with_metrics=self._with_metrics,
                 ssl_context_factory=None if tls is None else tls.context,
@@ -208,7 +210,7 @@ class Server:
         """Where the worker protocol listens."""
         return self._protocol.port
 
-    async def _open_temporal(self, workers: Workers, polls: Polls, tls: ssl.SSLContext | None) -> None:
+    async def _open_temporal(self, workers: Workers, polls: Polls, tls: ssl.SSLContext | None) -> Deployments:
         from perdure.app.temporal import temporal_server
 
         deployments = Deployments(self._store, self.service.engine.clock.now_ns)
@@ -231,6 +233,7 @@ class Server:
         )
         self._stack.push_async_callback(self._temporal.close)
         await self._temporal.open()
+        return deployments
 
     async def _open_stepfunctions(self, settings: StepFunctions, polls: Polls, **uvicorn_options: Any) -> None:
         self._stepfunctions = StepFunctionsServer(

@@ -139,6 +139,17 @@ ONLY_REST = {
         ("list_endpoints", "get_endpoint", "set_endpoint", "delete_endpoint"),
         "of the whole server; Temporal's clients have them, too",
     ),
+    **dict.fromkeys(
+        (
+            "list_deployments",
+            "describe_deployment",
+            "set_current_version",
+            "set_ramping_version",
+            "delete_version",
+            "delete_deployment",
+        ),
+        "of Temporal's workers, whose clients have them, too",
+    ),
     **dict.fromkeys(("get_server", "list_problems", "get_problem"), "about REST itself"),
 }
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from perdure.protocols.rest import (
     activities,
     batches,
+    deployments,
     documentation,
     endpoints,
     histories,
@@ -58,6 +59,7 @@ OPERATIONS: Sequence[Operation] = (
     *signing.operations.all,
     *webhooks.operations.all,
     *endpoints.operations.all,
+    *deployments.operations.all,
     *server_facts.operations.all,
 )
 

@@ -25,6 +25,8 @@ Errors are problem documents (RFC 9457) with a stable `code`; `GET /api/v1/probl
 """
 
 _PARAMETERS = {
+    "deployment": "Of workers: the name that they give.",
+    "build_id": "Of a version: what its workers call their code.",
     "endpoint": "The name of an endpoint.",
     "namespace": "The space of workflow ids.",
     "workflow_id": "The workflow id, percent-encoded.",

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from perdure.engine.deployments import Deployments
 from perdure.engine.documents import Kept
 from perdure.engine.endpoints import Endpoints
 from perdure.model.access import Gate, Session
@@ -211,6 +212,7 @@ class Parts:
             somebody else's site could give its own name this address.
         webhook_messages: the messages to webhooks that have come of late.
         closing: whether the server is about to end.
+        deployments: of workers; None where nobody can have any.
     """
 
     gate: Gate
@@ -229,3 +231,4 @@ class Parts:
     allowed_hosts: frozenset[str] | None = None
     webhook_messages: "Seen" = field(default_factory=lambda: Seen())
     closing: Closing = field(default_factory=Closing)
+    deployments: Deployments | None = None

@@ -168,7 +168,7 @@ def _no_such_run(request: Any) -> Refused | None:
             named = getattr(request, field)
             if named.run_id and not is_run_id(named.run_id):
                 return Refused.invalid("Invalid RunId.")
-            if named.run_id and field == "workflow_execution":
+            if named.run_id:
                 return Refused.not_found(
                     f'workflow execution not found for workflow ID "{named.workflow_id}" and run ID "{named.run_id}"'
                 )

@@ -258,6 +258,8 @@ async def add_search_attributes(
     call: Call, request: operator.AddSearchAttributesRequest
 ) -> operator.AddSearchAttributesResponse:
     """New ones, with their types."""
+    if not request.search_attributes:
+        raise Refused.invalid("SearchAttributes are not set on request.")
     namespace = await call.namespace(request.namespace or DEFAULT_NAMESPACE, Permission.ADMINISTER)
     types = {}
     for name, number in request.search_attributes.items():

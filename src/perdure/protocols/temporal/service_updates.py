@@ -15,14 +15,14 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 
 from perdure.kernel.update import NEVER_COMPLETED
 from perdure.model.access import Permission
-from perdure.model.errors import AlreadyExistsError, PerdureError, RunClosedError
+from perdure.model.errors import AlreadyExistsError, NotFoundError, PerdureError, RunClosedError
 from perdure.model.events import WorkflowExecutionUpdateAccepted
 from perdure.model.ids import RunAddress
 from perdure.model.requests import UpdateWorkflow
 from perdure.model.service import UpdateOutcome, UpdateStage
 from perdure.protocols.temporal.calls import Call, Methods, execution_of
 from perdure.protocols.temporal.completion_callbacks import update_callbacks
-from perdure.protocols.temporal.errors import Refused, refused
+from perdure.protocols.temporal.errors import Code, Refused, refused
 from perdure.protocols.temporal.failures import failure
 from perdure.protocols.temporal.names import execution
 from perdure.protocols.temporal.payloads import payloads
@@ -41,6 +41,9 @@ STAGES = {
     Stage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED: UpdateStage.ACCEPTED,
     Stage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED: UpdateStage.COMPLETED,
 }
+
+
+NOT_ADMITTED = "UpdateWorkflowExecution issued asynchronously and waiting on update admitted is not supported."
 
 
 def _outcome(value: UpdateOutcome) -> update_pb.Outcome | None:
@@ -99,8 +102,10 @@ async def update_workflow_execution(
     address = await _exact(call, execution_of(namespace, request.workflow_execution))
     first = request.first_execution_run_id
     if first and (await call.parts.turns.resident(address)).run.started.first_execution_run_id != first:
-        raise Refused.not_found("workflow not found for ID: " + address.workflow_id)
+        raise Refused.not_found("workflow execution not found")
     asked = update_request(request)
+    if request.wait_policy.lifecycle_stage == Stage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED:
+        raise Refused(Code.PERMISSION_DENIED, NOT_ADMITTED, details.PermissionDeniedFailure())
     if given := request.request.completion_callbacks:
         told = await update_callbacks(call, given, request.request.request_id)
         asked = msgspec.structs.replace(asked, callbacks=told)
@@ -114,8 +119,13 @@ async def poll_workflow_execution_update(
 ) -> pb.PollWorkflowExecutionUpdateResponse:
     """How far an update has come that was asked for before, waiting as the caller wants."""
     namespace = await call.namespace(request.namespace, Permission.OPERATE)
+    if not request.HasField("update_ref"):
+        raise Refused.invalid("UpdateRef is not set on request.")
     reference = request.update_ref
-    address = await _exact(call, execution_of(namespace, reference.workflow_execution))
+    try:
+        address = await _exact(call, execution_of(namespace, reference.workflow_execution))
+    except NotFoundError:
+        raise Refused.not_found(f"workflow not found for ID: {reference.workflow_execution.workflow_id}") from None
     run = (await call.parts.turns.resident(address)).run
     if reference.update_id not in run.updates:
         if run.close is not None and await _was_accepted(call, address, reference.update_id):
@@ -170,12 +180,12 @@ async def execute_multi_operation(
     for operation in (start, update):
         if operation.namespace not in ("", namespace):
             raise Refused.invalid("Namespace of an operation doesn't match the request's.")
-    if update.workflow_execution.workflow_id != start.workflow_id:
-        raise Refused.invalid("WorkflowId is not consistent across operations.")
-    if update.workflow_execution.run_id:
-        raise Refused.invalid("RunId is not allowed in an update that comes with a start.")
+    _check_together(start, update)
     try:
         asked = update_request(update)
+    except Refused as refusal:
+        raise _failed(refusal, 1, is_started=False) from None
+    try:
         beginning = start_request(start, update=asked)
     except Refused as refusal:
         raise _failed(refusal, 0) from None
@@ -204,7 +214,28 @@ async def execute_multi_operation(
     )
 
 
-def _failed(refusal: Refused, at: int) -> Refused:
+def _check_together(start: pb.StartWorkflowExecutionRequest, update: pb.UpdateWorkflowExecutionRequest) -> None:
+    """What a start and an update may not say if they come together. Raises ``Refused``."""
+    for is_wrong, message in (
+        (start.cron_schedule, "CronSchedule is not allowed."),
+        (start.request_eager_execution, "RequestEagerExecution is not supported."),
+        (start.HasField("workflow_start_delay"), "WorkflowStartDelay is not supported."),
+    ):
+        if is_wrong:
+            raise _failed(Refused.invalid(message), 0)
+    for is_wrong, message in (
+        (update.workflow_execution.run_id, "RunId is not allowed."),
+        (update.first_execution_run_id, "FirstExecutionRunId is not allowed."),
+        (
+            update.workflow_execution.workflow_id != start.workflow_id,
+            "WorkflowId is not consistent with previous operation(s).",
+        ),
+    ):
+        if is_wrong:
+            raise _failed(Refused.invalid(message), 1, is_started=False)
+
+
+def _failed(refusal: Refused, at: int, *, is_started: bool = True) -> Refused:
     """The status of the whole, with that of each operation."""
     Status = details.MultiOperationExecutionFailure.OperationStatus  # noqa: N806  # a class
     aborted = Status(
@@ -217,7 +248,7 @@ def _failed(refusal: Refused, at: int) -> Refused:
         message=refusal.message,
         details=[] if refusal.detail is None else [_wrapped(refusal.detail)],
     )
-    statuses = [own, aborted] if at == 0 else [Status(), own]
+    statuses = [own, aborted] if at == 0 else [Status() if is_started else aborted, own]
     return Refused(
         refusal.code,
         "Update-with-Start could not be executed.",

@@ -14,7 +14,7 @@ from perdure.protocols.temporal.names import to_priority, to_retry_policy
 from perdure.protocols.temporal.options import conflict, reuse
 from perdure.protocols.temporal.overrides import to_override
 from perdure.protocols.temporal.payloads import to_map, to_payloads, to_user_metadata
-from perdure.protocols.temporal.start_checks import check_signal, check_start
+from perdure.protocols.temporal.start_checks import LONGEST_NAME, check_signal, check_start
 from perdure.protocols.temporal.times import ns_of, shortest, task_timeout
 
 
@@ -88,7 +88,13 @@ def signal_request(request: Any) -> SignalWorkflow:
 
 def update_request(request: Any) -> UpdateWorkflow:
     """The request of an ``UpdateWorkflowExecutionRequest``."""
+    if not request.HasField("request") or not request.request.HasField("meta"):
+        raise Refused.invalid("Update meta is not set on request.")
+    if not request.request.HasField("input"):
+        raise Refused.invalid("Update input is not set on request.")
     meta, input = request.request.meta, request.request.input
+    if len(meta.update_id) > LONGEST_NAME:
+        raise Refused.invalid("UpdateId length exceeds limit.")
     if not input.name:
         raise Refused.invalid("Update name is not set on request.")
     if not meta.update_id:

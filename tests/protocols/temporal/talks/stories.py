@@ -7,12 +7,18 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.protocols.temporal.talks import messages, overrides, starts, turns
+from tests.protocols.temporal.talks import asking, messages, overrides, starts, turns
 from tests.protocols.temporal.talks.talk import Story, tell
 
 RECORDED = Path(__file__).parent.parent / "recorded" / "talks"
 
-STORIES: dict[str, Story] = {**starts.STORIES, **turns.STORIES, **overrides.STORIES, **messages.STORIES}
+STORIES: dict[str, Story] = {
+    **starts.STORIES,
+    **turns.STORIES,
+    **overrides.STORIES,
+    **messages.STORIES,
+    **asking.STORIES,
+}
 
 
 def recorded(name: str) -> list[str]:
