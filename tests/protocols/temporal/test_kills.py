@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,8 @@ from tests.protocols.temporal.server import DevServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
+# The SDK goes on handing in for ten seconds (max_elapsed_time of its calls' retries); the first pauses are within them.
+SDK_PATIENCE_SECONDS = 8.0
 COMPLETED = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
 
 
@@ -108,14 +111,22 @@ async def test_an_activity_of_a_killed_worker_runs_again_elsewhere(town):
 async def test_a_worker_does_not_notice_that_the_server_was_killed(town):
     await town.start_worker()
     client = await Client.connect(town.server.address)
-    await start(client, "steady", 3, 0.7, patience=60.0)
-    await town.until("begin steady.0")
-    town.server.kill()
-    await town.until("end steady.0")
-    await town.start_server()
-    assert await asyncio.wait_for(result(client, "steady"), 60) == [f"steady.{n}" for n in range(3)]
+    for name in ("steady", "steadier", "steadiest"):
+        await start(client, name, 3, 0.7, patience=60.0)
+        await town.until(f"begin {name}.0")
+        town.server.kill()
+        await town.until(f"end {name}.0")
+        away_since = time.monotonic()
+        await town.start_server()
+        seconds_away = time.monotonic() - away_since
+        assert await asyncio.wait_for(result(client, name), 120) == [f"{name}.{n}" for n in range(3)]
+        if seconds_away < SDK_PATIENCE_SECONDS:
+            break
+    else:
+        pytest.skip("a server takes longer to start here than the SDK goes on handing in what its worker has done")
     # What the worker had done meanwhile was handed in; nothing was done twice.
-    assert town.done() == Counter({f"{what} steady.{n}": 1 for what in ("begin", "end") for n in range(3)})
+    done = {f"{what} {name}.{n}": 1 for what in ("begin", "end") for n in range(3)}
+    assert {word: times for word, times in town.done().items() if name + "." in word} == done
 
 
 async def test_both_die_again_and_again_under_load(town):
