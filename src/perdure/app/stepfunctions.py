@@ -220,10 +220,10 @@ class StepFunctionsServer:
         except TaskFailed as failed:
             raise ApplicationError(failed.cause, type=failed.error, non_retryable=True) from None
 
-    async def _call_tried(self, resource: str, parameters: Any, account: str, region: str) -> Any:
+    async def _call_tried(self, resource: str, parameters: Any, account: str, region: str, exchange: Any) -> Any:
         from perdure.protocols.stepfunctions.calling.dispatch import TaskCall
 
-        return await self._tasks.call(TaskCall(resource, account=account, region=region), parameters)
+        return await self._tasks.call(TaskCall(resource, account=account, region=region), parameters, exchange)
 
     async def open(self) -> None:
         """Begin to listen. Raises ``OSError``."""

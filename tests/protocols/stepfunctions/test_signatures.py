@@ -1,5 +1,6 @@
 """Signatures, where callers must say who they are."""
 
+import json
 import time
 
 import httpx
@@ -42,6 +43,21 @@ async def test_who_signs_with_a_token_may_do_what_it_may(guarded):
     assert started["executionArn"].startswith("arn:aws:states:us-east-1:999999999999:execution:a:")
     code, _ = await refused(clients["plain"].list_state_machines())
     assert code == "UnrecognizedClientException"
+
+
+async def test_what_a_connection_adds_is_told_to_administrators_alone(guarded):
+    port, made = guarded
+    parameters = {
+        "ApiEndpoint": "http://127.0.0.1:1/",
+        "Method": "GET",
+        "Authentication": {"ConnectionArn": "arn:aws:events:us-east-1:999999999999:connection/a/1"},
+    }
+    state = {"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Parameters": parameters, "End": True}
+    asked = {"definition": json.dumps(state), "roleArn": ROLE, "inspectionLevel": "TRACE"}
+    operator = Client(port, made["operator"][0], secret=made["operator"][1])
+    assert (await operator.test_state(**asked))["status"] == "FAILED"  # nobody listens there
+    code, message = await refused(operator.test_state(**asked, revealSecrets=True))
+    assert code == "AccessDeniedException" and "admin" in message
 
 
 async def test_whoever_has_not_the_secret_is_turned_away(guarded):

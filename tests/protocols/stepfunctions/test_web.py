@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.protocols.stepfunctions.emulated import Server, machine, task
+from tests.protocols.stepfunctions.emulated import ROLE, Server, machine, task
 
 
 class Api:
@@ -236,3 +236,59 @@ def test_where_nobody_listens_or_nobody_may_go(api, server):
 def test_a_header_that_can_not_be_set_is_refused(api, server, name, value):
     error, cause = server.run(call(f"{api.url}/said", Headers={name: value}))
     assert error == "States.Runtime" and "header" in cause
+
+
+def tried(server, url, method="POST", level="TRACE", connection="basic", **more):
+    parameters = {"ApiEndpoint": url, "Method": method, "Authentication": {"ConnectionArn": arn(connection)}}
+    state = task("http:invoke", {**parameters, **more.pop("parameters", {})}, End=True)
+    return server.api.test_state(definition=json.dumps(state), roleArn=ROLE, inspectionLevel=level, **more)
+
+
+def test_a_trial_tells_what_was_asked_and_answered(api, server):
+    parameters = {
+        "Headers": {"X-Kind": "new"},
+        "QueryParameters": {"p": "1"},
+        "RequestBody": {"n": 1},
+    }
+    found = tried(server, f"{api.url}/said", parameters=parameters)
+    assert found["status"] == "SUCCEEDED"
+    assert found["inspectionData"]["request"] == {
+        "protocol": "http",
+        "method": "POST",
+        "url": f"{api.url}/said?p=1",
+        "headers": "[X-Kind: new, Content-Type: application/json]",
+        "body": '{"n": 1}',
+    }
+    response = found["inspectionData"]["response"]
+    assert (response["protocol"], response["statusCode"], response["statusMessage"]) == ("http", "200", "OK")
+    assert (
+        "content-type: application/json, " in response["headers"] and "x-twice: a, x-twice: b]" in response["headers"]
+    )
+    assert json.loads(response["body"]) == json.loads(found["output"])["ResponseBody"]
+
+    revealed = tried(server, f"{api.url}/said", parameters=parameters, revealSecrets=True)["inspectionData"]["request"]
+    secret = base64.b64encode(b"ada:secret").decode()
+    assert revealed["url"] == f"{api.url}/said?p=1&q=theirs"
+    assert (
+        revealed["headers"]
+        == f"[X-Kind: new, X-Shop: 7, Authorization: Basic {secret}, Content-Type: application/json]"
+    )
+    assert json.loads(revealed["body"]) == {"n": 1, "shop": "7"}
+
+
+def test_a_trial_that_fails_tells_it_too(api, server):
+    found = tried(server, f"{api.url}/404", "GET", connection="key")
+    assert (found["status"], found["error"]) == ("FAILED", "States.Http.StatusCode.404")
+    inspected = found["inspectionData"]
+    assert "body" not in inspected["request"] and "X-Key" not in inspected["request"]["headers"]
+    assert (inspected["response"]["statusCode"], inspected["response"]["body"]) == ("404", '{"reason": "no"}')
+
+    closed = Api()
+    closed.close()
+    inspected = tried(server, f"{closed.url}/said", "GET")["inspectionData"]
+    assert inspected["request"]["url"] == f"{closed.url}/said" and "response" not in inspected
+
+
+def test_a_trial_that_is_not_traced_tells_nothing_of_requests(api, server):
+    assert "inspectionData" not in tried(server, f"{api.url}/said", level="INFO")
+    assert not {"request", "response"} & set(tried(server, f"{api.url}/said", level="DEBUG")["inspectionData"])

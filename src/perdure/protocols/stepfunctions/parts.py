@@ -12,6 +12,7 @@ from perdure.model.events import Event
 from perdure.model.ids import RunAddress
 from perdure.model.program import PollActivity
 from perdure.model.requests import StartWorkflow
+from perdure.protocols.stepfunctions.calling.web import Exchange
 from perdure.protocols.stepfunctions.mocks import Mocks
 from perdure.protocols.stepfunctions.registry import Registry
 from perdure.protocols.stepfunctions.shapes import ServiceModel
@@ -181,7 +182,8 @@ class Parts:
         has_authentication: whether callers must sign.
         allowed_hosts: the names that it answers to; None for any.
         now: seconds since 1970.
-        call_task: does what a task asks for, of a resource, parameters, an account and a region. Raises ``TaskFailed``.
+        call_task: does what a task asks for, of a resource, parameters, an account and a region, and tells an exchange what
+            a call of an HTTP API says and hears. Raises ``TaskFailed``.
     """
 
     gate: Gate
@@ -198,4 +200,4 @@ class Parts:
     allowed_hosts: frozenset[str] | None = None
     bounds: Bounds = field(default_factory=Bounds)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    call_task: Callable[[str, Any, str, str], Awaitable[Any]] | None = None
+    call_task: Callable[[str, Any, str, str, Exchange], Awaitable[Any]] | None = None

@@ -10,7 +10,7 @@ from perdure.protocols.stepfunctions.calling import events, jobs, own, parquet, 
 from perdure.protocols.stepfunctions.calling.failures import TaskFailed
 from perdure.protocols.stepfunctions.calling.lambdas import Lambdas
 from perdure.protocols.stepfunctions.calling.services import Services
-from perdure.protocols.stepfunctions.calling.web import Web
+from perdure.protocols.stepfunctions.calling.web import Exchange, Web
 from perdure.protocols.stepfunctions.mocks import Mocks
 from perdure.protocols.stepfunctions.refusals import Refusal
 
@@ -87,10 +87,11 @@ class Tasks:
         self._start_nested = start_nested
         self._is_own = is_own
 
-    async def call(self, task: TaskCall, parameters: Any) -> Any:
+    async def call(self, task: TaskCall, parameters: Any, exchange: Exchange | None = None) -> Any:
         """Do a task. Its result as AWS shows it; of a task that goes on after the call an object with ``submitted`` (what
         AWS shows of the call), ``output`` (it is over), ``start`` (a nested execution), or ``poll`` (a job: it is to be asked
-        for so again) with ``stop`` (it is stopped so). Raises ``TaskFailed``."""
+        for so again) with ``stop`` (it is stopped so). ``exchange`` is told what a call of an HTTP API says and hears. Raises
+        ``TaskFailed``."""
         try:
             resource = resources.read(task.resource)
         except ValueError as error:
@@ -107,7 +108,7 @@ class Tasks:
             return await self._read(resource, task, parameters)
         match resource.pattern:
             case "":
-                return await self._once(resource, task, parameters)
+                return await self._once(resource, task, parameters, exchange)
             case "waitForTaskToken":
                 return {"submitted": await self._once(resource, task, parameters)}
             case _:
@@ -144,7 +145,9 @@ class Tasks:
             return await readers.loaded(readers.athena_files(answer), kind, get, most)
         return answer
 
-    async def _once(self, resource: resources.Resource, task: TaskCall, parameters: Any) -> Any:
+    async def _once(
+        self, resource: resources.Resource, task: TaskCall, parameters: Any, exchange: Exchange | None = None
+    ) -> Any:
         account, region = task.account, task.region
         match (resource.service, resource.action, resource.is_sdk):
             case (resources.FUNCTION, arn, _):
@@ -152,7 +155,7 @@ class Tasks:
             case ("lambda", "invoke", False):
                 return await self._lambdas.invoke(parameters, account, region)
             case ("http", "invoke", False):
-                return await self._web.invoke(parameters)
+                return await self._web.invoke(parameters, exchange)
             case ("states", "startExecution", False) if self._is_own:
                 body = own.start_request(parameters)
                 return await own.asked(self._ask, "StepFunctions", "startExecution", body, account, region)

@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/call-https-apis.htm
 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -38,6 +39,30 @@ class Answer(NamedTuple):
     content: bytes
 
 
+class Sent(NamedTuple):
+    """A request as it goes out."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What was said while a call was made, for whoever inspects it.
+
+    Args:
+        sent: the last request; None if none was made.
+        open: the same as the definition alone has it, if it can: what the connection adds is secret.
+        answer: what came of it; None if nothing did.
+    """
+
+    sent: Sent | None = None
+    open: Sent | None = None
+    answer: Answer | None = None
+
+
 Ask = Callable[[str, str, Mapping[str, str], bytes], Awaitable[Answer]]
 """Makes a request, of a method, a URL, headers and a body. Raises ``PerdureError`` for a URL that this server does not ask, and
 ``ApplicationError`` if there is no answer."""
@@ -55,8 +80,8 @@ class Web:
         self._ask = ask
         self._connections = connections or Connections({})
 
-    async def invoke(self, parameters: Any) -> dict[str, Any]:
-        """Make a call. What AWS shows of the answer; raises ``TaskFailed``."""
+    async def invoke(self, parameters: Any, exchange: Exchange | None = None) -> dict[str, Any]:
+        """Make a call. What AWS shows of the answer; raises ``TaskFailed``. ``exchange`` is told what was said."""
         if not isinstance(parameters, dict):
             raise TaskFailed("States.Runtime", "The fields 'ApiEndpoint' and 'Method' are required but were missing.")
         url, method = str(parameters.get("ApiEndpoint", "")), str(parameters.get("Method", ""))
@@ -65,9 +90,9 @@ class Web:
                 "States.Runtime", f"'ApiEndpoint' must be a URL and 'Method' one of HTTP: {url!r:.200}, {method!r:.50}"
             )
         arn = _connection_arn(parameters)
-        answer = await self._asked(method, url, parameters, await self._addition(arn))
+        answer = await self._asked(method, url, parameters, await self._addition(arn), exchange)
         if answer.status in REFUSED and self._connections.forget_token(arn):
-            answer = await self._asked(method, url, parameters, await self._addition(arn))
+            answer = await self._asked(method, url, parameters, await self._addition(arn), exchange)
         shown = {
             "Headers": _shown_headers(answer),
             "ResponseBody": _body(answer),
@@ -87,25 +112,45 @@ class Web:
         except PerdureError as error:
             raise TaskFailed("States.Runtime", str(error)) from None
 
-    async def _asked(self, method: str, url: str, parameters: Mapping[str, Any], added: Addition) -> Answer:
-        headers = _headers(parameters.get("Headers"))
-        for name, value in added.headers.items():
-            headers = {other: kept for other, kept in headers.items() if other.lower() != name.lower()} | {name: value}
-        query = {**_table(parameters.get("QueryParameters"), "QueryParameters"), **added.query}
-        if query:
-            url += ("&" if urlsplit(url).query else "?") + encoded(query, "REPEAT")
-        body = parameters.get("RequestBody")
-        if added.body:
-            if body is not None and not isinstance(body, dict):
-                raise TaskFailed("States.Runtime", "'RequestBody' must be an object: the connection adds to it.")
-            body = {**(body or {}), **added.body}
-        content = _content(body, headers, _table(parameters.get("Transform"), "Transform"))
+    async def _asked(
+        self, method: str, url: str, parameters: Mapping[str, Any], added: Addition, exchange: Exchange | None
+    ) -> Answer:
+        sent = _request(method, url, parameters, added)
+        if exchange is not None:
+            exchange.sent, exchange.open, exchange.answer = sent, _without(method, url, parameters), None
         try:
-            return await self._ask(method, url, headers, content)
+            answer = await self._ask(*sent)
         except ApplicationError as error:
             raise TaskFailed("States.Http.Socket", str(error)) from None
         except PerdureError as error:
             raise TaskFailed("States.Runtime", str(error)) from None
+        if exchange is not None:
+            exchange.answer = answer
+        return answer
+
+
+def _without(method: str, url: str, parameters: Mapping[str, Any]) -> Sent | None:
+    """The request without what the connection adds; None if it can't be made so."""
+    try:
+        return _request(method, url, parameters, Addition())
+    except TaskFailed:
+        return None
+
+
+def _request(method: str, url: str, parameters: Mapping[str, Any], added: Addition) -> Sent:
+    headers = _headers(parameters.get("Headers"))
+    for name, value in added.headers.items():
+        headers = {other: kept for other, kept in headers.items() if other.lower() != name.lower()} | {name: value}
+    query = {**_table(parameters.get("QueryParameters"), "QueryParameters"), **added.query}
+    if query:
+        url += ("&" if urlsplit(url).query else "?") + encoded(query, "REPEAT")
+    body = parameters.get("RequestBody")
+    if added.body:
+        if body is not None and not isinstance(body, dict):
+            raise TaskFailed("States.Runtime", "'RequestBody' must be an object: the connection adds to it.")
+        body = {**(body or {}), **added.body}
+    content = _content(body, headers, _table(parameters.get("Transform"), "Transform"))
+    return Sent(method, url, headers, content)
 
 
 def _connection_arn(parameters: Mapping[str, Any]) -> str:
@@ -195,9 +240,23 @@ def _shown_headers(answer: Answer) -> dict[str, list[str]]:
     return shown
 
 
-def _body(answer: Answer) -> Any:
+def _charset(answer: Answer) -> tuple[str, str]:
+    """The answer's type, and what its text is encoded in."""
     kind = next((value for name, value in answer.headers if name.lower() == "content-type"), "")
-    charset = kind.lower().partition("charset=")[2].partition(";")[0].strip(' "') or "utf-8"
+    return kind, kind.lower().partition("charset=")[2].partition(";")[0].strip(' "') or "utf-8"
+
+
+def text_of(answer: Answer) -> str:
+    """An answer's body as text, whatever it is."""
+    _, charset = _charset(answer)
+    try:
+        return answer.content.decode(charset, "replace")
+    except LookupError:
+        return answer.content.decode("utf-8", "replace")
+
+
+def _body(answer: Answer) -> Any:
+    kind, charset = _charset(answer)
     try:
         text = answer.content.decode(charset)
     except (LookupError, UnicodeDecodeError):
