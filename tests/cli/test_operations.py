@@ -105,6 +105,8 @@ def test_namespaces_and_their_attributes(asked):
     assert "staging" in listed.out and "10d" in listed.out and "trials" in listed.out
     assert json.loads(asked("namespace", "attributes", "staging", "Amount=float", "--json").out) == {"Amount": "float"}
     assert asked("namespace", "attributes", "staging", "Amount=int").exit_code == 2
+    again = asked("namespace", "attributes", "staging", "Amount=int", "--remove", "Amount", "--json")
+    assert json.loads(again.out) == {"Amount": "int"}
     asked("start", "forever", "--id", "there", "--namespace", "staging")
     assert "add --namespace staging" in asked("show", "there").err
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.conformance.rooms import Room, attempt, delete, row, start, write
 
 from perdure.engine.encoding import encode_value
@@ -11,9 +13,9 @@ from perdure.engine.ports import RunRow, Store, Write
 from perdure.engine.search.evaluate import place_of
 from perdure.engine.search.parse import parse
 from perdure.kernel import search_attribute
-from perdure.model.errors import StoreConflictError
+from perdure.model.errors import InvalidArgumentError, StoreConflictError
 from perdure.model.options import RunStatus
-from perdure.model.payloads import Payload
+from perdure.model.payloads import NULL, Payload
 from perdure.model.search import EVERYTHING, AttributeType, AttributeTypes, Group
 
 TYPES: AttributeTypes = {"Amount": AttributeType.INT, "Tags": AttributeType.KEYWORD_LIST, "Note": AttributeType.TEXT}
@@ -22,6 +24,10 @@ TYPES: AttributeTypes = {"Amount": AttributeType.INT, "Tags": AttributeType.KEYW
 def with_attributes(key: int, attributes: dict[str, object], **values: Any) -> RunRow:
     payloads = {name: Payload(msgspec.json.encode(value)) for name, value in attributes.items()}
     return row(key, search_attributes=encode_value(payloads), **values)
+
+
+def payload_of(value: object) -> Payload:
+    return Payload(msgspec.json.encode(value)) if value is not None else Payload(b"", NULL)
 
 
 def entries(attributes: dict[str, object]) -> set[tuple[str, str | int | float]]:
@@ -73,6 +79,69 @@ async def test_types_and_values_outlive_the_store(room: Room):
     assert await again.attribute_types() == {"default": {"Amount": AttributeType.INT}}
     assert await found(again, "Amount = 5") == [1]
     await again.close()
+
+
+VALUES = st.none() | st.integers(-2, 2) | st.sampled_from(["a", "b c", "2026-01-31"]) | st.lists(st.sampled_from("ab"))
+
+
+@given(
+    held=st.lists(VALUES, min_size=1, max_size=4),
+    later=st.lists(VALUES, max_size=3),
+    retyped=st.lists(st.sampled_from(list(AttributeType)[:-2]), min_size=1, max_size=3),
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_what_has_another_type_is_found_by_that(store: Store, held, later, retyped):
+    """The index always is what the rows and the type say, as ``entries`` has it; an attribute beside it is untouched."""
+    first = len(await store.attribute_types()) * 10 + 1
+    namespace = f"n{first}"
+    values = dict(enumerate(held, first))
+
+    async def check(type: AttributeType) -> None:
+        types = (await store.attribute_types())[namespace]
+        assert types == {"Odd": type, "Amount": AttributeType.INT}
+        assert await found(store, "Amount = 5", namespace) == sorted(values, reverse=True)
+        if type is AttributeType.REMOVED:
+            with pytest.raises(InvalidArgumentError, match="there is no attribute 'Odd'"):
+                parse("Odd IS NULL", types)
+            return
+        fitting = [
+            key for key, value in values.items() if search_attribute.entries({"Odd": payload_of(value)}, {"Odd": type})
+        ]
+        assert await found(store, "Odd IS NOT NULL", namespace) == fitting[::-1]
+
+    def odd(key: int, number: int) -> Write:
+        run = with_attributes(key, {}, namespace=namespace)
+        held = {"Odd": payload_of(values[key]), "Amount": payload_of(5)}
+        run.search_attributes = encode_value(held)
+        type = AttributeType.INT if number == 1 else types_now
+        found_by = search_attribute.entries(held, {"Odd": type, "Amount": AttributeType.INT})
+        types = [(namespace, "Odd", AttributeType.INT), (namespace, "Amount", AttributeType.INT)]
+        made = Write(key, number, b"%d" % key, entries=found_by, attribute_types=types)
+        if number == 1:
+            made.created = run
+        else:
+            made.changed = run
+        return made
+
+    types_now = AttributeType.INT
+    await write(store, *(odd(key, 1) for key in values))
+    await check(types_now)
+    for number, type in enumerate((AttributeType.REMOVED, *retyped), 2):
+        types_now = type
+        await store.set_attribute_type(namespace, "Odd", type)
+        await check(type)
+        if number - 2 < len(later):
+            values[first] = later[number - 2]
+        await write(store, odd(first, number))
+        await check(type)
+
+
+async def test_what_is_removed_of_a_type_that_was_never_stored_stays_removed(store: Store):
+    await store.set_attribute_type("default", "Amount", AttributeType.REMOVED)
+    await write(store, begun(1, {"Amount": 5}))
+    assert await store.attribute_types() == {"default": {"Amount": AttributeType.REMOVED}}
+    await store.set_attribute_type("default", "Amount", AttributeType.INT)
+    assert await found(store, "Amount = 5") == [1]
 
 
 async def test_runs_are_found_by_their_values(store: Store):

@@ -189,6 +189,41 @@ async def test_types_can_be_registered(opened):
         assert await client.with_namespace("other").search_attributes() == {}
 
 
+async def test_what_is_removed_is_unknown_until_it_is_added_again(opened):
+    async with opened(app) as client:
+        running = await client.start(loan, "ada", 5, id="loan")
+        await running.query("__stack_trace")
+        await client.remove_search_attributes("Amount", "Nothing")
+        await client.remove_search_attributes("Amount")
+        assert set(await client.search_attributes()) == {"Customer", "Asked"}
+        with pytest.raises(perdure.InvalidArgumentError, match="there is no attribute 'Amount'"):
+            await ids(client, "Amount = 5")
+        with pytest.raises(perdure.InvalidArgumentError, match="'Amount' was removed from this namespace"):
+            await client.start(child, id="second", search_attributes={"Amount": 6})
+        refused = await client.start(loan, "bob", 7, id="refused")
+        assert (await settled(refused)).turn.last_cause == "BAD_SEARCH_ATTRIBUTES"
+        # A run that has a value goes on, and does not bring the attribute back.
+        await running.signal("decide", "yes")
+        assert await running.result() == "yes"
+        assert await ids(client, "Decision = 'yes'") == ["loan"] and "Amount" not in await client.search_attributes()
+        assert (await running.describe()).search_attributes["Amount"] == 5
+        history = await running.fetch_history()
+        await running.delete()
+        back = await client.import_history(history)
+        assert (await back.describe()).search_attributes["Amount"] == 5
+        with pytest.raises(perdure.InvalidArgumentError, match="engine's own"):
+            await client.remove_search_attributes("Customer", "ScheduledById")
+        # With another type: what was set before is there, and is no keyword.
+        await client.add_search_attributes({"Amount": "keyword"})
+        await client.execute(child, id="third", search_attributes={"Amount": "much"})
+        assert await ids(client, "Amount IS NOT NULL") == ["third"]
+        assert await ids(client, "ORDER BY Amount, WorkflowId") == ["third", "loan", "refused"]
+        # And with the one that it had.
+        await client.remove_search_attributes("Amount")
+        await client.add_search_attributes({"Amount": "int"})
+        assert await ids(client, "Amount = 5") == ["loan"]
+
+
 async def test_a_list_goes_through_all_pages(opened, monkeypatch):
     monkeypatch.setattr("perdure.sdk.client.LIST_PAGE", 3)
     async with opened(app) as client:

@@ -117,6 +117,9 @@ class FakeService:
     async def add_search_attributes(self, namespace: str, types: AttributeTypes) -> None:
         self.calls.append(("add_search_attributes", namespace, types))
 
+    async def remove_search_attributes(self, namespace: str, names: Sequence[str]) -> None:
+        self.calls.append(("remove_search_attributes", namespace, tuple(names)))
+
     async def reset(
         self,
         address: RunAddress,

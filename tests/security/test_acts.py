@@ -65,6 +65,7 @@ REST: dict[str, tuple[Any, str]] = {
     "set_namespace": ({}, ""),
     "delete_namespace": (None, ""),
     "add_search_attributes": ({"search_attributes": {"Amount": "int"}}, ""),
+    "remove_search_attribute": (None, "remove_search_attributes"),
     "create_token": ({"name": "ci", "grants": ["reader"]}, ""),
     "revoke_token": (None, ""),
     "set_signing_secret": (SECRET, ""),
@@ -81,6 +82,7 @@ REST: dict[str, tuple[Any, str]] = {
 REST_OTHERS = {
     "start_workflow",
     "start_activity",
+    "start_operation",
     "signal_workflow",
     "query_workflow",
     "update_workflow",

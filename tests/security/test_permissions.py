@@ -51,6 +51,7 @@ def calls(service, namespace, *, workflow_id="w"):
         "count": lambda: service.count(namespace, **LIST),
         "search_attributes": lambda: service.search_attributes(namespace),
         "add_search_attributes": lambda: service.add_search_attributes(namespace, {"Amount": AttributeType.INT}),
+        "remove_search_attributes": lambda: service.remove_search_attributes(namespace, ["Amount"]),
         "reset": lambda: service.reset(address, event_id=3, reason="", request_id="r"),
         "fork": lambda: service.fork(address, workflow_id="copy", **fork),
         "import_run": lambda: service.import_run(RunAddress(namespace, workflow_id, "r"), ()),

@@ -15,7 +15,7 @@ from perdure.protocols.rest import OPERATIONS
 EVERY_ROLE = ("reader", "operator", "worker", "admin")
 """Of the namespace in the path; and ``root`` is an admin of the whole server."""
 
-ADMINISTERS = {"set_task_queue", "add_search_attributes", "import_workflow"}
+ADMINISTERS = {"set_task_queue", "add_search_attributes", "remove_search_attribute", "import_workflow"}
 ADMINISTERS |= {"set_signing_secret", "list_signing_secrets", "delete_signing_secret"}
 ADMINISTERS |= {"set_webhook", "get_webhook", "list_webhooks", "delete_webhook"}
 ADMINISTERS |= {"create_token", "list_tokens", "revoke_token"}
@@ -45,6 +45,7 @@ def who_may(name: str) -> set[str]:
 MORE_BODIES: dict[str, Any] = {
     "start_workflow": {"workflow_type": "Waits", "workflow_id": "x"},
     "start_activity": {"activity_type": "a", "activity_id": "x"},
+    "start_operation": {"service": "s", "operation": "o", "operation_id": "x", "task_queue": "q"},
     "signal_workflow": {"signal_name": "finish"},
     "query_workflow": {"query_name": "is_done"},
     "update_workflow": {"update_name": "note"},

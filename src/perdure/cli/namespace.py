@@ -18,6 +18,8 @@ perdure namespace update staging --open-runs 10000 --starts-per-second 50 --shar
 
 perdure namespace attributes staging Amount=float Note=text
 
+perdure namespace attributes staging --remove Note
+
 perdure namespace delete staging --force"""
 
 namespace = group("namespace", "Look at namespaces, create, change and delete them.", EXAMPLES)
@@ -192,11 +194,20 @@ def attributes(
             show_default=False,
         ),
     ] = None,
+    removed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--remove",
+            metavar="NAME",
+            help="Let nobody set or filter by this one any more; what runs have stays in their histories. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
     server: Server = "",
     token: Token = "",
 ) -> None:
-    """List a namespace's search attributes and their types, after fixing those that are given."""
+    """List a namespace's search attributes and their types, after removing and fixing those that are given."""
     from perdure.cli.namespace_changes import attribute_types
     from perdure.cli.output import Column, Output
     from perdure.cli.sources import ask
@@ -208,6 +219,8 @@ def attributes(
 
     async def change(service: Service) -> dict[str, str]:
         client = Client(service, name)
+        if removed:
+            await client.remove_search_attributes(*removed)
         if given:
             await client.add_search_attributes(given)  # type: ignore[arg-type]  # wrong words are refused there
         return await client.search_attributes()

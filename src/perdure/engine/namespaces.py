@@ -23,7 +23,7 @@ from perdure.model.ids import RunAddress
 from perdure.model.namespaces import Namespace, NamespaceDescription
 from perdure.model.options import DEFAULT_NAMESPACE, SECOND_NS, IdConflict, RunStatus
 from perdure.model.requests import ClientRequest, Request, StartWorkflow
-from perdure.model.search import EVERYTHING, narrowed
+from perdure.model.search import EVERYTHING, narrowed, registered
 from perdure.model.system import SYSTEM_NAMESPACE
 
 log = logging.getLogger("perdure.engine")
@@ -113,7 +113,7 @@ class Namespaces:
     async def describe(self, name: str) -> NamespaceDescription:
         """As ``Service.describe_namespace``."""
         open_runs, runs = await self._count(name, *OPEN), await self._count(name)
-        types = self._engine.attributes.known.get(name, {})
+        types = registered(self._engine.attributes.known.get(name, {}))
         known = self._known.get(name)
         if known is None and not runs and not types:
             raise NotFoundError(f"There is no namespace {name!r}. See client.namespaces() for those there are.")

@@ -190,7 +190,12 @@ class Store(Protocol):
         ...
 
     async def attribute_types(self) -> Mapping[str, AttributeTypes]:
-        """The types of custom search attributes, by namespace."""
+        """The types of custom search attributes, by namespace; ``REMOVED`` for those that were."""
+        ...
+
+    async def set_attribute_type(self, namespace: str, name: str, type: AttributeType) -> None:
+        """Give an attribute this type instead of the one that it has; ``REMOVED`` for none. From then on runs are found by
+        what their rows hold of that type, and by nothing else of it."""
         ...
 
     async def tasks(self, after: tuple[int, int], limit: int) -> Sequence[TaskRow]:

@@ -42,7 +42,7 @@ from perdure.model.options import RunStatus
 from perdure.model.payloads import PayloadMap, Payloads
 from perdure.model.program import Worker
 from perdure.model.requests import Request, StartWorkflow, TerminateWorkflow, UpdateWorkflow
-from perdure.model.search import AttributeTypes
+from perdure.model.search import AttributeTypes, registered
 from perdure.model.task_queues import TaskQueue, TaskQueueDescription
 from perdure.model.workers import WorkerDescription
 
@@ -301,11 +301,15 @@ class EngineService:
 
     async def search_attributes(self, namespace: str) -> AttributeTypes:
         """As ``Service.search_attributes``."""
-        return self.engine.attributes.known.get(namespace, {})
+        return registered(self.engine.attributes.known.get(namespace, {}))
 
     async def add_search_attributes(self, namespace: str, types: AttributeTypes) -> None:
         """As ``Service.add_search_attributes``."""
         await self.engine.attributes.register(self._store, namespace, types, self.engine.limits)
+
+    async def remove_search_attributes(self, namespace: str, names: Sequence[str]) -> None:
+        """As ``Service.remove_search_attributes``."""
+        await self.engine.attributes.remove(self._store, namespace, names)
 
     # --- starting again from the middle, removing
 

@@ -162,7 +162,7 @@ class Starts:
             return
         run = commit.run
         if run.search_attributes and (
-            refused := engine.attributes.problem(address.namespace, run.search_attributes, engine.limits)
+            refused := engine.attributes.problem_of_held(address.namespace, run.search_attributes, engine.limits)
         ):
             done(Rejection(Reason.INVALID, refused))
         else:

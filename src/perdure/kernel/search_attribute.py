@@ -112,6 +112,8 @@ def problem(attributes: PayloadMap, types: AttributeTypes, limits: Limits, count
         if 0 < most < size:
             return f"Search attribute {name!r} takes {size:,} bytes, and the limit search_attribute_bytes is {most:,}."
         known = types.get(name)
+        if known is AttributeType.REMOVED:
+            return f"Search attribute {name!r} was removed from this namespace. Register it anew, or leave it out."
         try:
             value_of(payload, type_of(payload) if known is None else known)
         except Refused as refusal:
@@ -129,7 +131,7 @@ def new_types(attributes: PayloadMap, types: AttributeTypes) -> dict[str, Attrib
 
 def values(attributes: PayloadMap, types: AttributeTypes) -> Iterator[tuple[str, AttributeType, Value | list[str]]]:
     """What the attributes hold, by name. Those whose value is not of their type are left out: runs of before there were
-    types may have such."""
+    types may have such, and runs whose attribute was removed, or registered anew with another type."""
     for name, payload in attributes.items():
         type = types.get(name)
         if type is not None and payload.encoding != NULL:

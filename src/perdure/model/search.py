@@ -18,8 +18,9 @@ from perdure.model.options import RunStatus
 
 class AttributeType(IntEnum):
     """What an attribute holds. Up to 7 the numbers are Temporal's ``IndexedValueType``; those after it are for system
-    attributes alone."""
+    attributes alone. ``REMOVED`` is no type: nobody may set or ask for such an attribute until it has a type again."""
 
+    REMOVED = 0
     TEXT = 1
     KEYWORD = 2
     INT = 3
@@ -37,8 +38,14 @@ class AttributeType(IntEnum):
 AttributeTypes = Mapping[str, AttributeType]
 """The custom attributes of a namespace, by name."""
 
-CUSTOM_TYPES = {str(type): type for type in AttributeType if type < AttributeType.DURATION}
+CUSTOM_TYPES = {str(type): type for type in AttributeType if 0 < type < AttributeType.DURATION}
 """The types that a custom attribute may have, by the words for them."""
+
+
+def registered(types: AttributeTypes) -> AttributeTypes:
+    """Without those that were removed."""
+    return {name: type for name, type in types.items() if type is not AttributeType.REMOVED}
+
 
 DATETIME_MARK: Mapping[str, bytes] = {"type": b"Datetime"}
 """The metadata of a value that is written as a string and means a time, as Temporal has it."""

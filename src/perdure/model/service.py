@@ -249,6 +249,14 @@ class Service(Protocol):
         """
         ...
 
+    async def remove_search_attributes(self, namespace: str, names: Sequence[str]) -> None:
+        """Let nobody set or ask for these any more, until they are added again, maybe with another type.
+
+        The values stay in the runs' histories. One that is not there is no error. Raises ``InvalidArgumentError`` for
+        one that is the engine's own.
+        """
+        ...
+
     async def reset(
         self,
         address: RunAddress,

@@ -542,6 +542,16 @@ class Client:
         chosen = {name: choose(name, CUSTOM_TYPES, word) for name, word in types.items()}
         await self._service.add_search_attributes(self._namespace, chosen)
 
+    async def remove_search_attributes(self, *names: str) -> None:
+        """Let nobody set or filter by these any more, until they are added again, with the same type or another.
+
+        What runs have stays in their histories. One that is not there is no error.
+
+        Raises:
+            InvalidArgumentError: the engine sets it.
+        """
+        await self._service.remove_search_attributes(self._namespace, names)
+
     # --- runs from elsewhere
 
     async def import_history(self, history: History) -> Run[Any]:

@@ -285,6 +285,16 @@ class GuardedService:
             types=", ".join(f"{name}={type}" for name, type in types.items()),
         )
 
+    async def remove_search_attributes(self, namespace: str, names: Sequence[str]) -> None:
+        """As ``Service.remove_search_attributes``."""
+        self._allow("remove_search_attributes", namespace)
+        await self._act(
+            "remove_search_attributes",
+            lambda: self._service.remove_search_attributes(namespace, names),
+            namespace=namespace,
+            names=", ".join(names),
+        )
+
     async def set_namespace(self, namespace: Namespace) -> None:
         """As ``Service.set_namespace``."""
         self._allow("set_namespace", namespace.name)

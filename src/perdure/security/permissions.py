@@ -59,6 +59,7 @@ OPERATIONS: Mapping[str, Need] = {
     "import_run": Need((_ADMINISTER,), audited=True),
     "set_task_queue": Need((_ADMINISTER,), audited=True),
     "add_search_attributes": Need((_ADMINISTER,), audited=True),
+    "remove_search_attributes": Need((_ADMINISTER,), audited=True),
     # A namespace's quota binds its own admins too, so it is not for them to set.
     "set_namespace": Need((_ADMINISTER,), audited=True, whole_server=True),
     "delete_namespace": Need((_ADMINISTER,), audited=True, whole_server=True),

@@ -247,6 +247,10 @@ class Lives:
         """As ``Service.add_search_attributes``."""
         await self._ask(lambda service: service.add_search_attributes(namespace, types))
 
+    async def remove_search_attributes(self, namespace: str, names: Sequence[str]) -> None:
+        """As ``Service.remove_search_attributes``."""
+        await self._ask(lambda service: service.remove_search_attributes(namespace, names))
+
     async def reset(
         self,
         address: RunAddress,

@@ -29,6 +29,7 @@ CLIENT = {
         "count_by": "count_workflows",
         "search_attributes": "list_search_attributes",
         "add_search_attributes": "add_search_attributes",
+        "remove_search_attributes": "remove_search_attribute",
         "import_history": "import_workflow",
         "complete_activity": "complete_activity",
         "fail_activity": "fail_activity",

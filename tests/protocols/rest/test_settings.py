@@ -42,6 +42,11 @@ async def test_search_attributes(http):
     assert started.status_code == 201
     found = await http.get(f"{NAMESPACE}/workflows", params={"filter": "Due > '2026-06-30'"})
     assert found.json()["runs"][0]["search_attributes"] == {"Due": "2026-07-01T12:00:00Z"}
+    for _ in range(2):
+        assert (await http.delete(f"{path}/Due")).status_code == 204
+    assert (await http.get(path)).json() == {"search_attributes": {}}
+    assert (await http.delete(f"{path}/WorkflowId")).json()["code"] == "invalid_argument"
+    assert (await http.post(path, json={"search_attributes": {"Due": "int"}})).status_code == 204
 
 
 async def test_task_queues(http):

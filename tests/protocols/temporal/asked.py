@@ -68,7 +68,7 @@ ASKED: Mapping[str, Asked] = {
     "AddSearchAttributes": _needs(
         ADMINISTER, act="add_search_attributes", searchAttributes={"Amount": "INDEXED_VALUE_TYPE_INT"}
     ),
-    "RemoveSearchAttributes": _needs(ADMINISTER, searchAttributes=["Nothing"]),
+    "RemoveSearchAttributes": _needs(ADMINISTER, act="remove_search_attributes", searchAttributes=["Nothing"]),
     "CreateNexusEndpoint": _needs(ADMINISTER, act="create_nexus_endpoint", anywhere=True, spec=ENDPOINT),
     "UpdateNexusEndpoint": _needs(ADMINISTER, act="update_nexus_endpoint", anywhere=True, spec=ENDPOINT),
     "DeleteNexusEndpoint": _needs(ADMINISTER, act="delete_nexus_endpoint", anywhere=True, id="x"),

@@ -33,6 +33,7 @@ from perdure.model.search import (
     Query,
     SortKey,
     StartsWith,
+    registered,
 )
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class _Checker:
 
     def __init__(self, text: str, types: AttributeTypes) -> None:
         self._text = text
-        self._types = types
+        self._types = registered(types)
 
     def query(self, tree: "Tree[Token]", counting: bool) -> Query:
         where, groups, order = tree.children

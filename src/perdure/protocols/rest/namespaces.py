@@ -143,6 +143,15 @@ async def add_search_attributes(call: Call[AttributesBody, Nothing]) -> None:
     await call.service.add_search_attributes(call.namespace, types)
 
 
+@operations.add("DELETE", "/namespaces/{namespace}/search-attributes/{search_attribute}")
+async def remove_search_attribute(call: Call[None, Nothing]) -> None:
+    """Let nobody set or filter by it any more, until it is added again, with the same type or another.
+
+    What runs have stays in their histories. One that is not there is no error.
+    """
+    await call.service.remove_search_attributes(call.namespace, [call.path["search_attribute"]])
+
+
 def _words(types: AttributeTypes) -> dict[str, TypeWord]:
     return {name: str(type) for name, type in types.items()}  # type: ignore[misc]
 

@@ -31,6 +31,7 @@ _PARAMETERS = {
     "namespace": "The space of workflow ids.",
     "workflow_id": "The workflow id, percent-encoded.",
     "name": "Its name.",
+    "search_attribute": "The name of the search attribute.",
     "task_queue": "The task queue.",
     "batch_id": "The batch's id.",
     "schedule_id": "The schedule's id.",

@@ -38,7 +38,6 @@ NOTES: Mapping[str, str] = {
     "UpdateSchedule": "as CreateSchedule; another conflict token than the present one is refused",
     "ListSchedules": "filters by ScheduleId, TemporalSchedulePaused and the schedules' search attributes; no ORDER BY",
     "StartBatchOperation": "terminate, cancel, signal, delete, and reset to the first or last turn",
-    "RemoveSearchAttributes": "as Temporal's for names that are not there and system ones; what is registered stays",
     "UpdateNamespace": "description and retention",
     "RegisterNamespace": "description and retention",
     "WORKFLOW_EXECUTION_OPTIONS_UPDATED": "pins, and callbacks that were attached",

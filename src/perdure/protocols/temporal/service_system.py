@@ -274,7 +274,7 @@ async def add_search_attributes(
 async def remove_search_attributes(
     call: Call, request: operator.RemoveSearchAttributesRequest
 ) -> operator.RemoveSearchAttributesResponse:
-    """Nothing is left to be done for names that are not there. What has a type keeps it: runs may be found by it."""
+    """Nobody may set or ask for them any more. Nothing is left to be done for names that are not there."""
     if not request.namespace:
         raise Refused.invalid("Namespace is not set on request.")
     namespace = await call.namespace(request.namespace, Permission.ADMINISTER)
@@ -285,11 +285,5 @@ async def remove_search_attributes(
     for name in names:
         if name in system:
             raise Refused.invalid(f"Unable to remove non-custom search attributes: {name}.")
-    types = await call.service.search_attributes(namespace)
-    for name in names:
-        if name in types:
-            raise Refused(
-                Code.FAILED_PRECONDITION,
-                f"Search attribute {name} has a type in namespace {namespace}, which it keeps as long as the namespace is there.",
-            )
+    await call.service.remove_search_attributes(namespace, names)
     return operator.RemoveSearchAttributesResponse()

@@ -9,7 +9,7 @@ from perdure.engine.ports import Done, MessageRow, Opened, RunRow, StoredRun, Ta
 from perdure.engine.search import evaluate
 from perdure.model.errors import StoreConflictError, StoreError, StoreLockedError
 from perdure.model.figures import Figures
-from perdure.model.search import AttributeTypes, Group, Place, Query
+from perdure.model.search import AttributeType, AttributeTypes, Group, Place, Query
 from perdure.model.service import Namespace
 from perdure.model.task_queues import TaskQueue
 from perdure.stores.memory.disk import Disk
@@ -88,6 +88,10 @@ class MemoryStore:
 
     async def attribute_types(self) -> Mapping[str, AttributeTypes]:
         return {namespace: dict(types) for namespace, types in self._disk.attribute_types.items()}
+
+    async def set_attribute_type(self, namespace: str, name: str, type: AttributeType) -> None:
+        self._check_owner()
+        self._disk.attribute_types.setdefault(namespace, {})[name] = type
 
     async def tasks(self, after: tuple[int, int], limit: int) -> Sequence[TaskRow]:
         rows = sorted(((key, ref), task) for key, tasks in self._disk.tasks.items() for ref, task in tasks.items())

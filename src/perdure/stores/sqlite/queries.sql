@@ -53,7 +53,8 @@ DELETE FROM attribute_values WHERE key IN :rows;
 -- rows: put_attribute_values, 5
 INSERT INTO attribute_values
 SELECT types.id, new.column3, new.column4, new.column5 FROM :rows AS new
-CROSS JOIN attribute_types AS types ON types.namespace = new.column1 AND types.name = new.column2;
+CROSS JOIN attribute_types AS types ON types.namespace = new.column1 AND types.name = new.column2
+    AND types.type > 0;
 
 -- name: list_keys_of_workflow
 -- By the index, and above it by looking; as find_any.
@@ -69,7 +70,19 @@ SELECT id, namespace, name, type FROM attribute_types ORDER BY namespace, name;
 -- name: attribute_values_of_run
 SELECT types.name, held.value FROM attribute_values AS held INDEXED BY attribute_values_by_key
 CROSS JOIN attribute_types AS types ON types.id = held.attribute
-WHERE held.key = ?;
+WHERE held.key = ? AND types.type > 0;
+
+-- name: set_attribute_type
+-- Its id stays, so that no row of the index ever means another attribute.
+INSERT INTO attribute_types (namespace, name, type) VALUES (?, ?, ?)
+ON CONFLICT (namespace, name) DO UPDATE SET type = excluded.type;
+
+-- name: clear_attribute
+DELETE FROM attribute_values
+WHERE attribute = (SELECT id FROM attribute_types WHERE namespace = ? AND name = ?);
+
+-- name: list_attributes_of_runs
+SELECT key, start_time, search_attributes FROM runs WHERE namespace = ? AND search_attributes != x'';
 
 -- rows: put_messages, 3
 INSERT OR REPLACE INTO messages SELECT * FROM :rows;

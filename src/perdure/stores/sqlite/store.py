@@ -17,7 +17,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from perdure.engine.ports import Done, MessageRow, Opened, RunRow, StoredRun, TaskRow, TimerRow, Write
 from perdure.model.errors import StoreError
 from perdure.model.figures import Figures
-from perdure.model.search import AttributeTypes, Group, Place, Query
+from perdure.model.search import AttributeType, AttributeTypes, Group, Place, Query
 from perdure.model.service import Namespace
 from perdure.model.task_queues import TaskQueue
 from perdure.stores.sqlite import rows, search
@@ -125,6 +125,9 @@ class SqliteStore:
 
     async def attribute_types(self) -> Mapping[str, AttributeTypes]:
         return await self._later(search.attribute_types)
+
+    async def set_attribute_type(self, namespace: str, name: str, type: AttributeType) -> None:
+        await self._written(partial(self._writer.set_attribute_type, namespace, name, type))
 
     async def tasks(self, after: tuple[int, int], limit: int) -> Sequence[TaskRow]:
         return await self._later(rows.list_tasks, after, limit)

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 
 import msgspec
@@ -16,12 +17,14 @@ import msgspec
 from perdure.engine.ports import Done, Opened, RunRow, Write
 from perdure.model.errors import StoreConflictError, StoreError
 from perdure.model.namespaces import Namespace, Quota
+from perdure.model.search import AttributeType
 from perdure.model.task_queues import TaskQueue
 from perdure.stores.sqlite import faults
 from perdure.stores.sqlite.connections import connect_writer
 from perdure.stores.sqlite.lock import FileLock
 from perdure.stores.sqlite.log import WriteAheadLog
 from perdure.stores.sqlite.queries import query
+from perdure.stores.sqlite.retyping import retype
 from perdure.stores.sqlite.transaction import Changes, delete_runs
 from perdure.stores.sqlite.workflow_ids import WorkflowIds
 
@@ -50,7 +53,16 @@ class _Put(msgspec.Struct, frozen=True):
     done: Done
 
 
-_Job = _Batch | _Delete | _Put
+class _Retype(msgspec.Struct, frozen=True):
+    """Another type of a search attribute."""
+
+    namespace: str
+    name: str
+    type: AttributeType
+    done: Done
+
+
+_Job = _Batch | _Delete | _Put | _Retype
 _Reports = list[tuple[Done, StoreError | None]]
 
 
@@ -111,6 +123,10 @@ class Writer:
             self._queue.put(_Put(("drop_document",), (kind, key), done))
         else:
             self._queue.put(_Put(("put_document",), (kind, key, data), done))
+
+    def set_attribute_type(self, namespace: str, name: str, type: AttributeType, done: Done) -> None:
+        """Queue another type for a search attribute, and what is found by it then."""
+        self._queue.put(_Retype(namespace, name, type, done))
 
     # On the writer's thread from here on
 
@@ -194,6 +210,9 @@ class Writer:
                 self._delete(job, reports)
             elif isinstance(job, _Put):
                 reports.append((job.done, self._put(job)))
+            elif isinstance(job, _Retype):
+                retyping = partial(retype, namespace=job.namespace, name=job.name, type=job.type)
+                reports.append((job.done, self._transact(retyping)))
         if batches:
             self._write(batches, reports)
         if reports:
