@@ -82,8 +82,9 @@ class Functions:
 class ServerProcess:
     """``perdure server --stepfunctions`` over a file."""
 
-    def __init__(self, folder: Path, lambda_endpoint: str) -> None:
-        self._file, self._endpoint = folder / "work.db", lambda_endpoint
+    def __init__(self, folder: Path, **endpoints: str) -> None:
+        self._file = folder / "work.db"
+        self._endpoints = [f"--{name}-endpoint={url}" for name, url in endpoints.items()]
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -99,8 +100,9 @@ class ServerProcess:
                 "--rest-address=127.0.0.1:0",
                 "--grpc-address=127.0.0.1:0",
                 f"--stepfunctions-address=127.0.0.1:{self.port}",
-                f"--lambda-endpoint={self._endpoint}",
+                *self._endpoints,
             ],
+            env={**os.environ, "AWS_ACCESS_KEY_ID": "111111111111", "AWS_SECRET_ACCESS_KEY": "any"},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -109,6 +111,8 @@ class ServerProcess:
 
     def kill(self) -> None:
         assert self._process is not None
+        if self._process.returncode is not None:
+            return
         self._process.send_signal(signal.SIGKILL)
         self._process.communicate()
 
@@ -122,7 +126,7 @@ def functions():
 
 @pytest.fixture
 def server(tmp_path, functions):
-    server = ServerProcess(tmp_path, functions.url)
+    server = ServerProcess(tmp_path, **{"lambda": functions.url})
     server.start()
     yield server
     server.kill()

@@ -155,6 +155,10 @@ class Play:
                 child = self.world.plays.get(event.workflow_execution.workflow_id)
                 if child is not None:
                     child.ask(r.CancelWorkflow())
+            case "SignalExternalWorkflowExecutionInitiated":
+                other = self.world.plays.get(event.workflow_execution.workflow_id)
+                if other is not None:
+                    other.ask(r.SignalWorkflow(event.signal_name, event.input))
             case _:
                 pass
 

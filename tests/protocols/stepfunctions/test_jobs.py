@@ -81,13 +81,17 @@ def test_a_task_of_ecs_is_as_good_as_its_containers():
 class Glue(NamedTuple):
     url: str
     stopped: list[str]
+    asked: threading.Event
+    may_answer: threading.Event
 
 
 @pytest.fixture
 def glue():
-    """A Glue whose jobs take two looks; the first look finds nobody in, and ``bad`` fails."""
+    """A Glue whose jobs take two looks; the first look finds nobody in, and ``bad`` fails. ``held`` begins as it is asked for,
+    and says so only when it may."""
     looks: dict[str, int] = {}
     stopped: list[str] = []
+    held, may_answer = threading.Event(), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -97,6 +101,11 @@ def glue():
             status, answer = 200, {}
             if self.headers["x-amz-target"] == "AWSGlue.StartJobRun":
                 answer = {"JobRunId": "jr_" + asked["JobName"]}
+                if asked["JobName"] == "none":
+                    status, answer = 400, {"__type": "EntityNotFoundException", "Message": "There is no such job."}
+                if asked["JobName"] == "slow-held":
+                    held.set()
+                    may_answer.wait(60)
             elif self.headers["x-amz-target"] == "AWSGlue.BatchStopJobRun":
                 stopped.extend(asked["JobRunIds"])
             else:
@@ -117,7 +126,8 @@ def glue():
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Glue(f"http://127.0.0.1:{server.server_port}", stopped)
+    yield Glue(f"http://127.0.0.1:{server.server_port}", stopped, held, may_answer)
+    may_answer.set()
     server.shutdown()
     server.server_close()
 
@@ -182,6 +192,77 @@ async def test_a_job_that_nobody_waits_for_any_more_is_stopped(serve, glue, monk
         await asyncio.sleep(0.01)
     assert sorted(glue.stopped) == ["jr_slow-branch", "jr_slow-late", "jr_slow-stop"]
     assert len((await client.list_executions(stateMachineArn=arns[0]))["executions"]) == 1
+
+
+@pytest.mark.parametrize("end", ["stopped", "late", "given up"])
+async def test_a_job_that_is_not_wanted_before_the_service_has_answered_is_stopped(serve, glue, monkeypatch, end):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "111111111111")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    server = await serve(endpoints={"glue": glue.url}, wait_time_scale=0.01)
+    client = Client(server.stepfunctions_port)
+    resource = "arn:aws:states:::glue:startJobRun.sync"
+    # A time-out that may pass before the service is asked: then there is no job, and the next attempt has one.
+    late = (
+        {"TimeoutSeconds": 1, "Retry": [{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 9}]} if end == "late" else {}
+    )
+    definition = task(resource, Parameters={"JobName": "slow-held"}, **late)
+    if end == "given up":
+        hold = {"Type": "Wait", "Seconds": 200, "Next": "F"}
+        fails = {"StartAt": "W", "States": {"W": hold, "F": {"Type": "Fail"}}}
+        both = {"Type": "Parallel", "Branches": [json.loads(definition), fails], "End": True}
+        definition = json.dumps({"StartAt": "B", "States": {"B": both}})
+    arn = await machine(client, definition, "one")
+    execution = (await client.start_execution(stateMachineArn=arn))["executionArn"]
+    assert await asyncio.to_thread(glue.asked.wait, 60)
+    if end == "stopped":
+        await client.stop_execution(executionArn=execution)
+    elif end == "given up":
+        assert (await ended(client, execution))["status"] == "FAILED"
+    else:
+
+        async def is_late():
+            events = (await client.get_execution_history(executionArn=execution))["events"]
+            return any(event["type"] == "TaskTimedOut" for event in events)
+
+        while not await is_late():
+            await asyncio.sleep(0.01)
+        await client.stop_execution(executionArn=execution)
+    assert not glue.stopped
+    glue.may_answer.set()
+    while not glue.stopped:
+        await asyncio.sleep(0.01)
+    assert set(glue.stopped) == {"jr_slow-held"}
+
+
+async def test_what_the_service_refuses_fails_the_task(serve, glue, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "111111111111")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    server = await serve(endpoints={"glue": glue.url})
+    client = Client(server.stepfunctions_port)
+    caught = {"Catch": [{"ErrorEquals": ["Glue.EntityNotFoundException"], "Next": "C"}]}
+    one = json.loads(task("arn:aws:states:::glue:startJobRun.sync", Parameters={"JobName": "none"}, **caught))
+    one["States"]["C"] = {"Type": "Pass", "End": True}
+    execution = (await client.start_execution(stateMachineArn=await machine(client, json.dumps(one), "refused")))[
+        "executionArn"
+    ]
+    found = await ended(client, execution)
+    assert (found["status"], json.loads(found["output"])["Error"]) == ("SUCCEEDED", "Glue.EntityNotFoundException")
+    events = (await client.get_execution_history(executionArn=execution))["events"]
+    assert [event["type"] for event in events if event["type"].startswith("Task")] == [
+        "TaskStateEntered",
+        "TaskScheduled",
+        "TaskStarted",
+        "TaskFailed",
+        "TaskStateExited",
+    ]
+    del one["States"]["T"]["Catch"], one["States"]["C"]
+    arn = await machine(client, json.dumps(one), "redriven")
+    execution = (await client.start_execution(stateMachineArn=arn))["executionArn"]
+    assert (await ended(client, execution))["error"] == "Glue.EntityNotFoundException"
+    await client.redrive_execution(executionArn=execution)
+    assert (await ended(client, execution))["error"] == "Glue.EntityNotFoundException"
+    events = (await client.get_execution_history(executionArn=execution))["events"]
+    assert [event["type"] for event in events].count("TaskScheduled") == 2
 
 
 async def test_a_nested_execution_is_waited_for_no_longer_than_its_time(client):

@@ -34,6 +34,18 @@ def wait(run: Interpreter, line: Line, poll: dict[str, Any]) -> None:
     _timer(run, line, looks, delay)
 
 
+def limit_begin(run: Interpreter, line: Line) -> None:
+    """A job is asked for: no longer than the time-out."""
+    if "until" in line.notes:
+        run.commands.append(c.StartTimer(_begin_name(line), max(1, line.notes["until"] - run.now_ns)))
+
+
+def end_begin(run: Interpreter, line: Line) -> None:
+    """A job has begun, or could not, or is not wanted any more."""
+    if "until" in line.notes and not is_late(run, line):
+        run.cancel_timer(_begin_name(line))
+
+
 def look(run: Interpreter, line: Line, state: State, resource: Resource) -> None:
     """It is time to look at the job."""
     line.notes = {**line.notes, "looking": True}
@@ -71,6 +83,8 @@ def drop(run: Interpreter, line: Line) -> None:
         run.cancel_activity(_look_name(line))
     elif "poll" in line.notes and not is_late(run, line):
         run.cancel_timer(_timer_name(line, line.notes["looks"]))
+    elif "keeper" in line.notes and "poll" not in line.notes:
+        end_begin(run, line)
 
 
 def _timer(run: Interpreter, line: Line, number: int, delay_ns: int) -> None:
@@ -80,6 +94,10 @@ def _timer(run: Interpreter, line: Line, number: int, delay_ns: int) -> None:
 
 def _timer_name(line: Line, number: int) -> str:
     return f"{line.id}:{line.sequence}:{number}"
+
+
+def _begin_name(line: Line) -> str:
+    return f"{line.id}:{line.sequence}:begin"
 
 
 def _look_name(line: Line) -> str:

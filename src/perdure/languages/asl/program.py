@@ -168,6 +168,7 @@ class MachineProgram:
                 return -1
         if is_first:
             run.begin()
+            keepers.make_call(run)
         for place, event in enumerate(news if most is None else news[:most]):
             if event.__class__ in _HANDLERS:
                 self._handle_one(run, event)
@@ -275,9 +276,7 @@ class MachineProgram:
     def _activity_ended(self, run: Interpreter, event: e.ActivityTaskCompleted) -> None:
         name = self._scheduled.pop(event.scheduled_event_id, "")
         self._event_ids.pop(name, None)
-        if keepers.is_done(run, name):
-            run.is_over = True
-            run.commands.append(c.CancelWorkflowExecution())
+        if keepers.is_taken(run, name, event, self._started.parent):
             return
         line = run.waiting(name)
         if line is not None:
@@ -293,6 +292,8 @@ class MachineProgram:
         line = run.waiting(name)
         if event.__class__ is not e.ChildWorkflowExecutionStarted:
             self._lines.end_child(event.workflow_id)
+        elif event.workflow_type == keepers.TYPE:
+            keepers.has_started(run, event)
         if line is not None:
             run.attempt(
                 line, run.state_of(line), lambda run, at, of: KINDS[of.kind].child_changed(run, at, of, name, event)
@@ -313,14 +314,25 @@ class MachineProgram:
     def _signaled(self, run: Interpreter, event: e.WorkflowExecutionSignaled) -> None:
         if event.signal_name == UPDATE_SIGNAL and event.input:
             map_run.update(run, msgspec.json.decode(event.input[0].data, type=dict))
+        elif event.signal_name == keepers.BEGUN and event.input:
+            self._job_begun(run, msgspec.json.decode(event.input[0].data, type=keepers.Begun))
         elif event.signal_name == keepers.OVER and run.execution.stops:
             run.is_over = True
             run.commands = [c.CompleteWorkflowExecution(())]
+
+    def _job_begun(self, run: Interpreter, begun: keepers.Begun) -> None:
+        line = run.waiting(self._lines.children.get(begun.keeper, ""))
+        if line is not None:
+            run.attempt(
+                line, run.state_of(line), lambda run, at, of: KINDS[of.kind].job_begun(run, at, of, begun.answer)
+            )
 
     def _cancel_requested(self, run: Interpreter, event: e.WorkflowExecutionCancelRequested) -> None:
         if keepers.stop(run):
             return
         run.is_over = True
+        if run.execution.stops:
+            run.commands = []  # a job that has not begun is not to begin
         run.commands.append(c.CancelWorkflowExecution())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perdure.languages.asl.data import Data
 from perdure.languages.asl.failure import StateFailure
@@ -39,6 +39,10 @@ class Kind:
     def child_changed(self, run: Interpreter, line: Line, state: State, name: str, event: e.Event) -> None:
         """A child workflow that the line waits for has started or closed."""
         raise InvariantError(f"a {state.kind} state waits for no child workflow")
+
+    def job_begun(self, run: Interpreter, line: Line, state: State, answer: dict[str, Any]) -> None:
+        """The keeper of the job that the line waits for has begun it; ``answer`` is the service's."""
+        raise InvariantError(f"a {state.kind} state waits for no job")
 
     def line_ended(self, run: Interpreter, line: Line, state: State, child: Line, output: Data) -> None:
         """A line that the state began has come to its end."""

@@ -81,6 +81,10 @@ class Task(Kind):
             call |= {key: value for key, value in also.items() if value is not None}
             if has_token:
                 call["token"] = token
+            if _is_job(run, state, resource):
+                keepers.begin(run, line, worked_on, call)
+                jobs.limit_begin(run, line)
+                return
             inputs: tuple[Payload, ...] = (payload, Payload(encode(call)))
             activity_type, queue = resource.text, TASK_QUEUE
         else:
@@ -126,7 +130,8 @@ class Task(Kind):
             self._ask(run, line, state, is_known=True)
             return
         if event.__class__ is e.ActivityTaskCompleted and resource.pattern:
-            self._submitted(run, line, state, resource, event)
+            answer = decode(event.result[0].data) if event.result else {}
+            self._submitted(run, line, state, resource, answer if isinstance(answer, dict) else {"output": answer})
             return
         if resource.pattern == "waitForTaskToken":
             run.cancel_activity(name + TOKEN)
@@ -141,6 +146,11 @@ class Task(Kind):
         resource = resource_of(state.fields["Resource"])
         if isinstance(event, e.ChildWorkflowExecutionStarted):
             return
+        if name.endswith(keepers.JOB):
+            if "submitted" not in line.notes:
+                jobs.end_begin(run, line)
+                self._failed(run, line, resource, _why_not(run, event, resource))
+            return
         is_parsed = resource.pattern == "sync:2"
         output, failure = described(line.notes["child"], event, is_parsed=is_parsed)
         jobs.end_limit(run, line)
@@ -148,6 +158,11 @@ class Task(Kind):
             self._succeeded(run, line, state, resource, Data(output))
         else:
             self._failed(run, line, resource, failure)
+
+    def job_begun(self, run: Interpreter, line: Line, state: State, answer: dict[str, Any]) -> None:
+        """As ``Kind.job_begun``."""
+        jobs.end_begin(run, line)
+        self._submitted(run, line, state, resource_of(state.fields["Resource"]), answer)
 
     def timer_fired(self, run: Interpreter, line: Line, state: State) -> None:
         """As ``Kind.timer_fired``: a job that is waited for is looked at again, or has taken too long."""
@@ -174,12 +189,9 @@ class Task(Kind):
     # --- how it ends
 
     def _submitted(
-        self, run: Interpreter, line: Line, state: State, resource: Resource, event: e.ActivityTaskCompleted
+        self, run: Interpreter, line: Line, state: State, resource: Resource, answer: dict[str, Any]
     ) -> None:
         """The service has taken the call; what it began may go on."""
-        answer = decode(event.result[0].data) if event.result else {}
-        if not isinstance(answer, dict):
-            answer = {"output": answer}
         name = f"{line.id}:{line.sequence}"
         if "submitted" in answer:
             task_events.submitted(run, line, resource, Data(answer["submitted"]))
@@ -194,8 +206,8 @@ class Task(Kind):
             run.start_child(name + CHILD, command)
             jobs.limit(run, line)
         elif "poll" in answer:
-            if "stop" in answer:
-                keepers.begin(run, line, state, resource, answer["poll"], answer["stop"])
+            if "stop" in answer and "keeper" not in line.notes:
+                keepers.take_over(run, line, state, resource, answer)
             jobs.wait(run, line, answer["poll"])
         elif "early" in line.notes:
             self._succeeded(run, line, state, resource, Data.of(line.notes["early"].encode()))
@@ -254,6 +266,19 @@ def _numbers(state: State, run: Interpreter, line: Line) -> tuple[float | None, 
 
 def _is_lost(failure: Failure) -> bool:
     return failure.type == "WorkerLost" and failure.source == "perdure"
+
+
+def _is_job(run: Interpreter, state: State, resource: Resource) -> bool:
+    """Whether it is begun by a keeper. Other executions are children themselves, and a mock begins nothing."""
+    is_waited_for = resource.kind == "service" and resource.pattern == "sync"
+    return is_waited_for and resource.type != "states" and state.name not in run.execution.mocked
+
+
+def _why_not(run: Interpreter, event: e.Event, resource: Resource) -> StateFailure:
+    """Why the keeper has not begun its job."""
+    if isinstance(event, e.ChildWorkflowExecutionFailed):
+        return _error_of(run, event.failure, resource)
+    return StateFailure("States.TaskFailed", "The task was cancelled.")
 
 
 def _target(
