@@ -26,6 +26,7 @@ class Glue:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
+                answer: dict[str, object]
                 asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 match self.headers["x-amz-target"].partition(".")[2]:
                     case "StartJobRun":

@@ -22,6 +22,8 @@ async def explain(engine: Engine, resident: Resident) -> Explanation:
         return found
     view = await _view_of(engine, resident)
     waits = [_seen_from_here(engine, run, wait, view) for wait in found.waits]
+    if engine.operations.blocked and run.operations:
+        waits = [await _asked_by_url(engine, run, wait) for wait in waits]
     problem = engine.loader.parked.get(run.run_id)
     if problem is not None:
         waits.insert(0, _parked(problem))
@@ -90,6 +92,20 @@ def _activity(engine: Engine, run: Run, wait: Wait) -> Wait:
     now, name = engine.clock.now_ns(), (run.namespace, queue)
     hold = holds.why(engine.admission, name, kind, scheduled.limit_key, now, scheduled.affinity)
     return msgspec.structs.replace(_with_state(wait, hold.detail), until=hold.until_ns)
+
+
+async def _asked_by_url(engine: Engine, run: Run, wait: Wait) -> Wait:
+    """An operation that waits to be asked for again, as Temporal's clients see it described: BLOCKED, and why."""
+    operation = run.operations.get(wait.ref) if wait.kind is WaitKind.OPERATION else None
+    if operation is None or operation.started_time or operation.next_attempt_time:
+        return wait
+    scheduled = operation.scheduled
+    queue = (scheduled.namespace, scheduled.task_queue)
+    if scheduled.endpoint and not scheduled.namespace:
+        endpoint = await engine.operations.endpoints.named(scheduled.endpoint)
+        queue = endpoint.queue if endpoint is not None else queue
+    why = engine.operations.blocked.get(queue, "")
+    return _with_state(wait, f"BLOCKED: {why}") if why else wait
 
 
 def _message(wait: Wait, view: ProgramView) -> Wait:

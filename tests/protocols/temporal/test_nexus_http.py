@@ -19,7 +19,11 @@ from temporalio.api.operatorservice.v1 import CreateNexusEndpointRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError, NexusOperationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from tests.protocols.temporal.server import DevServer
 
+from perdure.app.server import Server
+from perdure.model.explanation import WaitKind
+from perdure.model.ids import RunAddress
 from perdure.protocols.nexus.breaker import FAILURES, Breaker
 
 BLOCKED = PendingNexusOperationState.PENDING_NEXUS_OPERATION_STATE_BLOCKED
@@ -31,6 +35,8 @@ class Bank:
     def __init__(self) -> None:
         self.asked: asyncio.Queue[Request] = asyncio.Queue()
         self.is_well = True
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def __aenter__(self) -> "Bank":
         routes = [
@@ -53,6 +59,7 @@ class Bank:
     async def start(self, request: Request) -> Response:
         body = await request.body()
         self.asked.put_nowait(request)
+        await self.may_answer.wait()
         if not self.is_well:
             return Response(status_code=503)
         match request.path_params["operation"]:
@@ -91,12 +98,20 @@ class Ask:
         return result
 
 
+async def create_endpoint(client: Client, bank: Bank) -> None:
+    spec = EndpointSpec(name="bank", target=EndpointTarget(external=EndpointTarget.External(url=bank.url)))
+    await client.operator_service.create_nexus_endpoint(CreateNexusEndpointRequest(spec=spec))
+
+
+def asking(client: Client) -> Worker:
+    return Worker(client, task_queue="q", workflows=[Ask], workflow_runner=UnsandboxedWorkflowRunner())
+
+
 @pytest.fixture
 async def bank(client: Client) -> AsyncIterator[Bank]:
     async with Bank() as bank:
-        spec = EndpointSpec(name="bank", target=EndpointTarget(external=EndpointTarget.External(url=bank.url)))
-        await client.operator_service.create_nexus_endpoint(CreateNexusEndpointRequest(spec=spec))
-        async with Worker(client, task_queue="q", workflows=[Ask], workflow_runner=UnsandboxedWorkflowRunner()):
+        await create_endpoint(client, bank)
+        async with asking(client):
             yield bank
 
 
@@ -114,7 +129,12 @@ async def failure(handle: WorkflowHandle[Any, Any]) -> BaseException:
 
 async def tell(asked: Request, state: str, body: str, **headers: str) -> int:
     """Say how an operation has ended, as the request that asked for it says; the answer's status."""
-    url = parse_qs(asked.url.query)["callback"][0]
+    return await tell_at(asked, asked, state, body, **headers)
+
+
+async def tell_at(place: Request, asked: Request, state: str, body: str, **headers: str) -> int:
+    """The same, but where another request says."""
+    url = parse_qs(place.url.query)["callback"][0]
     token = asked.headers["nexus-callback-temporal-callback-token"]
     sent = {"temporal-callback-token": token, "nexus-operation-state": state, "content-type": "application/json"}
     async with httpx.AsyncClient() as http:
@@ -168,7 +188,7 @@ async def test_a_cancellation_is_passed_on(client: Client, bank: Bank) -> None:
     assert isinstance(await failure(handle), CancelledError)
 
 
-async def test_whoever_keeps_failing_is_left_alone(client: Client, bank: Bank) -> None:
+async def test_whoever_keeps_failing_is_left_alone(server: Server, client: Client, bank: Bank) -> None:
     bank.is_well = False
     handles = [await ask(client, "greet", f"ask-{number}") for number in range(FAILURES)]
     for _ in handles:
@@ -182,6 +202,11 @@ async def test_whoever_keeps_failing_is_left_alone(client: Client, bank: Bank) -
     while not all([await is_blocked(handle) for handle in handles]):
         await asyncio.sleep(0.05)
     assert bank.asked.empty()
+    (wait,) = (await server.service.explain(RunAddress("default", "ask-0"))).waits
+    assert (wait.kind, wait.state.partition(": ")[2]) == (
+        WaitKind.OPERATION,
+        "BLOCKED: The circuit breaker is open.",
+    )
 
 
 def test_a_breaker() -> None:
@@ -191,3 +216,42 @@ def test_a_breaker() -> None:
     assert [breaker.note(is_down=True) for _ in range(FAILURES)][-1]
     assert breaker.is_tried and breaker.note(is_down=True)
     assert not breaker.note(is_down=False) and not breaker.is_tried
+
+
+async def ends(handle: WorkflowHandle[Any, Any]) -> list[str]:
+    """How the operations of a run ended, as its history says."""
+    kinds = [event.WhichOneof("attributes") or "" async for event in handle.fetch_history_events()]
+    short = [kind.removeprefix("nexus_operation_").removesuffix("_event_attributes") for kind in kinds]
+    return [kind for kind in short if kind in ("completed", "failed", "canceled", "timed_out")]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_operations_end_once_though_the_server_is_killed(tmp_path: Any) -> None:
+    server = DevServer(tmp_path, file=True)
+    await asyncio.to_thread(server.start)
+    try:
+        client = await Client.connect(server.address)
+        async with Bank() as bank, asking(client):
+            await create_endpoint(client, bank)
+            transferred = await ask(client, "transfer")
+            accepted = await bank.asked.get()
+            while not (await transferred.describe()).raw_description.pending_nexus_operations[0].operation_token:
+                await asyncio.sleep(0.02)
+            bank.may_answer.clear()
+            greeted = await ask(client, "greet")
+            first = await bank.asked.get()
+            server.kill()  # one operation was accepted and goes on elsewhere, the other has no answer yet
+            bank.may_answer.set()
+            await asyncio.to_thread(server.start)
+            again = await asyncio.wait_for(bank.asked.get(), 100)
+            assert again.headers["nexus-request-id"] == first.headers["nexus-request-id"]
+            assert await asyncio.wait_for(greeted.result(), 100) == "hello you"
+            # A callback's address is where the server was; the token is what lasts.
+            assert await tell_at(again, accepted, "succeeded", '"done"') == 200
+            assert await asyncio.wait_for(transferred.result(), 100) == "done"
+            assert await tell_at(again, accepted, "succeeded", '"done twice"') == 404
+            assert [await ends(one) for one in (greeted, transferred)] == [["completed"], ["completed"]]
+            assert bank.asked.empty()
+    finally:
+        server.kill()
