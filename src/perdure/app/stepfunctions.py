@@ -13,13 +13,14 @@ from perdure.app.setting_kinds import Address
 from perdure.engine.documents import Documents
 from perdure.engine.polls import Polls
 from perdure.model.access import Gate
-from perdure.model.errors import ApplicationError, InvalidArgumentError
+from perdure.model.errors import AlreadyExistsError, ApplicationError, InvalidArgumentError
 from perdure.model.service import Service
 from perdure.observability.http import ObservedApplication
 from perdure.observability.watched import Watched
 from perdure.protocols.rest import Bounds as ListeningBounds
 from perdure.protocols.rest import RestServer
 from perdure.protocols.rest.waiting import Closing
+from perdure.sdk.batches.translated import TranslatedBatches
 
 DEFAULT_PORT = 8083
 MOCK_VARIABLE = "SFN_MOCK_CONFIG"
@@ -194,6 +195,8 @@ class StepFunctionsServer:
             is_own="stepfunctions" not in settings.endpoints,
         )
         self.parts.call_task = self._call_tried
+        self.parts.signal_all = self._signal_all
+        self._batches = TranslatedBatches(service, settings.namespace, "stepfunctions")
         host, _, port = settings.address.rpartition(":")
         self.application = create_app(self.parts)
         self._server = RestServer(
@@ -225,8 +228,17 @@ class StepFunctionsServer:
 
         return await self._tasks.call(TaskCall(resource, account=account, region=region), parameters, exchange)
 
+    async def _signal_all(self, filter: str, signal: str, id: str) -> None:
+        try:
+            await self._batches.signal(signal, (), filter=filter, id=id)
+        except AlreadyExistsError:
+            pass  # it is done
+
     async def open(self) -> None:
-        """Begin to listen. Raises ``OSError``."""
+        """Go on with what the last server had begun, and begin to listen. Raises ``OSError``."""
+        from perdure.protocols.stepfunctions import deletions
+
+        await deletions.resume(self.parts)
         await self._server.start()
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from perdure.app.stepfunctions import StepFunctions
 from perdure.engine.service import EngineService
 from perdure.model.errors import InvalidArgumentError
 from perdure.model.ids import RunAddress
+from perdure.protocols.stepfunctions.deletions import END
 
 ACTIVITY = f"arn:aws:states:us-east-1:{ACCOUNT}:activity:pack"
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -309,6 +310,104 @@ async def test_a_state_machine_is_being_deleted_while_executions_of_it_run(clien
     assert (await client.list_state_machines())["stateMachines"] == []
     await machine(client, WAIT)
     assert (await refused(client.start_execution(stateMachineArn=f"{arn}:prod")))[0] == "StateMachineDoesNotExist"
+
+
+TWO = json.dumps(
+    {
+        "StartAt": "A",
+        "States": {
+            "A": {"Type": "Task", "Resource": ACTIVITY, "Next": "B"},
+            "B": {"Type": "Task", "Resource": ACTIVITY, "End": True},
+        },
+    }
+)
+
+
+async def gone(client, arn):
+    while True:
+        try:
+            await client.describe_state_machine(stateMachineArn=arn)
+        except client.exceptions.StateMachineDoesNotExist:
+            return
+        await asyncio.sleep(0.01)
+
+
+async def heard(client, execution):
+    """Wait until an execution has heard that its state machine is deleted."""
+    while True:
+        address = RunAddress("default", execution)
+        page = await client.server.service.history(address, after=0, limit=100, wait=False)
+        if any(getattr(event, "signal_name", "") == END for event in page.events):
+            return
+        await asyncio.sleep(0.01)
+
+
+async def test_executions_of_a_deleted_state_machine_end_at_their_next_state(client):
+    await client.create_activity(name="pack")
+    arn = await machine(client, TWO)
+    executions = [(await client.start_execution(stateMachineArn=arn))["executionArn"] for _ in range(3)]
+    taken = [await client.get_activity_task(activityArn=ACTIVITY) for _ in executions]
+    await client.delete_state_machine(stateMachineArn=arn)
+    for execution in executions:
+        await heard(client, execution)
+        assert (await client.describe_execution(executionArn=execution))["status"] == "RUNNING"
+    await client.stop_execution(executionArn=executions[0])
+    found = await client.describe_execution(executionArn=executions[0])
+    assert found["redriveStatusReason"] == "State machine is in DELETING status"
+    assert await refused(client.redrive_execution(executionArn=executions[0])) == (
+        "ExecutionNotRedrivable",
+        "State machine is in DELETING status",
+    )
+    await client.delete_state_machine(stateMachineArn=arn)
+    for one in taken:
+        try:
+            await client.send_task_success(taskToken=one["taskToken"], output="1")
+        except client.exceptions.TaskTimedOut:
+            pass  # of the one that was stopped
+    for execution in executions:
+        assert (await ended(client, execution))["status"] == "ABORTED"
+    types = [event["type"] for event in (await client.get_execution_history(executionArn=executions[1]))["events"]]
+    assert types[-2:] == ["TaskStateExited", "ExecutionAborted"]
+    await gone(client, arn)
+
+
+async def test_a_deletion_that_was_cut_short_is_seen_to_by_the_next_server(serve, store_url):
+    if store_url.startswith("memory"):
+        pytest.skip("nothing is left of it")
+    server = await serve()
+    client = Client(server.stepfunctions_port)
+    await client.create_activity(name="pack")
+    arn = await machine(client, TWO)
+    execution = (await client.start_execution(stateMachineArn=arn))["executionArn"]
+    token = (await client.get_activity_task(activityArn=ACTIVITY))["taskToken"]
+    server._stepfunctions.parts.signal_all = None  # it dies before this
+    await client.delete_state_machine(stateMachineArn=arn)
+    client.close()
+    await server.close()
+
+    server = await serve()
+    client = Client(server.stepfunctions_port)
+    client.server = server
+    await heard(client, execution)
+    await client.send_task_success(taskToken=token, output="1")
+    assert (await ended(client, execution))["status"] == "ABORTED"
+    await gone(client, arn)
+    client.close()
+
+
+async def test_an_execution_that_begins_while_its_machine_is_deleted_hears_of_it(client, monkeypatch):
+    await client.create_activity(name="pack")
+    arn = await machine(client, TWO)
+    start = EngineService.start
+
+    async def deleted_meanwhile(self, namespace, request):
+        if request.workflow_type == "orders":
+            await client.delete_state_machine(stateMachineArn=arn)
+        return await start(self, namespace, request)
+
+    monkeypatch.setattr(EngineService, "start", deleted_meanwhile)
+    execution = (await client.start_execution(stateMachineArn=arn))["executionArn"]
+    await heard(client, execution)
 
 
 async def test_a_page_of_executions_asks_the_engine_no_more_often_than_one_of_few(client, monkeypatch):

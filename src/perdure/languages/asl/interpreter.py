@@ -207,6 +207,9 @@ class Interpreter:
     # --- states
 
     def _enter(self, line: Line) -> None:
+        if self.lines.is_ending:
+            self.end_early()
+            return
         state = self.state_of(line)
         line.before = line.previous
         line.entered = self._log_passage(line, state.entered, line.input)
@@ -379,6 +382,11 @@ class Interpreter:
         self.log(line, "ExecutionFailed", {name: raw(text) for name, text in why.items() if text})
         self.is_over = True
         self.commands.append(c.FailWorkflowExecution(Failure(failure.cause, type=failure.error, source=SOURCE)))
+
+    def end_early(self) -> None:
+        """The execution is over, wherever its lines are: nobody wants it to go on."""
+        self.is_over = True
+        self.commands.append(c.CancelWorkflowExecution())
 
     def end_full(self) -> None:
         """The execution has as many events as it may have: the next is its last."""

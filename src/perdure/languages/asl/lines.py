@@ -118,7 +118,8 @@ class Delta(msgspec.Struct, omit_defaults=True):
     ``execution`` is what the run goes by, where its start did not say. ``values`` are by line and name; older ones of
     the lines in ``cleared`` are gone. ``children`` are child workflows under way, by workflow id: the names that lines
     wait for. ``redrive_time`` (ns since 1970) is there where the execution goes on after it had failed; ``redrives`` is how
-    often it has by then. ``before`` is how many of AWS's events there were before those of ``log``.
+    often it has by then. ``before`` is how many of AWS's events there were before those of ``log``. ``is_ending``: the
+    execution is to end at its next state.
     """
 
     log: list[Entry] = []
@@ -134,6 +135,7 @@ class Delta(msgspec.Struct, omit_defaults=True):
     redrive_time: int = 0
     redrives: int = 0
     before: int = 0
+    is_ending: bool | None = None
 
 
 def _as_it_is(type_: type, value: Any) -> Any:
@@ -170,6 +172,7 @@ class Lines:
         self.redrive_time = 0
         self.last_line = 0
         self.last_event = 0
+        self.is_ending = False
         self.execution: Execution | None = None
         self._delta = Delta()
         self._log: list[Any] = []
@@ -208,6 +211,8 @@ class Lines:
         if delta.redrive_time:
             self.redrives = delta.redrives or self.redrives + 1
             self.redrive_time = delta.redrive_time
+        if delta.is_ending is not None:
+            self.is_ending = delta.is_ending
         self.last_line = max(self.last_line, delta.last_line)
         if delta.execution is not None:
             self.execution = delta.execution
@@ -266,6 +271,11 @@ class Lines:
         """A child workflow has closed."""
         if self.children.pop(workflow_id, None) is not None:
             self._delta.children[workflow_id] = None
+
+    def end_early(self, is_ending: bool) -> None:
+        """The execution is to end at its next state, or is not any more."""
+        if is_ending is not self.is_ending:
+            self.is_ending = self._delta.is_ending = is_ending
 
     def redrive(self, now_ns: int) -> int:
         """The execution goes on after it had failed; how often it has."""

@@ -221,6 +221,9 @@ def _begin(run: Interpreter, line: Line, state: State, items: list[Any]) -> None
 
 def _go_on(run: Interpreter, line: Line, state: State, map_run: MapRun) -> None:
     """Begin as many child executions as may be under way; if there are none left to wait for, gather what they gave."""
+    if run.lines.is_ending:
+        run.end_early()
+        return
     at_once = map_run.max_concurrency or AT_ONCE
     while map_run.running < at_once and (map_run.pending_redrive or map_run.begun < map_run.executions):
         if map_run.pending_redrive:

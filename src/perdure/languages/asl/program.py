@@ -40,6 +40,8 @@ LINES_QUERY = "perdure.asl.lines"
 MAP_RUNS_QUERY = "perdure.map_runs"
 REDRIVES_QUERY = "perdure.redrives"
 UPDATE_SIGNAL = "perdure.update_map_run"
+END_SIGNAL = "perdure.end_at_next_state"
+"""The execution ends where its next state would begin, or the next child execution of its Map run."""
 
 
 class MachineProgram:
@@ -202,6 +204,8 @@ class MachineProgram:
             after: what became of the children that it waited for.
             is_first: whether the turn was its first.
         """
+        self._lines.end_early(False)
+        before = [event for event in before if not _is_end_signal(event)]
         ended, culprit = redriven_from(reset), len(before)
         twin, over = None, -1
         if ended in (FAILED, OF_MAP_RUN):
@@ -316,6 +320,8 @@ class MachineProgram:
             map_run.update(run, msgspec.json.decode(event.input[0].data, type=dict))
         elif event.signal_name == keepers.BEGUN and event.input:
             self._job_begun(run, msgspec.json.decode(event.input[0].data, type=keepers.Begun))
+        elif event.signal_name == END_SIGNAL:
+            run.lines.end_early(True)
         elif event.signal_name == keepers.OVER and run.execution.stops:
             run.is_over = True
             run.commands = [c.CompleteWorkflowExecution(())]
@@ -334,6 +340,10 @@ class MachineProgram:
         if run.execution.stops:
             run.commands = []  # a job that has not begun is not to begin
         run.commands.append(c.CancelWorkflowExecution())
+
+
+def _is_end_signal(event: e.Event) -> bool:
+    return isinstance(event, e.WorkflowExecutionSignaled) and event.signal_name == END_SIGNAL
 
 
 def _failed(error: Exception) -> TurnFailed:

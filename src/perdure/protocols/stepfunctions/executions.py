@@ -13,7 +13,7 @@ from perdure.model.options import IdConflict, IdReuse
 from perdure.model.payloads import Payload
 from perdure.model.requests import StartWorkflow, TerminateWorkflow
 from perdure.model.service import RunSummary
-from perdure.protocols.stepfunctions import aliases, arns, paging
+from perdure.protocols.stepfunctions import aliases, arns, deletions, paging
 from perdure.protocols.stepfunctions.machines import DATA
 from perdure.protocols.stepfunctions.operations import Answer, Call, Operations
 from perdure.protocols.stepfunctions.parts import Start
@@ -38,6 +38,7 @@ from perdure.protocols.stepfunctions.standing import (
 operations = Operations()
 
 STOPPED = "StopExecution"
+DELETING = "State machine is in DELETING status"
 """The reason with which an execution is ended."""
 
 _LISTED = {
@@ -63,6 +64,7 @@ async def start_execution(call: Call) -> Answer:
         if before.status != "RUNNING" or before.input != call.body.get("input", "{}"):
             raise Refusal("ExecutionAlreadyExists", f"Execution Already Exists: '{request.workflow_id}'") from None
         return {"executionArn": request.workflow_id, "startDate": before.note.started}
+    await deletions.end_late(call, machine, request.workflow_id)
     return {"executionArn": request.workflow_id, "startDate": note.started}
 
 
@@ -119,6 +121,8 @@ async def redrive_execution(call: Call) -> Answer:
     found = await execution_at(call, arn)
     if found.summary.status not in REDRIVABLE:
         raise Refusal("ExecutionNotRedrivable", f"Execution is {found.status} and cannot be redriven")
+    if await _is_being_deleted(call, found.note):
+        raise Refusal("ExecutionNotRedrivable", DELETING)
     if map_run_of(found.summary):
         raise Refusal(
             "ExecutionNotRedrivable", "Execution is of a Map Run and is redriven with the execution that has it"
@@ -167,6 +171,8 @@ async def describe_execution(call: Call) -> Answer:
     answer |= {key: value for key, value in (("error", outcome.error), ("cause", outcome.cause)) if value is not None}
     if outcome.status == "SUCCEEDED":
         answer["redriveStatusReason"] = "Execution is SUCCEEDED and cannot be redriven"
+    elif await _is_being_deleted(call, found.note):
+        answer["redriveStatusReason"] = DELETING
     else:
         answer["redriveStatus"] = "REDRIVABLE_BY_MAP_RUN" if map_run_of(found.summary) else "REDRIVABLE"
     return answer
@@ -342,6 +348,11 @@ async def _routed(call: Call, machine: Machine, arn: arns.Arn, said: str) -> tup
     if version is None:
         raise no_machine(said)
     return version.revision, version_arn, alias_arn
+
+
+async def _is_being_deleted(call: Call, note: Note) -> bool:
+    machine = await call.parts.registry.find_machine(note.machine)
+    return machine is not None and machine.is_deleting
 
 
 def _of_map_run(summary: RunSummary) -> dict[str, str]:

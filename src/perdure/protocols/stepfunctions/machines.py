@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from perdure.model.access import Permission
-from perdure.protocols.stepfunctions import arns, paging
+from perdure.protocols.stepfunctions import arns, deletions, paging
 from perdure.protocols.stepfunctions.operations import Answer, Call, Operations
 from perdure.protocols.stepfunctions.records import AWS_OWNED, OFF, UNTRACED, Machine, Revision, Version
 from perdure.protocols.stepfunctions.refusals import Refusal, deleting, invalid, no_machine
@@ -178,7 +178,7 @@ async def list_state_machines(call: Call) -> Answer:
 
 @operations.add("DeleteStateMachine")
 async def delete_state_machine(call: Call) -> Answer:
-    """What runs goes on to its end, and so long it is being deleted; what is not there is no error."""
+    """What runs ends at its next state, and so long it is being deleted; what is not there is no error."""
     arn = call.body["stateMachineArn"]
     if arns.parse(arn, "stateMachine").qualifier:
         raise invalid("The state machine ARN must not be qualified by a version or an alias.")
@@ -187,12 +187,14 @@ async def delete_state_machine(call: Call) -> Answer:
     async def delete() -> None:
         async with registry.lock:
             machine = await registry.find_machine(arn)
-            if machine is None or machine.is_deleting:
+            if machine is None:
                 return
-            if await registry.is_busy(machine):
-                await registry.put_machine(msgspec.structs.replace(machine, is_deleting=True))
-            else:
+            if not await registry.is_busy(machine):
                 await registry.remove_machine(machine)
+                return
+            if not machine.is_deleting:
+                await registry.put_machine(msgspec.structs.replace(machine, is_deleting=True))
+        await deletions.end_executions(call.parts, machine)
 
     await call.change(delete, arn)
     return {}

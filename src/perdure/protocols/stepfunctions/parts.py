@@ -184,6 +184,8 @@ class Parts:
         now: seconds since 1970.
         call_task: does what a task asks for, of a resource, parameters, an account and a region, and tells an exchange what
             a call of an HTTP API says and hears. Raises ``TaskFailed``.
+        signal_all: sends all runs that a filter names a signal, by a job of this id that outlives the server; the same again
+            is the same job.
     """
 
     gate: Gate
@@ -201,3 +203,4 @@ class Parts:
     bounds: Bounds = field(default_factory=Bounds)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     call_task: Callable[[str, Any, str, str, Exchange], Awaitable[Any]] | None = None
+    signal_all: Callable[[str, str, str], Awaitable[None]] | None = None

@@ -50,6 +50,10 @@ class Registry:
         """Whether executions of it run."""
         return self._is_busy is not None and await self._is_busy(machine)
 
+    async def being_deleted(self) -> list[Machine]:
+        """Those that are there only until their executions have ended."""
+        return [machine for machine in (await self._machines.all(self._namespace)).values() if machine.is_deleting]
+
     async def machine(self, arn: str) -> Machine:
         """The same. Raises ``Refusal`` if there is none."""
         parse(arn, "stateMachine")

@@ -96,17 +96,17 @@ def filter_of(arn: arns.Arn) -> str:
     return f"WorkflowType = {_quoted(arn.name)} AND WorkflowId STARTS_WITH {_quoted(prefix)}"
 
 
-async def is_busy(service: Service, namespace: str, machine: Machine) -> bool:
-    """Whether executions of a state machine run."""
+def running_of(machine: Machine) -> str:
+    """What finds the executions of a state machine that run; the children of its Map runs are none."""
     arn = arns.parse(machine.arn, "stateMachine")
     kind = "express" if machine.type == "EXPRESS" else "execution"
     prefix = arns.make(arn.region, arn.account, kind, machine.name) + ":"
-    running = await service.count(
-        namespace,
-        filter=f"WorkflowId STARTS_WITH {_quoted(prefix)} AND ExecutionStatus IN ('Running', 'Paused')",
-        statuses=(),
-        workflow_type="",
-    )
+    return f"WorkflowId STARTS_WITH {_quoted(prefix)} AND ExecutionStatus IN ('Running', 'Paused')"
+
+
+async def is_busy(service: Service, namespace: str, machine: Machine) -> bool:
+    """Whether executions of a state machine run."""
+    running = await service.count(namespace, filter=running_of(machine), statuses=(), workflow_type="")
     return running.total > 0
 
 
