@@ -25,6 +25,10 @@ ELSEWHERE = {
     "token revoke": "so",
     "audit list": "so",
     "audit verify": "so",
+    **dict.fromkeys(
+        [f"deployment {verb}" for verb in ("list", "describe", "set-current", "set-ramping", "delete")],
+        "test_deployment has workers of Temporal's for them",
+    ),
     "demo": "--server is its form with a server of its own",
 }
 

@@ -322,13 +322,26 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
     "namespace update": (("staging", "--description", "trials"), "set_namespace"),
     "namespace delete": (("staging", "--yes"), "delete_namespace"),
     "namespace attributes": (("default", "Amount=int"), "add_search_attributes"),
+    "deployment set-current": (("shop", "b"), "set_current_version"),
+    "deployment set-ramping": (("shop", "b"), "set_ramping_version"),
+    "deployment delete": (("shop", "--yes"), "delete_deployment"),
     "token create": (("ci", "--role", "reader"), "create_token"),
     "token revoke": (("{token_id}",), "revoke_token"),
 }
 LOOKS = {
     *("list", "count", "show", "explain", "history", "export", "stats", "query", "replay", "versions", "verify"),
     *("batch list", "batch show", "schedule list", "schedule show", "queue list", "queue show", "namespace list"),
-    *("namespace show", "token list", "audit list", "audit verify", "worker list", "config", "backup"),
+    *(
+        "namespace show",
+        "deployment list",
+        "deployment describe",
+        "token list",
+        "audit list",
+        "audit verify",
+        "worker list",
+        "config",
+        "backup",
+    ),
     *("asl check", "asl draw", "asl run"),  # on this machine alone
 }
 RUNS = {

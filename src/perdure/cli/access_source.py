@@ -7,13 +7,11 @@ from typing import Any
 
 import msgspec
 
-from perdure.cli.certificates import certificates
 from perdure.cli.places import is_server
-from perdure.cli.sources import identity, server_of
-from perdure.model.errors import NotFoundError, PerdureError, UnavailableError
+from perdure.cli.rest_source import path, request
+from perdure.cli.sources import identity
 
 PAGE = 1_000
-TIMEOUT_SECONDS = 30.0
 
 Record = Mapping[str, Any]
 """A token's record, as REST has it: times are RFC 3339 or null."""
@@ -47,7 +45,7 @@ def create(
     body = {"name": name, "grants": list(grants), "lifetime_seconds": lifetime, **allowance}
     if for_signing:
         body["for_signing"] = True
-    answer = _asked(place, server, token, "POST", "/tokens", body)
+    answer = request(place, server, token, "POST", "/tokens", body)
     return answer["record"], answer["token"]
 
 
@@ -62,7 +60,7 @@ def listed(place: str | None, server: str, token: str) -> Sequence[Record]:
     tokens: list[Record] = []
     cursor = ""
     while True:
-        page = _asked(place, server, token, "GET", f"/tokens?limit={PAGE}&cursor={cursor}")
+        page = request(place, server, token, "GET", f"/tokens?limit={PAGE}&cursor={cursor}")
         tokens += page["tokens"]
         if not (cursor := page["next_cursor"]):
             return tokens
@@ -79,9 +77,7 @@ def revoke(place: str | None, server: str, token: str, id: str) -> Record:
                 return _record(await administration.revoke_token(FileSession(identity()), "file", id))
 
         return asyncio.run(end())
-    from urllib.parse import quote
-
-    answer: Record = _asked(place, server, token, "DELETE", f"/tokens/{quote(id, safe='')}")
+    answer: Record = request(place, server, token, "DELETE", path("tokens", id))
     return answer
 
 
@@ -96,7 +92,7 @@ def audit_entries(place: str | None, server: str, token: str) -> Iterator[bytes]
         return
     after = 0
     while True:
-        page = _asked(place, server, token, "GET", f"/audit?after={after}&limit={PAGE}")["entries"]
+        page = request(place, server, token, "GET", f"/audit?after={after}&limit={PAGE}")["entries"]
         yield from map(canonical, page)
         if len(page) < PAGE:
             return
@@ -161,39 +157,6 @@ def status(record: Record) -> str:
     if expires and datetime.fromisoformat(expires).timestamp() <= time.time():
         return "expired"
     return "good"
-
-
-def _asked(
-    place: str | None, server: str, token: str, method: str, path: str, body: Mapping[str, Any] | None = None
-) -> Any:
-    import httpx
-
-    from perdure.app.remote import ClientTls
-
-    url = server_of(place, server).rstrip("/")
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    verify = ClientTls(**certificates()).context() if url.startswith("https:") else True
-    try:
-        answer = httpx.request(
-            method,
-            f"{url}/api/v1{path}",
-            json=body,
-            headers=headers,
-            timeout=TIMEOUT_SECONDS,
-            follow_redirects=False,
-            verify=verify,
-        )
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UnavailableError(
-            f"The server {url} can't be reached: {error}. Does it run, and is that its address?"
-        ) from None
-    try:
-        found = answer.json()
-    except ValueError:
-        raise NotFoundError(f"{url} answers, but is no Perdure server.") from None
-    if answer.status_code >= 400:
-        raise PerdureError(str(found.get("detail") or found))
-    return found
 
 
 def limits(record: Record) -> str:

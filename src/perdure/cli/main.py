@@ -22,6 +22,7 @@ from perdure.cli import (
     controls,
     count,
     demo,
+    deployment,
     dev,
     explain,
     export,
@@ -155,6 +156,7 @@ app.add_typer(activity.activity)
 app.add_typer(schedule.schedule)
 app.add_typer(queue.queue)
 app.add_typer(namespace.namespace)
+app.add_typer(deployment.deployment)
 app.add_typer(batch.batch)
 app.add_typer(asl.asl)
 app.add_typer(token.token)
