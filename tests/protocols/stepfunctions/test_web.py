@@ -11,12 +11,13 @@ from tests.protocols.stepfunctions.emulated import ROLE, Server, machine, task
 
 
 class Api:
-    """``/said`` answers with the request; ``/token`` gives a token, the second time another; ``/busy`` is so twice; a number is
-    the status of the answer."""
+    """``/said`` answers with the request; ``/token`` gives a token, the second time another; ``/busy`` is so twice; ``/silent``
+    says nothing before all is over; a number is the status of the answer."""
 
     def __init__(self):
         self.tokens, self.busy = 0, 0
         self.token_request: dict = {}
+        self.is_over = threading.Event()
         api = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,6 +45,8 @@ class Api:
                 elif word == "busy":
                     api.busy += 1
                     status = 503 if api.busy < 3 else 200
+                elif word == "silent":
+                    api.is_over.wait()
                 elif word == "text":
                     content, kind = "grüße", "text/plain; charset=latin-1"
                 elif word == "bytes":
@@ -77,6 +80,7 @@ class Api:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self):
+        self.is_over.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -240,7 +244,8 @@ def test_a_header_that_can_not_be_set_is_refused(api, server, name, value):
 
 def tried(server, url, method="POST", level="TRACE", connection="basic", **more):
     parameters = {"ApiEndpoint": url, "Method": method, "Authentication": {"ConnectionArn": arn(connection)}}
-    state = task("http:invoke", {**parameters, **more.pop("parameters", {})}, End=True)
+    parameters |= more.pop("parameters", {})
+    state = task("http:invoke", parameters, **more.pop("state", {}), End=True)
     return server.api.test_state(definition=json.dumps(state), roleArn=ROLE, inspectionLevel=level, **more)
 
 
@@ -292,3 +297,10 @@ def test_a_trial_that_fails_tells_it_too(api, server):
 def test_a_trial_that_is_not_traced_tells_nothing_of_requests(api, server):
     assert "inspectionData" not in tried(server, f"{api.url}/said", level="INFO")
     assert not {"request", "response"} & set(tried(server, f"{api.url}/said", level="DEBUG")["inspectionData"])
+
+
+def test_a_trial_takes_no_longer_than_its_state_may(api, server):
+    retry = [{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 1}]
+    found = tried(server, f"{api.url}/silent", "GET", state={"TimeoutSeconds": 1, "Retry": retry})
+    assert (found["status"], found["error"], "cause" in found) == ("RETRIABLE", "States.Timeout", False)
+    assert "response" not in found["inspectionData"]

@@ -27,6 +27,8 @@ class Bounds(msgspec.Struct, frozen=True):
     """How long GetActivityTask waits for a task."""
     sync_seconds: float = 300.0
     """How long StartSyncExecution waits: as long as an EXPRESS execution may take."""
+    trial_seconds: float = 300.0
+    """How long a task may take that TestState tries."""
     token_seconds: float = 5.0
     """How long the end of a task is kept waiting that can't be ended yet."""
     clock_skew_seconds: float = 300.0
@@ -91,6 +93,8 @@ class Asked(Protocol):
     def resource(self) -> str: ...
     @property
     def parameters(self) -> Any: ...
+    @property
+    def timeout_seconds(self) -> float | None: ...
 
 
 class Tried(Protocol):

@@ -1,7 +1,8 @@
 """TestState: one state, tried without an execution. What it means is the language's to say."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from perdure.model.access import Permission
@@ -33,14 +34,22 @@ async def test_state(call: Call) -> Answer:
     exchange, is_revealed = Exchange(), bool(call.body.get("revealSecrets"))
     if is_revealed:
         call.require(Permission.ADMINISTER)
+    asked = tried.call
+    seconds = min(asked.timeout_seconds or parts.bounds.trial_seconds, parts.bounds.trial_seconds)
+    made = parts.call_task(asked.resource, asked.parameters, call.account, call.region, exchange)
     try:
-        result = await parts.call_task(tried.call.resource, tried.call.parameters, call.account, call.region, exchange)
-        answer = tried.answered(result)
+        # A result may be null, and nothing is what comes of a call that takes too long.
+        done = await call.within(seconds, _as_one(made))
+        answer = tried.failed("States.Timeout", "") if done is None else tried.answered(done[0])
     except TaskFailed as failed:
         answer = tried.failed(failed.error, failed.cause)
     if call.body.get("inspectionLevel") == "TRACE":
         answer["inspectionData"] |= inspected(exchange, is_revealed=is_revealed)
     return answer
+
+
+async def _as_one(made: Awaitable[Any]) -> tuple[Any]:
+    return (await made,)
 
 
 def inspected(exchange: Exchange, *, is_revealed: bool) -> Answer:

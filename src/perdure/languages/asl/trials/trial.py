@@ -28,12 +28,14 @@ class TaskCall:
         parameters: its Parameters or Arguments, filled in.
         credentials: its Credentials, filled in, or None.
         role_arn: of the request.
+        timeout_seconds: how long it may take; None for any time.
     """
 
     resource: str
     parameters: Json
     credentials: Json
     role_arn: str | None
+    timeout_seconds: float | None = None
 
 
 class Trial:
@@ -113,8 +115,9 @@ class Trial:
     def begin_task(self) -> None:
         effective = self.effective()
         parameters = self.arguments(effective)
-        for field in ("TimeoutSeconds", "HeartbeatSeconds"):
-            task.seconds_of(self.state, replace(self.scope, input=effective), field)
+        scope = replace(self.scope, input=effective)
+        timeout = task.seconds_of(self.state, scope, "TimeoutSeconds")
+        task.seconds_of(self.state, scope, "HeartbeatSeconds")
         if self.request.is_mocked:
             if self.request.error_output is None:
                 self.note("result", self.request.result)
@@ -123,8 +126,8 @@ class Trial:
         credentials = self.state.fields.get("Credentials")
         if credentials is not None:
             fill = templates.fill_jsonata if self.state.is_jsonata else templates.fill
-            credentials = fill(credentials, replace(self.scope, input=effective), field="Credentials")
-        self.call = TaskCall(self.state.fields["Resource"], parameters, credentials, self.role_arn)
+            credentials = fill(credentials, scope, field="Credentials")
+        self.call = TaskCall(self.state.fields["Resource"], parameters, credentials, self.role_arn, timeout)
 
     def end_mocked(self) -> None:
         error = self.request.error_output
@@ -206,7 +209,7 @@ class Trial:
 
     def failed(self, error: str, cause: str) -> dict[str, Json]:
         """The answer, once the Task has failed."""
-        self.answer = self.failure(error, cause)
+        self.answer = self.failure(error, cause or None)
         return self.answer
 
     def succeed(self, output: Json, next_state: str | None) -> None:
