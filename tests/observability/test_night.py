@@ -40,6 +40,9 @@ NIGHT = {
 ZERO = {
     *("perdure_run_cache_misses_total", "perdure_run_cache_evictions_total", "perdure_program_replays_total"),
     *("perdure_batch_failures_total", "perdure_runs_parked", "perdure_commits_under_way", "perdure_messages_under_way"),
+    "perdure_http_errors_total",  # of AWS's interface alone
+    *("perdure_nexus_operations_scheduled_total", "perdure_nexus_operations_closed_total"),
+    *("perdure_nexus_operation_retries_total", "perdure_nexus_operation_duration_seconds"),
     *("perdure_timers_armed", "perdure_task_queue_running", "perdure_waiting_workflow_tasks"),
 }
 

@@ -110,9 +110,12 @@ async def test_the_catalogue_is_what_a_server_shows(store_url):
         # There is no remote worker, no REST, no gRPC and no breaker in this scene; see test_night.py.
         *("perdure_workers_connected", "perdure_pollers", "perdure_worker_slots", "perdure_waiting_workflow_tasks"),
         *("perdure_http_requests_total", "perdure_http_request_seconds", "perdure_circuit_breaker_state"),
-        *("perdure_http_request_seconds_sum", "perdure_http_request_seconds_count"),
+        *("perdure_http_errors_total", "perdure_http_request_seconds_sum", "perdure_http_request_seconds_count"),
         *("perdure_grpc_streams", "perdure_grpc_streams_ended_total", "perdure_grpc_calls_total"),
         *("perdure_grpc_call_seconds", "perdure_grpc_call_seconds_sum", "perdure_grpc_call_seconds_count"),
+        *("perdure_nexus_operations_scheduled_total", "perdure_nexus_operations_closed_total"),
+        *("perdure_nexus_operation_retries_total", "perdure_nexus_operation_duration_seconds"),
+        *("perdure_nexus_operation_duration_seconds_sum", "perdure_nexus_operation_duration_seconds_count"),
         *("perdure_workflow_task_failures_total", "perdure_task_queue_running"),
     }
     assert not missing

@@ -161,6 +161,7 @@ class Server:
             await self._protocol.open()
             engine = self.service.engine
             self.nexus = Nexus(self._store, engine.operations, self._outside.outbound.ask, engine.clock.now_ns)
+            await self.nexus.endpoints.by_name()  # what is counted by endpoint is so from the first one
             polls = Polls(workers)
             deployments = None
             if self._temporal_address:

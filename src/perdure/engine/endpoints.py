@@ -44,6 +44,8 @@ class Endpoints:
     def __init__(self, documents: Documents) -> None:
         self._kept = Kept(documents, "nexus-endpoint", Endpoint)
         self._known: dict[str, Endpoint] | None = None
+        self.names: set[str] = set()
+        """All that there have been since the first was looked for."""
 
     async def all(self) -> list[Endpoint]:
         """In the order of their ids."""
@@ -61,12 +63,14 @@ class Endpoints:
         """All of them."""
         if self._known is None:
             self._known = {one.name: one for one in await self.all()}
+            self.names.update(self._known)
         return self._known
 
     async def put(self, endpoint: Endpoint) -> None:
         """Keep one, under its id."""
         await self._kept.put(EVERYBODYS, endpoint.id, endpoint)
         self._known = None
+        self.names.add(endpoint.name)
 
     async def remove(self, id: str) -> None:
         """Keep it no more."""

@@ -15,7 +15,7 @@ import msgspec
 
 from perdure.kernel.apply import APPLIERS, out_of_order
 from perdure.kernel.run import WORKFLOW_TASK, WORKFLOW_TASK_REF, Activity, Run, WorkflowTask
-from perdure.model.events import AnyRecord, Event, EventBuffered
+from perdure.model.events import AnyRecord, Event, EventBuffered, NexusOperationScheduled
 from perdure.model.failures import Failure
 from perdure.model.ids import RunAddress
 from perdure.model.limits import DEFAULT_LIMITS, Limits
@@ -151,7 +151,8 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     stop. ``is_visible`` says that what lists show of the run has changed, ``is_found_by_other_values`` that its search
     attributes have, ``has_flushed`` that buffered events got their numbers. ``attribute_types`` are those of the
     namespace's search attributes. ``ended`` are the attempts of activities that are over, each with the record that says
-    so: nothing in the run tells any more what they were. ``turn_failure`` is why a turn failed. ``noted`` belongs to
+    so: nothing in the run tells any more what they were; ``operations`` the same of operations that are asked for, fail to be
+    taken in hand, or end. ``turn_failure`` is why a turn failed. ``noted`` belongs to
     the engine: how many of the records it has noted for the run's program. ``later`` too, if it is not 0: what is decided
     after the turn that follows is decided then, not at ``now``.
     """
@@ -168,6 +169,7 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     cancelled: list[int] = []
     answers: list[Answer] = []
     ended: list[tuple[Activity, AnyRecord]] = []
+    operations: tuple[tuple[NexusOperationScheduled, AnyRecord], ...] = ()
     turn_failure: str = ""
     successor: Successor | None = None
     is_visible: bool = False

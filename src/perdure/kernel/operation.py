@@ -44,7 +44,7 @@ def schedule(commit: Commit, command: ScheduleNexusOperation, task_completed_id:
     """The program wants an operation; ``request_id`` names it for whoever may be asked for it twice."""
     run, ref = commit.run, commit.next_id
     commit.record(
-        e.NexusOperationScheduled(
+        scheduled := e.NexusOperationScheduled(
             ref,
             commit.now,
             command.endpoint,
@@ -63,6 +63,7 @@ def schedule(commit: Commit, command: ScheduleNexusOperation, task_completed_id:
             command.user_metadata,
         )
     )
+    commit.operations += ((scheduled, scheduled),)
     operation = run.operations[ref]
     if (due := operation_due(operation)) > 0:
         commit.set_timer(due, ref)
@@ -157,11 +158,11 @@ def attempt_failed(commit: Commit, request: FailOperationAttempt) -> Rejection |
     ref = cancel.requested.id if cancel is not None else operation.scheduled.id
     before = due(operation, ref)
     again = commit.now + RETRIES.delay_ns(request.attempt)
-    commit.record(
-        e.OperationAttemptFailed(
-            0, commit.now, request.scheduled_event_id, request.attempt, request.failure, again, of_cancel
-        )
+    failed = e.OperationAttemptFailed(
+        0, commit.now, request.scheduled_event_id, request.attempt, request.failure, again, of_cancel
     )
+    commit.record(failed)
+    commit.operations += ((operation.scheduled, failed),)
     commit.arrived(ref)
     _reset_timer(commit, ref, before, due(operation, ref))
     return None
@@ -328,12 +329,13 @@ def _time_out(commit: Commit, operation: Operation, timeout_type: TimeoutType) -
     cause = Failure("operation timed out", FailureKind.TIMEOUT, timeout_type=timeout_type)
     _let_go(commit, operation)
     scheduled = operation.scheduled
-    commit.occur(
+    _occur(
+        commit,
+        scheduled,
         e.NexusOperationTimedOut(
             commit.occurrence_id(), commit.now, scheduled.id, _of(operation, cause), scheduled.request_id
-        )
+        ),
     )
-    workflow_task.schedule(commit)
 
 
 # --- what they share
@@ -342,17 +344,22 @@ def _time_out(commit: Commit, operation: Operation, timeout_type: TimeoutType) -
 def _end_well(commit: Commit, operation: Operation, result: Payloads, links: tuple[bytes, ...]) -> None:
     scheduled = operation.scheduled
     _let_go(commit, operation)
-    commit.occur(
-        e.NexusOperationCompleted(commit.occurrence_id(), commit.now, scheduled.id, result, scheduled.request_id, links)
-    )
-    workflow_task.schedule(commit)
+    event_id = commit.occurrence_id()
+    event = e.NexusOperationCompleted(event_id, commit.now, scheduled.id, result, scheduled.request_id, links)
+    _occur(commit, scheduled, event)
 
 
 def _end_badly(commit: Commit, operation: Operation, cause: Failure, *, is_cancelled: bool) -> None:
     scheduled, failure = operation.scheduled, _of(operation, cause)
     _let_go(commit, operation)
     kind = e.NexusOperationCanceled if is_cancelled else e.NexusOperationFailed
-    commit.occur(kind(commit.occurrence_id(), commit.now, scheduled.id, failure, scheduled.request_id))
+    _occur(commit, scheduled, kind(commit.occurrence_id(), commit.now, scheduled.id, failure, scheduled.request_id))
+
+
+def _occur(commit: Commit, scheduled: e.NexusOperationScheduled, event: e.Event) -> None:
+    """The operation has ended."""
+    commit.occur(event)
+    commit.operations += ((scheduled, event),)
     workflow_task.schedule(commit)
 
 

@@ -6,82 +6,29 @@ queues and statuses, never ids; of each metric at most ``series.MANY`` combinati
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from enum import Enum
-from typing import NamedTuple
 
-from perdure.observability.series import MANY, OTHER, Count, Histogram, Labels, Series
+from perdure.observability.metric import (
+    Kind,
+    Metric,
+    Sample,
+    few,
+    of_counts,
+    of_durations,
+    of_histograms,
+    of_one,
+    of_timed,
+)
+from perdure.observability.nexus_metrics import NEXUS_METRICS
+from perdure.observability.series import MANY
 from perdure.observability.watched import Watched
 
-Sample = tuple[Labels, float | Histogram]
-
-
-class Kind(Enum):
-    """Prometheus' types."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-class Metric(NamedTuple):
-    """A row of the table."""
-
-    name: str
-    kind: Kind
-    labels: tuple[str, ...]
-    help: str
-    read: Callable[[Watched], Iterable[Sample]]
-
-
-def _one(read: Callable[[Watched], float | Histogram]) -> Callable[[Watched], Iterable[Sample]]:
-    return lambda watched: [((), read(watched))]
-
-
-def _counts(read: Callable[[Watched], Series[Count]]) -> Callable[[Watched], Iterable[Sample]]:
-    return lambda watched: ((labels, count.value) for labels, count in read(watched).items())
-
-
-def _histograms(read: Callable[[Watched], Series[Histogram]]) -> Callable[[Watched], Iterable[Sample]]:
-    return lambda watched: read(watched).items()
-
-
-def _durations(read: Callable[[Watched], Series[Histogram]], labels: int) -> Callable[[Watched], Iterable[Sample]]:
-    """Nanoseconds as seconds, by the first so many labels."""
-
-    def durations(watched: Watched) -> Iterator[Sample]:
-        added: dict[Labels, Histogram] = {}
-        for of, histogram in read(watched).items():
-            if of[:labels] in added:
-                added[of[:labels]].add(histogram)
-            else:
-                added[of[:labels]] = histogram.scaled(1)
-        return ((of, histogram.scaled(1e-9)) for of, histogram in added.items())
-
-    return durations
-
-
-def _timed(read: Callable[[Watched], Series[Histogram]]) -> Callable[[Watched], Iterable[Sample]]:
-    """How many durations there are, where they are counted by their histograms."""
-    return lambda watched: ((of, histogram.count) for of, histogram in read(watched).items())
+__all__ = ["METRICS", "Kind", "Metric", "Sample"]
 
 
 def _attempts(watched: Watched) -> Iterator[Sample]:
     first, later = watched.recorder.activities_started, watched.recorder.later_attempts
     for labels in {**first, **later}:
         yield labels, (first[labels].count if labels in first else 0) + (later[labels].value if labels in later else 0)
-
-
-def _few(samples: Iterable[Sample]) -> Iterator[Sample]:
-    """At most so many of a gauge; the rest is added up."""
-    rest, labels_of_rest = 0.0, 0
-    for number, (labels, value) in enumerate(samples):
-        if number < MANY:
-            yield labels, value
-        else:
-            assert not isinstance(value, Histogram)
-            rest, labels_of_rest = rest + value, len(labels)
-    if labels_of_rest:
-        yield (OTHER,) * labels_of_rest, rest
 
 
 def _oldest(watched: Watched) -> Iterator[Sample]:
@@ -110,7 +57,7 @@ def _paused(watched: Watched) -> Iterator[Sample]:
 
 
 def _flow(total: str) -> Callable[[Watched], Iterable[Sample]]:
-    return lambda watched: _few(
+    return lambda watched: few(
         (queue, float(getattr(flow, total))) for queue, flow in watched.engine.dispatch.flows.items()
     )
 
@@ -126,35 +73,35 @@ METRICS: tuple[Metric, ...] = (
         Kind.COUNTER,
         WORKFLOW,
         "Runs that began.",
-        _counts(lambda w: w.recorder.workflows_started),
+        of_counts(lambda w: w.recorder.workflows_started),
     ),
     Metric(
         "perdure_workflows_closed_total",
         Kind.COUNTER,
         (*WORKFLOW, "status"),
         "Runs that closed, by how: completed, failed, canceled, terminated, continued_as_new, timed_out.",
-        _timed(lambda w: w.recorder.workflows_closed),
+        of_timed(lambda w: w.recorder.workflows_closed),
     ),
     Metric(
         "perdure_workflow_duration_seconds",
         Kind.HISTOGRAM,
         (*WORKFLOW, "status"),
         "From a run's start to its close.",
-        _durations(lambda w: w.recorder.workflows_closed, 3),
+        of_durations(lambda w: w.recorder.workflows_closed, 3),
     ),
     Metric(
         "perdure_workflow_task_failures_total",
         Kind.COUNTER,
         (*WORKFLOW, "cause"),
         "Turns of programs that failed or timed out, by why: bugs, and code that a history does not match.",
-        _counts(lambda w: w.recorder.turns_failed),
+        of_counts(lambda w: w.recorder.turns_failed),
     ),
     Metric(
         "perdure_history_records_total",
         Kind.COUNTER,
         (),
         "Events and facts written to histories.",
-        _one(lambda w: w.recorder.records),
+        of_one(lambda w: w.recorder.records),
     ),
     # --- activities
     Metric(
@@ -169,36 +116,37 @@ METRICS: tuple[Metric, ...] = (
         Kind.COUNTER,
         (*ACTIVITY, "outcome"),
         "Activities that ended for good: completed, failed, timed_out, canceled.",
-        _timed(lambda w: w.recorder.activities_closed),
+        of_timed(lambda w: w.recorder.activities_closed),
     ),
     Metric(
         "perdure_activity_retries_total",
         Kind.COUNTER,
         ACTIVITY,
         "Attempts that failed and are followed by another one.",
-        _counts(lambda w: w.recorder.activity_retries),
+        of_counts(lambda w: w.recorder.activity_retries),
     ),
     Metric(
         "perdure_activity_duration_seconds",
         Kind.HISTOGRAM,
         ACTIVITY,
         "How long the last attempt of an activity ran.",
-        _durations(lambda w: w.recorder.activities_closed, 2),
+        of_durations(lambda w: w.recorder.activities_closed, 2),
     ),
     Metric(
         "perdure_schedule_to_start_seconds",
         Kind.HISTOGRAM,
         QUEUE,
         "From when a workflow asked for an activity to the start of its first attempt: how long work waits for workers.",
-        _durations(lambda w: w.recorder.activities_started, 2),
+        of_durations(lambda w: w.recorder.activities_started, 2),
     ),
+    *NEXUS_METRICS,
     # --- task queues
     Metric(
         "perdure_backlog_tasks",
         Kind.GAUGE,
         QUEUE,
         "Activities that are ready and wait.",
-        lambda w: _few((queue, line.count) for queue, line in w.engine.backlog.waiting.items()),
+        lambda w: few((queue, line.count) for queue, line in w.engine.backlog.waiting.items()),
     ),
     Metric(
         "perdure_backlog_oldest_seconds",
@@ -226,7 +174,7 @@ METRICS: tuple[Metric, ...] = (
         Kind.GAUGE,
         QUEUE,
         "Attempts that run now.",
-        lambda w: _few((queue, count) for queue, count in w.running_by_queue().items()),
+        lambda w: few((queue, count) for queue, count in w.running_by_queue().items()),
     ),
     Metric(
         "perdure_task_queue_paused",
@@ -248,28 +196,28 @@ METRICS: tuple[Metric, ...] = (
         Kind.GAUGE,
         ("namespace", "build_id"),
         "Workers in other processes that are connected.",
-        lambda w: _few(w.workers_by_build().items()),
+        lambda w: few(w.workers_by_build().items()),
     ),
     Metric(
         "perdure_pollers",
         Kind.GAUGE,
         QUEUE,
         "Connected workers that serve a queue.",
-        lambda w: _few(w.pollers_by_queue().items()),
+        lambda w: few(w.pollers_by_queue().items()),
     ),
     Metric(
         "perdure_worker_slots",
         Kind.GAUGE,
         ("namespace", "kind", "state"),
         "Slots of connected workers for activities and workflow_tasks: used, and all.",
-        lambda w: _few(w.slots().items()),
+        lambda w: few(w.slots().items()),
     ),
     Metric(
         "perdure_waiting_workflow_tasks",
         Kind.GAUGE,
         ("namespace", "task_queue", "workflow_type"),
         "Turns of programs that wait for a worker with a free slot.",
-        lambda w: _few(w.waiting_turns().items()),
+        lambda w: few(w.waiting_turns().items()),
     ),
     # --- the store and the memory
     Metric(
@@ -277,78 +225,78 @@ METRICS: tuple[Metric, ...] = (
         Kind.HISTOGRAM,
         (),
         "How long the store took to make a batch durable.",
-        _one(lambda w: w.recorder.commit_seconds),
+        of_one(lambda w: w.recorder.commit_seconds),
     ),
     Metric(
         "perdure_batch_commits",
         Kind.HISTOGRAM,
         (),
         "How many runs' commits were in a batch.",
-        _one(lambda w: w.recorder.batch_commits),
+        of_one(lambda w: w.recorder.batch_commits),
     ),
     Metric(
         "perdure_batch_failures_total",
         Kind.COUNTER,
         (),
         "Batches that could not be written, and were undone.",
-        _one(lambda w: w.recorder.batches_failed),
+        of_one(lambda w: w.recorder.batches_failed),
     ),
     Metric(
         "perdure_commits_under_way",
         Kind.GAUGE,
         (),
         "Commits that are decided and not written yet.",
-        _one(lambda w: w.engine.pipeline.commits_under_way),
+        of_one(lambda w: w.engine.pipeline.commits_under_way),
     ),
-    Metric("perdure_resident_runs", Kind.GAUGE, (), "Runs in memory.", _one(lambda w: len(w.engine.residents))),
+    Metric("perdure_resident_runs", Kind.GAUGE, (), "Runs in memory.", of_one(lambda w: len(w.engine.residents))),
     Metric(
         "perdure_run_cache_hits_total",
         Kind.COUNTER,
         (),
         "How often a run that was needed was in memory.",
-        _one(lambda w: w.engine.residents.hits),
+        of_one(lambda w: w.engine.residents.hits),
     ),
     Metric(
         "perdure_run_cache_misses_total",
         Kind.COUNTER,
         (),
         "How often a run that was needed was read from the store.",
-        _one(lambda w: w.engine.loader.loads),
+        of_one(lambda w: w.engine.loader.loads),
     ),
     Metric(
         "perdure_run_cache_evictions_total",
         Kind.COUNTER,
         (),
         "Runs forgotten to make room for others.",
-        _one(lambda w: w.engine.residents.evictions),
+        of_one(lambda w: w.engine.residents.evictions),
     ),
     Metric(
         "perdure_program_replays_total",
         Kind.COUNTER,
         (),
         "Programs built anew by repeating the turns of their histories.",
-        _one(lambda w: w.engine.replays),
+        of_one(lambda w: w.engine.replays),
     ),
     Metric(
         "perdure_runs_parked",
         Kind.GAUGE,
         (),
         "Runs left alone because their history broke an invariant. Should be 0.",
-        _one(lambda w: len(w.engine.loader.parked)),
+        of_one(lambda w: len(w.engine.loader.parked)),
     ),
     Metric(
         "perdure_timers_armed",
         Kind.GAUGE,
         (),
         "Deadlines held in memory; later ones sleep in the store.",
-        _one(lambda w: len(w.engine.alarms)),
+        of_one(lambda w: len(w.engine.alarms)),
     ),
     Metric(
         "perdure_messages_under_way",
         Kind.GAUGE,
         (),
         "Messages between runs that have not arrived.",
-        _one(lambda w: w.engine.outbox.under_way),
+        of_one(lambda w: w.engine.outbox.under_way),
     ),
     # --- the process
     Metric(
@@ -359,21 +307,25 @@ METRICS: tuple[Metric, ...] = (
         _states,
     ),
     Metric(
-        "perdure_ready", Kind.GAUGE, (), "1 if /health/ready says so.", _one(lambda w: float(not w.reasons_not_ready()))
+        "perdure_ready",
+        Kind.GAUGE,
+        (),
+        "1 if /health/ready says so.",
+        of_one(lambda w: float(not w.reasons_not_ready())),
     ),
     Metric(
         "perdure_event_loop_lag_seconds",
         Kind.HISTOGRAM,
         (),
         "How late the event loop was for what was due, looked at twice a second.",
-        _one(lambda w: w.loop_lag),
+        of_one(lambda w: w.loop_lag),
     ),
     Metric(
         "perdure_http_requests_total",
         Kind.COUNTER,
         ("method", "route", "status"),
         "Answered REST requests.",
-        _counts(lambda w: w.http_requests),
+        of_counts(lambda w: w.http_requests),
     ),
     Metric(
         "perdure_http_errors_total",
@@ -381,14 +333,14 @@ METRICS: tuple[Metric, ...] = (
         ("route", "error"),
         "Requests that were refused, by the error's name, where clients go by that rather than by the status: "
         "Step Functions'.",
-        _counts(lambda w: w.http_errors),
+        of_counts(lambda w: w.http_errors),
     ),
     Metric(
         "perdure_http_request_seconds",
         Kind.HISTOGRAM,
         ("method", "route"),
         "From a REST request to the end of its answer.",
-        _histograms(lambda w: w.http_seconds),
+        of_histograms(lambda w: w.http_seconds),
     ),
     Metric(
         "perdure_grpc_streams",
@@ -402,27 +354,27 @@ METRICS: tuple[Metric, ...] = (
         Kind.COUNTER,
         ("method", "code"),
         "Streams that ended, by how: ok, cancelled, or the status of those that were refused or sent away.",
-        _counts(lambda w: w.grpc.streams),
+        of_counts(lambda w: w.grpc.streams),
     ),
     Metric(
         "perdure_grpc_calls_total",
         Kind.COUNTER,
         ("operation", "code"),
         "Answered calls of clients, by operation, and ok, cancelled or the name of the error.",
-        _counts(lambda w: w.grpc.calls),
+        of_counts(lambda w: w.grpc.calls),
     ),
     Metric(
         "perdure_grpc_call_seconds",
         Kind.HISTOGRAM,
         ("operation",),
         "From a call to its answer. Some wait for something to happen, such as wait_closed.",
-        _histograms(lambda w: w.grpc.seconds),
+        of_histograms(lambda w: w.grpc.seconds),
     ),
     Metric(
         "perdure_grpc_worker_messages_total",
         Kind.COUNTER,
         (),
         "What workers said: results, heartbeats, turns, free slots.",
-        _one(lambda w: w.grpc.messages),
+        of_one(lambda w: w.grpc.messages),
     ),
 )

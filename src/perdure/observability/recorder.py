@@ -5,7 +5,7 @@ ends and how. So no record of a history is looked at, and a one-activity run cos
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from time import perf_counter
 
 from perdure.engine.pipeline import Effect, Start
@@ -14,7 +14,7 @@ from perdure.kernel.run import Run
 from perdure.model import events as e
 from perdure.model.events import WorkflowExecutionStarted
 from perdure.model.options import SECOND_NS, RunStatus
-from perdure.observability.series import Histogram, Series, counts
+from perdure.observability.series import OTHER, Histogram, Series, counts
 
 # From a step within one commit to a day. Prometheus adds +Inf.
 DURATIONS = tuple(
@@ -31,6 +31,14 @@ OUTCOMES: dict[type, str] = {
     e.ActivityTaskCanceled: "canceled",
 }
 
+OPERATION_OUTCOMES: dict[type, str] = {
+    e.NexusOperationCompleted: "completed",
+    e.NexusOperationFailed: "failed",
+    e.NexusOperationTimedOut: "timed_out",
+    e.NexusOperationCanceled: "canceled",
+}
+NO_ENDPOINT = "-"
+"""Of operations that are asked for at a task queue."""
 
 STATUSES = {status: status.name.lower() for status in RunStatus}
 
@@ -41,10 +49,14 @@ def _durations() -> Histogram:
 
 
 class Recorder:
-    """``engine.pipeline.Observer``. What it has counted is read by ``exposition``; ``run_closed`` hears of each close."""
+    """``engine.pipeline.Observer``. What it has counted is read by ``exposition``; ``run_closed`` hears of each close.
+    Operations of endpoints that are not among ``endpoints`` count as "other": a program may name any."""
 
-    def __init__(self, run_closed: Callable[[Run], None] | None = None) -> None:
+    def __init__(
+        self, run_closed: Callable[[Run], None] | None = None, endpoints: Container[str] = frozenset()
+    ) -> None:
         self._run_closed = run_closed
+        self._endpoints = endpoints
         self.batch_commits = Histogram(BATCH_COMMITS)
         self.commit_seconds = Histogram(COMMIT_SECONDS)
         self.batches_failed = 0
@@ -61,6 +73,11 @@ class Recorder:
         self.activities_closed = Series(_durations, 3)
         """From the last attempt's start to its end, by namespace, type and outcome."""
         self.activity_retries = counts(2)
+        self.operations_asked = counts(2)
+        """By namespace and endpoint."""
+        self.operation_retries = counts(2)
+        self.operations_ended = Series(_durations, 3)
+        """From when they were asked for to their end, by namespace, endpoint and outcome."""
         self.is_failing = False
         """Whether the last batch could not be written."""
         self._sent_at = 0.0
@@ -90,6 +107,8 @@ class Recorder:
                 self._activities_started(effect.starts)
             if commit.ended:
                 self._attempts_ended(commit)
+            if commit.operations:
+                self._operations_moved(commit)
             if commit.turn_failure:
                 run = commit.run
                 self.turns_failed[run.namespace, run.started.workflow_type, commit.turn_failure].value += 1
@@ -136,6 +155,21 @@ class Recorder:
             histogram = self.activities_closed[namespace, activity_type, outcome]
             histogram.counts[bisect_left(DURATIONS, duration)] += 1
             histogram.total += duration
+
+    def _operations_moved(self, commit: Commit) -> None:
+        for scheduled, record in commit.operations:
+            endpoint = scheduled.endpoint or NO_ENDPOINT
+            labels = (
+                commit.run.namespace,
+                endpoint if not scheduled.endpoint or endpoint in self._endpoints else OTHER,
+            )
+            outcome = OPERATION_OUTCOMES.get(record.__class__)
+            if outcome is not None:
+                self.operations_ended[(*labels, outcome)].observe(record.time - scheduled.time)
+            elif record is scheduled:
+                self.operations_asked[labels].value += 1
+            else:
+                self.operation_retries[labels].value += 1
 
 
 def _is_among(event: e.Event, records: Sequence[e.AnyRecord]) -> bool:

@@ -26,7 +26,9 @@ class Watched:
         self.service = service
         self.engine = service.engine
         self.tracing = tracing
-        self.recorder = Recorder(None if tracing is None else tracing.run_closed)
+        self.recorder = Recorder(
+            None if tracing is None else tracing.run_closed, self.engine.operations.endpoints.names
+        )
         self.loop_lag = Histogram(LAG_SECONDS)
         self.http_requests = counts(3)
         self.http_errors = counts(2)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import grpc
+import httpx
 import nexusrpc
 import pytest
 from nexusrpc.handler import (
@@ -370,7 +371,7 @@ async def states(handle: WorkflowHandle[Any, Any]) -> list[int]:
     return [one.state for one in (await handle.describe()).raw_description.callbacks]
 
 
-async def test_others_are_told_of_an_end_by_http(client: Client, raw: Any) -> None:
+async def test_others_are_told_of_an_end_by_http(server: Server, client: Client, raw: Any) -> None:
     async with Receiver(200) as thankful, Receiver(410) as gone, serving(client, Bank()):
         start = pb.StartWorkflowExecutionRequest(namespace="default", workflow_id="work", request_id="1")
         start.workflow_type.name, start.task_queue.name = "Transfer", SERVING
@@ -388,6 +389,8 @@ async def test_others_are_told_of_an_end_by_http(client: Client, raw: Any) -> No
         while await states(handle) != [SUCCEEDED, FAILED]:
             await asyncio.sleep(0.05)
         assert thankful.received.empty() and gone.received.qsize() == 1
+        page = (await asyncio.to_thread(httpx.get, f"{server.url}/metrics")).text.splitlines()
+        assert {f'perdure_callbacks_total{{outcome="{what}"}} 1.0' for what in ("delivered", "failed")} <= set(page)
 
 
 # --- the server is killed

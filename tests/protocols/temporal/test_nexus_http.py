@@ -152,6 +152,21 @@ async def test_an_operation_that_ends_at_once(client: Client, bank: Bank) -> Non
     assert "what?" in str(await failure(await ask(client, "unheard-of")))
 
 
+async def test_operations_are_counted_by_their_endpoints(client: Client, bank: Bank, server: Server) -> None:
+    await (await ask(client, "greet")).result()
+    await failure(await ask(client, "refuse"))
+    page = (await asyncio.to_thread(httpx.get, f"{server.url}/metrics")).text
+    of = 'endpoint="bank",namespace="default"'
+    for line in (
+        f"perdure_nexus_operations_scheduled_total{{{of}}} 2.0",
+        f'perdure_nexus_operations_closed_total{{{of},outcome="completed"}} 1.0',
+        f'perdure_nexus_operations_closed_total{{{of},outcome="failed"}} 1.0',
+        f"perdure_nexus_operation_duration_seconds_count{{{of}}} 2.0",
+        'perdure_callbacks_total{outcome="delivered"} 0.0',
+    ):
+        assert line in page.splitlines(), [one for one in page.splitlines() if "nexus" in one]
+
+
 async def test_an_operation_that_ends_later(client: Client, bank: Bank) -> None:
     handle = await ask(client, "transfer")
     asked = await bank.asked.get()
