@@ -294,6 +294,7 @@ FILTER = ("--filter", "ExecutionStatus = 'Running'", "--yes", "--detach")
 COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
     "terminate": (("w",), "TerminateWorkflow"),
     "activity reset": (("w",), "ResetActivity"),
+    "activity terminate": (("a",), "TerminateWorkflow"),
     "activity options": (("w", "--restore"), "UpdateActivityOptions"),
     "reset": (("w", "--event", "3"), "reset"),
     "fork": (("w", "copy", "--event", "3"), "fork"),
@@ -334,6 +335,8 @@ LOOKS = {
     *(
         "namespace show",
         "deployment list",
+        "activity list",
+        "activity describe",
         "deployment describe",
         "token list",
         "audit list",
@@ -346,7 +349,7 @@ LOOKS = {
 }
 RUNS = {
     *("start", "execute", "signal", "update", "cancel", "pause", "resume", "worker run", "server", "dev", "demo"),
-    *("complete", "fail", "heartbeat", "activity pause", "activity unpause"),
+    *("complete", "fail", "heartbeat", "activity pause", "activity unpause", "activity start", "activity cancel"),
 }
 ON_FILES = {"audit prune"}
 """Tested with the audit log itself."""

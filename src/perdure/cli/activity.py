@@ -1,9 +1,10 @@
-"""``perdure activity ...``: activities of a run that have not ended."""
+"""``perdure activity ...``: activities of a run that have not ended, and with ``standalone`` those of no run."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from perdure.cli import standalone
 from perdure.cli.groups import group
 from perdure.cli.parameters import Namespace, Reason, RunId, Server, ServerPlace, Token, WorkflowId
 from perdure.cli.places import PlaceCommand
@@ -20,8 +21,12 @@ perdure activity options order-17 --type charge --task-queue bank-2 --retry-init
 perdure activity unpause order-17 --id charge-1"""
 
 activity = group(
-    "activity", "Pause, unpause, reset activities that have not ended, and change their options.", EXAMPLES
+    "activity",
+    "Pause, unpause, reset activities that have not ended, and change their options; start some of their own.",
+    EXAMPLES,
 )
+for _name, _command in standalone.COMMANDS.items():
+    activity.command(_name, cls=PlaceCommand, epilog=standalone.EXAMPLES)(_command)
 
 Id = Annotated[
     str, typer.Option("--id", metavar="ID", help="The activity's id, as show prints it.", show_default=False)

@@ -82,6 +82,7 @@ def start(namespace: str, run_id: str, request: StartWorkflow, now: int, limits:
         request.cron_schedule,
         request.completion_callbacks,
         request.versioning_override,
+        request.is_eager,
     )
     run = Run(namespace, run_id, started)
     commit = Commit(run, now, limits)

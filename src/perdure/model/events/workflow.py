@@ -47,6 +47,7 @@ class WorkflowExecutionStarted(Record, frozen=True, array_like=True, gc=False, t
     cron_schedule: str = ""
     completion_callbacks: tuple[CompletionCallback, ...] = ()
     versioning_override: Versioning = Versioning.UNSPECIFIED
+    eager_execution_accepted: bool = False
 
 
 class WorkflowExecutionCompleted(Record, frozen=True, array_like=True, gc=False, tag=2):

@@ -67,6 +67,8 @@ class StartWorkflow(BaseRequest, frozen=True, array_like=True, gc=False, tag=1):
     """A run that is there already, and is the answer, learns of this request: the same again finds that run."""
     goes_on: str = ""
     """Why the run is a reset of the last one of its id, if that has failed or was ended; empty for a new beginning."""
+    is_eager: bool = False
+    """Whoever starts it takes its first turn, with the answer."""
 
 
 _RESERVED = (

@@ -116,6 +116,7 @@ def _started(v: e.WorkflowExecutionStarted) -> Any:
         root_workflow_execution=execution(v.root_workflow_id, v.root_run_id) if parent is not None else None,
         completion_callbacks=shown_callbacks(v.completion_callbacks),
         versioning_override=shown_override(v.pinned_build_id, v.versioning_override) if _is_first(v) else None,
+        eager_execution_accepted=v.eager_execution_accepted,
     )
 
 

@@ -36,9 +36,8 @@ async def start_workflow_execution(
     asked = await with_callbacks(call, namespace, request.completion_callbacks, start_request(request))
     # Who hears of the end is for the server to say, which has seen that they may.
     service = call.parts.service if asked.completion_callbacks else call.service
-    is_eager = request.request_eager_execution and not asked.start_delay_ns
     with call.parts.turns.expect(
-        namespace, asked.task_queue, asked.workflow_id if is_eager else "", identity=request.identity
+        namespace, asked.task_queue, asked.workflow_id if asked.is_eager else "", identity=request.identity
     ) as expected:
         try:
             result = await service.start(namespace, asked)

@@ -54,6 +54,7 @@ def start_request(
         cron_schedule=request.cron_schedule,
         versioning_override=versioning,
         attaches_request_id=signal is None and request.on_conflict_options.attach_request_id,
+        is_eager=signal is None and request.request_eager_execution and not ns_of(request.workflow_start_delay),
     )
 
 
