@@ -46,6 +46,8 @@ class Endpoints:
         self._known: dict[str, Endpoint] | None = None
         self.names: set[str] = set()
         """All that there have been since the first was looked for."""
+        self.removed: Callable[[str, str], None] | None = None
+        """Told of the namespace and the task queue that one led to which is there no more."""
 
     async def all(self) -> list[Endpoint]:
         """In the order of their ids."""
@@ -58,6 +60,14 @@ class Endpoints:
     async def named(self, name: str) -> Endpoint | None:
         """The one with a name."""
         return (await self.by_name()).get(name)
+
+    async def led_by(self, id: str, name: str) -> Endpoint | None:
+        """The one with an id or, as one that was removed may have been made anew, with a name."""
+        return self.seen(id) or await self.named(name) or self.seen(id)
+
+    def seen(self, id: str) -> Endpoint | None:
+        """The one with an id, if they have been read since one was changed."""
+        return next((one for one in (self._known or {}).values() if one.id == id), None)
 
     async def by_name(self) -> dict[str, Endpoint]:
         """All of them."""
@@ -74,8 +84,11 @@ class Endpoints:
 
     async def remove(self, id: str) -> None:
         """Keep it no more."""
+        endpoint = await self.get(id)
         await self._kept.put(EVERYBODYS, id, None)
         self._known = None
+        if endpoint is not None and self.removed is not None:
+            self.removed(*endpoint.queue)
 
     async def complete(self, read: Callable[[Endpoint], Endpoint]) -> None:
         """Fill in where those lead that an earlier version has kept with their ``spec`` alone."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from perdure.engine.endpoints import Endpoints
+from perdure.engine.endpoints import Endpoint, Endpoints
 from perdure.engine.operation_runs import OperationRuns
 from perdure.engine.resident import Resident
 from perdure.kernel import operation_offers
@@ -42,6 +42,9 @@ MOST_POLLERS = 100
 
 UPSTREAM_TIMEOUT = "UPSTREAM_TIMEOUT"
 """Temporal's word for what is wrong when nobody has answered."""
+
+UNREGISTERED = "endpoint not registered"
+"""Temporal's word for an endpoint that was removed."""
 
 QueueName = tuple[str, str]
 """Namespace and task queue."""
@@ -74,6 +77,7 @@ class Operations:
         self._engine = engine
         self._runs = OperationRuns(engine)
         self.endpoints = Endpoints(engine.store)
+        self.endpoints.removed = self.look_again
         self._leading: set[asyncio.Task[None]] = set()
         self._waiting: dict[QueueName, deque[Offer]] = {}
         self._asking: dict[QueueName, deque[asyncio.Future[None]]] = {}
@@ -113,6 +117,8 @@ class Operations:
             scheduled, own = wanted.scheduled, (source.namespace, resident.run.started.task_queue)
             if scheduled.endpoint and not scheduled.namespace:
                 self._by_endpoint(offer, scheduled)
+            elif scheduled.endpoint_id and self.endpoints.seen(scheduled.endpoint_id) is None:
+                self._if_led(offer, scheduled)
             else:
                 self._to(offer, scheduled, (scheduled.namespace or own[0], scheduled.task_queue or own[1]))
 
@@ -125,18 +131,40 @@ class Operations:
     def _by_endpoint(self, offer: Offer, scheduled: NexusOperationScheduled) -> None:
         """To where its endpoint leads."""
 
-        async def led() -> None:
-            try:
-                endpoint = await self.endpoints.named(scheduled.endpoint)
-            except PerdureError:
-                self._engine.after_store_retry(lambda: self._place(offer))
-                return
+        def found(endpoint: Endpoint | None) -> None:
             if endpoint is not None:
                 self._to(offer, scheduled, endpoint.queue)
             else:
                 self._known.pop((offer.key, offer.ref), None)
                 message = f"there is no endpoint {scheduled.endpoint!r}; set one up, or mend the name"
                 self._fail(offer, Failure(message, FailureKind.HANDLER, type="NOT_FOUND"))
+
+        self._look(offer, self.endpoints.named(scheduled.endpoint), found)
+
+    def _if_led(self, offer: Offer, scheduled: NexusOperationScheduled) -> None:
+        """To where its endpoint led when it was asked for, unless there is none any more: then it fails, as on Temporal."""
+
+        def found(endpoint: Endpoint | None) -> None:
+            if endpoint is not None:
+                self._to(offer, scheduled, (scheduled.namespace, scheduled.task_queue))
+            else:
+                self._known.pop((offer.key, offer.ref), None)
+                cause = Failure(UNREGISTERED)
+                message = f"handler error (NOT_FOUND): {UNREGISTERED}"
+                self._fail(offer, Failure(message, FailureKind.HANDLER, cause=cause, type="NOT_FOUND"), final=True)
+
+        self._look(offer, self.endpoints.led_by(scheduled.endpoint_id, scheduled.endpoint), found)
+
+    def _look(
+        self, offer: Offer, asked: Coroutine[Any, Any, Endpoint | None], found: Callable[[Endpoint | None], None]
+    ) -> None:
+        async def led() -> None:
+            try:
+                endpoint = await asked
+            except PerdureError:
+                self._engine.after_store_retry(lambda: self._place(offer))
+                return
+            found(endpoint)
 
         task = asyncio.get_running_loop().create_task(led())
         self._leading.add(task)
@@ -149,7 +177,7 @@ class Operations:
             self._put(offer, queue)
 
     def look_again(self, namespace: str, task_queue: str) -> None:
-        """Somebody serves this queue now: what waits there may be what they have."""
+        """Somebody serves this queue now, so what waits there may be what they have; or an endpoint leads there no more."""
         for offer in self._waiting.pop((namespace, task_queue), ()):
             self._place(offer)
 
@@ -248,12 +276,14 @@ class Operations:
         )
         self._fail(offer, failure)
 
-    def _fail(self, offer: Offer, failure: Failure) -> None:
+    def _fail(self, offer: Offer, failure: Failure, *, final: bool = False) -> None:
         request = offer.request
         if not self._engine.closing:
             self._engine.submit(
                 offer.source,
-                FailOperationAttempt(request.scheduled_event_id, request.attempt, failure, request.of_cancel),
+                FailOperationAttempt(
+                    request.scheduled_event_id, request.attempt, failure, request.of_cancel, final=final
+                ),
                 even_closed=False,
             )
 

@@ -23,7 +23,11 @@ from temporalio.api.common.v1 import Callback
 from temporalio.api.enums.v1 import CallbackState, UpdateWorkflowExecutionLifecycleStage
 from temporalio.api.nexus.v1 import EndpointSpec, EndpointTarget
 from temporalio.api.nexus.v1 import message_pb2 as nexus_pb
-from temporalio.api.operatorservice.v1 import CreateNexusEndpointRequest
+from temporalio.api.operatorservice.v1 import (
+    CreateNexusEndpointRequest,
+    DeleteNexusEndpointRequest,
+    ListNexusEndpointsRequest,
+)
 from temporalio.api.workflowservice.v1 import request_response_pb2 as pb
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import CancelledError, NexusOperationError, TimeoutError, TimeoutType
@@ -336,6 +340,31 @@ async def test_an_operation_may_be_an_update(
         assert await offered.result() == "7 euros is fine"
         assert await states(work) == [SUCCEEDED]
     assert await names(offered) == ["scheduled", "started", "completed"]
+
+
+@pytest.mark.parametrize("is_served", [True, False])
+async def test_the_endpoint_of_an_operation_that_nobody_has_answered_is_removed(
+    client: Client, monkeypatch: pytest.MonkeyPatch, is_served: bool
+) -> None:
+    monkeypatch.setattr(operations, "ANSWER_SECONDS", 0.2)
+    await create_endpoint(client, "default", SERVING if is_served else "nobody")
+    bank = Bank()
+    bank.go_on.clear()
+    async with asking(client), serving(client, bank):
+        handle = await ask(client, "slow", "you")
+        await until(handle, "scheduled")
+        while is_served and not bank.begun:
+            await asyncio.sleep(0.02)
+        (endpoint,) = (await client.operator_service.list_nexus_endpoints(ListNexusEndpointsRequest())).endpoints
+        removal = DeleteNexusEndpointRequest(id=endpoint.id, version=endpoint.version)
+        await client.operator_service.delete_nexus_endpoint(removal)
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+        bank.go_on.set()
+    error = failed.value.cause
+    assert isinstance(error, NexusOperationError) and isinstance(error.cause, nexusrpc.HandlerError)
+    assert "endpoint not registered" in str(error.cause)
+    assert await names(handle) == ["scheduled", "failed"]
 
 
 # --- to others, by HTTP
