@@ -10,7 +10,7 @@ DIFFERING: dict[str, dict[str, str]] = {
     "starts-refused": {
         "system search attribute": OWN_SEARCH,
     },
-    "starts-eager": {"eager": "the event does not say that it was accepted"},
+    "starts-eager": {"eager": "the turn that is started does not name the request of the start"},
     "starts-retried": {"between": IDS, "end": IDS},
     "turns-sticky-unstuck": {
         "after the reset 7 WORKFLOW_TASK_TIMED_OUT": SOONER,
