@@ -19,6 +19,7 @@ from botocore.config import Config
 pytestmark = pytest.mark.slow
 
 ITEMS = 60
+FUNCTION = "arn:aws:lambda:us-east-1:1:function:work"
 MACHINE = {
     "StartAt": "Each",
     "States": {
@@ -38,12 +39,13 @@ MACHINE = {
 
 
 class Functions:
-    """Answers Lambda's Invoke call, and counts how often each item came and was answered."""
+    """Answers Lambda's Invoke call, and counts how often each item came and was answered. Those of ``failing`` fail."""
 
     def __init__(self) -> None:
         self.asked: Counter[int] = Counter()
         self.may_answer = threading.Event()
         self.may_answer.set()
+        self.failing: set[int] = set()
         functions = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -60,6 +62,8 @@ class Functions:
                 content = json.dumps(item * 2).encode()
                 try:
                     self.send_response(200)
+                    if item in functions.failing:
+                        self.send_header("x-amz-function-error", "Unhandled")
                     self.send_header("content-length", str(len(content)))
                     self.end_headers()
                     self.wfile.write(content)
@@ -200,6 +204,35 @@ def test_tokens_and_redrives_outlive_the_server(server, functions):
     sfn.send_task_success(taskToken=second, output="2")
     found = until(lambda: (found := sfn.describe_execution(executionArn=execution))["status"] != "RUNNING" and found)
     assert (found["status"], found["output"], found["redriveCount"]) == ("SUCCEEDED", "2", 1)
+
+
+def test_redriven_child_executions_go_on_when_the_server_is_killed(server, functions):
+    sfn = client(server)
+    work = {
+        "StartAt": "First",
+        "States": {
+            "First": {"Type": "Task", "Resource": FUNCTION, "Next": "Second"},
+            "Second": {"Type": "Task", "Resource": FUNCTION, "End": True},
+        },
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+    }
+    definition = json.dumps({"StartAt": "M", "States": {"M": {"Type": "Map", "ItemProcessor": work, "End": True}}})
+    machine = sfn.create_state_machine(name="map", definition=definition, roleArn="arn:aws:iam::1:role/r")
+    functions.failing = {6}  # what the second state makes of 3
+    execution = sfn.start_execution(stateMachineArn=machine["stateMachineArn"], input="[3]")["executionArn"]
+
+    def closed():
+        found = sfn.describe_execution(executionArn=execution)
+        return found["status"] != "RUNNING" and found
+
+    assert until(closed)["status"] == "FAILED"
+    functions.failing = set()
+    sfn.redrive_execution(executionArn=execution)
+    server.kill()  # whether or not the child has heard of it
+    server.start()
+    found = until(closed)
+    assert (found["status"], json.loads(found["output"])) == ("SUCCEEDED", [12])
+    assert functions.asked[3] == 1, "what was done before is not done again"
 
 
 def test_the_aws_command_line_does_the_same(server, functions, tmp_path):
