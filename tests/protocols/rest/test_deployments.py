@@ -1,6 +1,7 @@
 """Deployments of Temporal's workers, looked at and steered over REST."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import httpx
@@ -55,5 +56,26 @@ async def test_a_server_without_such_workers_has_none():
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.rest_port}/api/v1/namespaces/default") as http:
             assert (await http.get("/deployments")).json()["deployments"] == []
             assert (await http.get("/deployments/x")).status_code == 404
+    finally:
+        await server.close()
+
+
+async def test_the_list_goes_by_cursor():
+    server = Server("memory://", **LOCAL)
+    await server.open()
+    try:
+        client = await Client.connect(f"127.0.0.1:{server.temporal_port}")
+        tellers = [Teller(client) for _ in range(3)]
+        url = f"http://127.0.0.1:{server.rest_port}/api/v1/namespaces/default/deployments"
+        async with httpx.AsyncClient() as http, contextlib.AsyncExitStack() as workers, asyncio.timeout(60):
+            for teller in tellers:
+                await workers.enter_async_context(teller.worker("1.0"))
+                await teller.until_there("1.0")
+            names, cursor = [], ""
+            for _ in tellers:
+                page = (await http.get(url, params={"limit": 1, "cursor": cursor})).json()
+                names += [one["name"] for one in page["deployments"]]
+                cursor = page["next_cursor"]
+            assert (names, cursor) == (sorted(teller.name for teller in tellers), "")
     finally:
         await server.close()

@@ -165,6 +165,15 @@ ASKED: Mapping[str, Asked] = {
         activityOptions={"startToCloseTimeout": "5s"},
         updateMask="startToCloseTimeout",
     ),
+    # Standalone Nexus operations.
+    "StartNexusOperationExecution": _needs(OPERATE, operationId="o", endpoint="orders", service="s", operation="op"),
+    "DescribeNexusOperationExecution": _needs(READ, operationId="o"),
+    "PollNexusOperationExecution": _needs(READ, operationId="o"),
+    "ListNexusOperationExecutions": _needs(READ),
+    "CountNexusOperationExecutions": _needs(READ),
+    "RequestCancelNexusOperationExecution": _needs(OPERATE, operationId="o"),
+    "TerminateNexusOperationExecution": _needs(OPERATE, operationId="none"),  # written down once there is one
+    "DeleteNexusOperationExecution": _needs(OPERATE, operationId="none"),
     "DescribeTaskQueue": _needs(READ, **QUEUE),
     "ListTaskQueuePartitions": _needs(READ, **QUEUE),
     # Versions of workers.
