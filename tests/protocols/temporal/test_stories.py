@@ -17,6 +17,7 @@ RACING = {
     "child-cancel-wait-cancellation-requested",
     "child-fails",
     "child-signalled-by-parent",
+    "nexus-cancel-wait-requested",
     "nexus-workflow",
     "nexus-workflow-continues",
     "nexus-workflow-fails",
