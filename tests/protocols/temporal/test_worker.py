@@ -127,7 +127,7 @@ async def test_an_update_with_a_start(client: Client) -> None:
                 await client.execute_update_with_start_workflow(Account.withdraw, 2, start_workflow_operation=start)
                 == balance
             )
-        handle = client.get_workflow_handle_for(Account.run, "with-start")
+        handle = client.get_workflow_handle("with-start")
         await handle.signal(Account.close)
         assert await handle.result() == 6
 
