@@ -12,7 +12,6 @@ DIFFERENCES: dict[tuple[str, str], str] = {
 } | {
     (
         "typescript",
-        name,
+        "nexus-cancel-abandon",
     ): "a failure that the SDK makes names the operation by its token alone; ours by the older id, too"
-    for name in ("nexus-cancel-abandon", "nexus-cancel-wait-requested")
 }
